@@ -1,0 +1,5 @@
+"""Runs the command from a checkout."""
+
+from connector.commands import main
+
+main()

@@ -1,0 +1,452 @@
+"""What a vendor plugin promises, and what the core lends it.
+
+The core asks what a vendor *can do* (`Capabilities`) and never which vendor it is. Values in
+`Fields` are the vendor's own; lenses translate in the core, so a plugin never sees a canonical
+record. All state is in the `Remote`, none in the module: two accounts may run side by side.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from random import Random
+from typing import Any, Literal, NewType, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+from pydantic import BaseModel
+
+from connector.records import Kind
+
+__all__ = [
+    "AllowList",
+    "Capabilities",
+    "Clock",
+    "FieldInfo",
+    "Fields",
+    "Gone",
+    "Host",
+    "Kind",
+    "Op",
+    "Outcome",
+    "Page",
+    "Plugin",
+    "Reason",
+    "Ref",
+    "Remote",
+    "Response",
+    "Result",
+    "SandboxHandle",
+    "Sandboxed",
+    "Schema",
+    "SecretSlot",
+    "Seen",
+    "Session",
+    "Target",
+    "Write",
+    "version_key",
+]
+
+Ref = NewType("Ref", str)
+"""A vendor's own identifier of a record. Opaque."""
+
+Fields: TypeAlias = Mapping[str, Any]
+"""A vendor's field names to the vendor's own (JSON) values."""
+
+
+class Op(StrEnum):
+    """What a write does. `RESTORE` brings back what `REMOVE` put away; `PURGE` is for ever."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    REMOVE = "remove"
+    RESTORE = "restore"
+    PURGE = "purge"
+
+
+class Outcome(StrEnum):
+    """How one write ended."""
+
+    APPLIED = "applied"
+    REFUSED = "refused"
+    """Surely no effect, and repeating it will not help."""
+    RETRY = "retry"
+    """Surely no effect; repeating it later may help."""
+    STALE = "stale"
+    """Surely no effect: the record changed since `unless_changed_since`."""
+    UNKNOWN = "unknown"
+    """It may have landed. The class of everything the plugin does not recognise."""
+
+
+class Gone(StrEnum):
+    """How a record is known to be missing, strongest first."""
+
+    EXPLICIT = "explicit"
+    NOT_FOUND = "not_found"
+    ABSENT = "absent"
+    HIDDEN = "hidden"
+
+
+def version_key(version: str) -> tuple[int, str]:
+    """Order two versions of one record: by length, then by text.
+
+    A plugin writes its versions so that this order is the order of the writes: counts as plain
+    digits, times in one fixed-length UTC form.
+
+    >>> version_key("9") < version_key("10")
+    True
+    """
+    return (len(version), version)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What one open account can do; the kit tests each claim, `doctor` prints them."""
+
+    batch: Mapping[Op, int]
+    """Records in one call for create, update, remove; 1 = one call each."""
+    external_key: Literal["unique", "plain", "none"]
+    conditional: bool
+    """`Write.unless_changed_since` is honoured."""
+    counts_writes: bool
+    """The version grows by one with each write."""
+    reports_removals: bool
+    reports_merges: bool
+    removal: Literal["recycle", "invalidate", "final"]
+    version_step: timedelta
+    """Two writes inside one step look alike; zero where every write has its own version."""
+    feed_lag: timedelta
+    """A commit is in `changes()` at latest after this."""
+    find_lag: timedelta | None
+    """A commit is in `find()` at latest after this; None: absence in `find()` proves nothing."""
+    reads_own_writes: bool
+    """`fetch()` sees our last write at once."""
+    call_life: timedelta
+    """No request of ours lands later than this after it was sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One record as the vendor shows it. A field not in `fields` was not delivered; None is empty.
+
+    `version` orders by `version_key`. `gone` is set when the record is missing; its `fields` are
+    empty then and its `version` is the removal's, or "" if unknown.
+    """
+
+    ref: Ref
+    version: str
+    changed_at: datetime | None
+    fields: Fields
+    gone: Gone | None = None
+    merged_into: Ref | None = None
+    external_key: str | None = None
+    by_us: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some of the changed records. `read_at` is the vendor's clock; `resume` continues after it.
+
+    `resume` is None on the last page, and on a page after which the window cannot be continued
+    (it then starts again from `since`).
+    """
+
+    seen: Sequence[Seen]
+    resume: bytes | None
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """One write. `fields` holds changed fields only (all of them for a create); None clears."""
+
+    id: str
+    op: Op
+    ref: Ref | None
+    fields: Fields
+    external_key: str
+    unless_changed_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a write or a record was refused. `text` is for a person and carries no value."""
+
+    code: str
+    text: str
+    field: str | None = None
+    trace: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How one `Write` ended. `seen` gives ref and version after it, and fields if the vendor says."""
+
+    id: str
+    outcome: Outcome
+    seen: Seen | None = None
+    reason: Reason | None = None
+    existing: Ref | None = None
+    """The record that a refused create collides with, if the vendor names it."""
+    after: timedelta | None = None
+    """Do not repeat before this has passed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldInfo:
+    """One field of a vendor's object. `type` uses the words of lenses, or "other"."""
+
+    name: str
+    type: str
+    label: str = ""
+    max_length: int | None = None
+    """In UTF-16 units, the strictest way of counting."""
+    decimals: int | None = None
+    required: bool = False
+    readable: bool = True
+    writable: bool = True
+    unique: bool = False
+    external: bool = False
+    options: tuple[str, ...] | None = None
+    """Values of a choice or of tags, as written; None where any text goes."""
+    target: str | None = None
+    """The object a reference points to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """One object as this account sees it."""
+
+    object: str
+    fields: Mapping[str, FieldInfo]
+    can_read: bool = True
+    can_create: bool = True
+    can_update: bool = True
+    can_remove: bool = True
+
+    @property
+    def fingerprint(self) -> str:
+        """A short mark that moves when anything above moves."""
+        plain = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(plain.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """What the mapping wants of one kind: the object, the fields it reads and writes, its keys."""
+
+    object: str
+    fields: Sequence[str]
+    key_field: str | None
+    match_fields: Sequence[str] = ()
+
+
+class Remote(Protocol):
+    """One open account of a vendor."""
+
+    @property
+    def account(self) -> str:
+        """The vendor's own name of this organisation; the state store is bound to it. One call."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def describe(self, kind: Kind) -> Schema:
+        """Fields, types, lengths, options, rights of the kind's object."""
+        ...
+
+    def changes(self, kind: Kind, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
+        """Yield all records changed at or after `since` and visible at the first page's `read_at`,
+        removals too, whatever anybody (we too) edits meanwhile.
+
+        At least one page comes, if only an empty one. `since` None means everything there is,
+        without removals. Never pages by offset over a moving order. Raises: CursorExpiredError.
+        """
+        ...
+
+    def listing(self, kind: Kind, after: Ref | None) -> Iterator[Page]:
+        """Yield ids and versions of all records in id order, from the one behind `after`."""
+        ...
+
+    def fetch(self, kind: Kind, refs: Sequence[Ref]) -> Sequence[Seen]:
+        """Read by id: one answer for each ref, in any order; `gone` says how one is missing."""
+        ...
+
+    def find(self, kind: Kind, field: str, values: Sequence[str]) -> Sequence[Seen]:
+        """Return the records whose `field` equals one of `values` exactly, re-checked by us."""
+        ...
+
+    def write(self, kind: Kind, writes: Sequence[Write]) -> Iterator[Result]:
+        """Yield exactly one Result for each Write, in any order.
+
+        Raises only when surely nothing was sent.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+# --- what the core lends a plugin ---------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """Time, so that nobody asks the machine for it behind our back."""
+
+    def now(self) -> datetime:
+        """The time now, aware, in UTC."""
+        ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class AllowList:
+    """Origins (`https://host` or `https://host:port`) that a session may speak to.
+
+    Plain http and loopback addresses are refused unless `allow_loopback`.
+    """
+
+    origins: tuple[str, ...]
+    allow_loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A vendor's answer, whole. `headers` has lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class Session(Protocol):
+    """The one way out to the network."""
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        repeatable: bool = False,
+        max_bytes: int | None = None,
+    ) -> Response:
+        """Send one request and read the whole answer, whatever its status.
+
+        `repeatable` requests (reads) are sent again after a lost connection. Raises
+        `UnreachableError` when surely nothing reached the vendor (or a read failed for good), and
+        `UnknownOutcomeError` when a request that is not repeatable may have landed.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class SecretSlot(Protocol):
+    """One sealed value shared by all processes on this state; locked while it is open."""
+
+    def get(self) -> bytes | None:
+        """The value, or None if none was put or its life is over."""
+        ...
+
+    def put(self, value: bytes, life: timedelta) -> None: ...
+
+    def clear(self) -> None: ...
+
+
+class Host(Protocol):
+    """What the core lends a plugin."""
+
+    @property
+    def clock(self) -> Clock: ...
+
+    @property
+    def rng(self) -> Random: ...
+
+    def session(self, hosts: AllowList, *, timeout_s: float, pool: int = 4) -> Session: ...
+
+    def spend(self, path: str, cost: int, rate: str) -> None:
+        """Take `cost` units from a budget shared by all processes, waiting up to a few seconds.
+
+        `path` names the budget, `rate` is "N/SECONDSs" ("80/20s"). Raises `RateLimitedError`.
+        """
+        ...
+
+    def pause(self, path: str, for_s: float) -> None:
+        """Tell all processes that the vendor wants this budget left alone for so long."""
+        ...
+
+    def secret(self, name: str) -> AbstractContextManager[SecretSlot]: ...
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+class Plugin(Protocol[S]):
+    """What an entry point of the group `crm_connector.plugins` names."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def settings(self) -> type[S]: ...
+
+    def open(self, settings: S, targets: Mapping[Kind, Target], host: Host) -> Remote: ...
+
+
+# --- optional abilities, asked for with isinstance ----------------------------------------------
+
+
+class SandboxHandle(Protocol):
+    """A running stand-in of the vendor, with the hands of its administrator."""
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """The `[connections.NAME]` table that reaches it, its secrets as plain values."""
+        ...
+
+    def records(self, object: str) -> list[dict[str, Any]]:
+        """All live records of an object, whole, read past the API."""
+        ...
+
+    def create(self, object: str, fields: Fields) -> Ref:
+        """Create a record as a person in the CRM would."""
+        ...
+
+    def edit(self, object: str, ref: Ref, fields: Fields) -> None: ...
+
+    def remove(self, object: str, ref: Ref) -> None: ...
+
+    def fault(self, name: str, **how: Any) -> None:
+        """Arm a fault; the sandbox's own page lists their names."""
+        ...
+
+    def calls(self) -> Mapping[str, int]:
+        """Number of calls so far, by name of the operation."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Sandboxed(Protocol):
+    """A plugin that ships a stand-in of its vendor."""
+
+    def start_sandbox(
+        self, *, port: int = 0, targets: Mapping[Kind, Target] | None = None
+    ) -> SandboxHandle:
+        """Start it in a process of its own on loopback; port 0 picks a free one."""
+        ...

@@ -1,0 +1,189 @@
+"""Canonical records: their kinds, their fields, and each field's privacy class.
+
+A canonical record is a mapping from the names below to canonical values. A name that is not in
+it is *missing* (not delivered); `None` is an *empty* value; `""` never occurs, lenses make it `None`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+Value: TypeAlias = str | int | bool | Decimal | dt.date | dt.datetime | frozenset[str] | None
+"""A canonical value. `datetime` is always aware and in UTC; a `frozenset` is a set of tags."""
+
+Canonical: TypeAlias = Mapping[str, Value]
+"""One canonical record: canonical field name to value; a missing name was not delivered."""
+
+
+class Kind(StrEnum):
+    """The three kinds of record we keep in step."""
+
+    CUSTOMER = "customer"
+    MEMBERSHIP = "membership"
+    FEEDBACK = "feedback"
+
+
+class Missing:
+    """The type of `MISSING`: a value that was not delivered, which is neither empty nor a change."""
+
+    _only: Missing | None = None
+
+    def __new__(cls) -> Missing:
+        if cls._only is None:
+            cls._only = super().__new__(cls)
+        return cls._only
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Final = Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One canonical field: its value's type, its privacy class, the group it moves with.
+
+    `type` is one of text, email, phone, date, datetime, integer, decimal, flag, choice, tags,
+    reference, consent. `choices` is set for `choice` only.
+    """
+
+    type: str
+    privacy: str
+    group: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+PERSONAL_CLASSES: Final[Mapping[str, bool]] = {
+    "system.id": False,
+    "system.time": False,
+    "person.name": True,
+    "person.trait": True,
+    "person.birth": True,
+    "contact.email": True,
+    "contact.phone": True,
+    "contact.address": True,
+    "contact.handle": True,
+    "business.relation": True,
+    "consent": True,
+    "membership": True,
+    "text.feedback": True,
+    "feedback": True,
+}
+"""Privacy class to whether it is personal. A class that is not here is unclassified and never leaves."""
+
+
+def _fields(privacy: str, type_: str, names: str, group: str | None = None) -> dict[str, Field]:
+    return {name: Field(type_, privacy, group) for name in names.split()}
+
+
+CUSTOMER: Final[Mapping[str, Field]] = {
+    **_fields("person.name", "text", "names.full names.family names.given", "name"),
+    **_fields("person.name", "text", "names.preferred company"),
+    "type": Field("choice", "business.relation", choices=("person", "company")),
+    "gender": Field("choice", "person.trait", choices=("male", "female", "unknown")),
+    "birth_date": Field("date", "person.birth"),
+    "occupation": Field("text", "person.trait"),
+    **_fields("contact.phone", "phone", "phones.mobile phones.home phones.work"),
+    **_fields("contact.email", "email", "emails.primary emails.other"),
+    **_fields(
+        "contact.address",
+        "text",
+        "address.country address.province address.city address.district address.street"
+        " address.postcode",
+        "address",
+    ),
+    **_fields("contact.handle", "text", "handles.wechat handles.other"),
+    **_fields("business.relation", "text", "source owner segment value_tier preferred_channel"),
+    "tags": Field("tags", "business.relation"),
+    "lifecycle": Field("choice", "business.relation", choices=("prospect", "new", "loyal", "lost")),
+    **_fields("business.relation", "integer", "rfm.recency rfm.frequency"),
+    **_fields("business.relation", "decimal", "rfm.monetary churn_risk"),
+    "do_not_contact": Field("flag", "consent"),
+    **_fields("system.time", "datetime", "created_at last_contact_at"),
+}
+"""Fields of a customer. `consent.PURPOSE.CHANNEL` and `custom.NAME` come on top; see `field_of`."""
+
+MEMBERSHIP: Final[Mapping[str, Field]] = {
+    "customer": Field("reference", "system.id"),
+    **_fields("membership", "text", "card_no tier"),
+    "plan": Field(
+        "choice", "membership", choices=("monthly", "quarterly", "yearly", "lifetime", "none")
+    ),
+    **_fields("membership", "integer", "points growth"),
+    "status": Field(
+        "choice", "membership", choices=("active", "expired", "suspended", "cancelled")
+    ),
+    **_fields("membership", "date", "valid_from valid_to"),
+    "auto_renew": Field("flag", "membership"),
+    "benefits": Field("tags", "membership"),
+}
+"""Fields of a membership."""
+
+FEEDBACK: Final[Mapping[str, Field]] = {
+    "customer": Field("reference", "system.id"),
+    **_fields("feedback", "text", "channel category assignee"),
+    "type": Field(
+        "choice",
+        "feedback",
+        choices=("survey", "nps", "complaint", "suggestion", "review", "question"),
+    ),
+    **_fields("feedback", "integer", "score scale"),
+    **_fields("text.feedback", "text", "title text resolution"),
+    "status": Field(
+        "choice",
+        "feedback",
+        choices=("collected", "classified", "assigned", "resolved", "answered"),
+    ),
+    **_fields("system.time", "datetime", "collected_at assigned_at resolved_at answered_at"),
+}
+"""Fields of a feedback. NPS scores run 0–10, CSAT 1–5; `scale` says which."""
+
+FIELDS: Final[Mapping[Kind, Mapping[str, Field]]] = {
+    Kind.CUSTOMER: CUSTOMER,
+    Kind.MEMBERSHIP: MEMBERSHIP,
+    Kind.FEEDBACK: FEEDBACK,
+}
+
+CONSENT_STATES: Final = ("granted", "denied", "withdrawn", "unknown")
+
+_CONSENT = Field("consent", "consent", choices=CONSENT_STATES)
+_CUSTOM = Field("text", "")
+_CONSTANT = Field("text", "system.id")
+
+
+def field_of(kind: Kind, name: str) -> Field | None:
+    """Look up a canonical field; `None` if no such field exists for the kind.
+
+    `custom.*` fields are the host's: they have no privacy class until a policy gives them one,
+    so they do not leave. `constant.*` fills a vendor's mandatory field and holds no one's data.
+
+    >>> field_of(Kind.CUSTOMER, "emails.primary").privacy
+    'contact.email'
+    >>> field_of(Kind.CUSTOMER, "consent.marketing.email").type
+    'consent'
+    >>> field_of(Kind.CUSTOMER, "shoe_size") is None
+    True
+    """
+    parts = name.split(".")
+    if kind is Kind.CUSTOMER and parts[0] == "consent" and len(parts) == 3:
+        return _CONSENT
+    if parts[0] == "custom" and len(parts) >= 2:
+        return _CUSTOM
+    if parts[0] == "constant" and len(parts) == 2:
+        return _CONSTANT
+    return FIELDS[kind].get(name)
+
+
+def may_leave(kind: Kind, name: str) -> bool:
+    """Say whether a field has a privacy class and so may go to a vendor (deny by default)."""
+    field = field_of(kind, name)
+    return field is not None and field.privacy in PERSONAL_CLASSES
