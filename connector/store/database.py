@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
+from random import Random, SystemRandom
 from typing import Any
 
 import sqlalchemy as sa
@@ -94,7 +94,7 @@ class Store:
     ) -> None:
         self.engine = engine
         self.lease_us = int(lease_s * 1_000_000)
-        self.rng = rng or Random(os.urandom(16))
+        self.rng = rng or SystemRandom()
         self._now_us = now_us
         self._hook = hook
         self.holder = owner(self.rng)
