@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -468,11 +469,7 @@ def _move(pair: Pair, rules: KindRules, case: Situation, unit: Unit, sides: Side
         # A reference that could not be given at first is filled in once it can.
         first_contact="fill_blank" if reference else rules.first_contact,
         chosen=standing.rule if standing and standing.state == CHOSEN else None,
-        times=pair.times(
-            unit,
-            case.row.values if case.row else {},
-            case.seen.fields if case.seen else (case.base.remote if case.base else {}),
-        ),
+        times=_times(pair, unit, case),
         strictness=pair.strictness,
     )
     held = standing is not None and standing.state in (OPEN, CHOSEN)
@@ -483,6 +480,19 @@ def _move(pair: Pair, rules: KindRules, case: Situation, unit: Unit, sides: Side
         if rule.chosen is None:
             rule = Rule(policy="manual", push=True, pull=True, first_contact="manual")
     return merge(rule, same, sides)
+
+
+def _times(
+    pair: Pair, unit: Unit, case: Situation
+) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """When each side's value was last edited, by the time fields that the mapping names."""
+    remote: Mapping[str, object] = {}
+    if case.seen is not None:
+        remote = case.seen.fields
+    elif case.base is not None:
+        remote = case.base.remote
+    row = case.row.values if case.row else {}
+    return pair.edited_local(unit, row), pair.edited_remote(unit, remote)
 
 
 def _clash(out: Decision, unit: Unit, sides: Sides, standing: Conflict | None) -> None:
