@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from connector.errors import CursorExpiredError
-from connector.plugin import Op
+from connector.plugin import Gone, Op
 from connector.store import links, scopes, staged
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.observe import observe_remote
@@ -74,7 +74,7 @@ def observe(scope: Scope) -> None:
 def _pass(scope: Scope, *, gone: bool) -> int:
     """Decide and carry out all staged rows that are ready; returns how many rows that were."""
     held = _over_the_cap(scope, gone=gone)
-    queue = _Queue(scope, held)
+    queue = _Queue(scope, held, for_removals=gone)
     decided = 0
     for rows in _batches(scope, gone=gone):
         decided += len(rows)
@@ -133,6 +133,13 @@ def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: _Queue) -> None:
             queue.add(Job(work, draft, scope.store.new_id()))
 
 
+def _mark_gone(scope: Scope, rows: Sequence[Staged]) -> None:
+    for row in rows:
+        row.gone = row.gone or Gone.NOT_FOUND
+    with scope.store.write(scope.lease, "mark gone") as tx:
+        staged.save(tx, rows)
+
+
 def _decisions(scope: Scope, batch: Batch) -> Iterator[tuple[Case, Decision]]:
     for case in batch.cases:
         yield case, decide(scope.pair, scope.rules, case.situation)
@@ -149,8 +156,9 @@ def _is_change(decision: Decision) -> bool:
 class _Queue:
     """Writes waiting for a full batch. Remote ones travel by operation and by `known until`."""
 
-    def __init__(self, scope: Scope, held: tuple[bool, bool]) -> None:
+    def __init__(self, scope: Scope, held: tuple[bool, bool], *, for_removals: bool) -> None:
         self.scope = scope
+        self.for_removals = for_removals
         self.held_removals, self.held_changes = held
         self.busy: set[str] = set()
         self.progressed = False
