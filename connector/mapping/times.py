@@ -72,6 +72,11 @@ def date(options: Options, where: Where) -> Lens:
             return own
         if own is None:
             return None
+        if form is None and type(own) is str:
+            try:
+                return dt.date.fromisoformat(own)
+            except ValueError:
+                pass  # the rarer forms, below
         text = plain(own)
         if form is not None:
             try:
@@ -131,7 +136,8 @@ def datetime(options: Options, where: Where) -> Lens:
     def canonical(found: dt.datetime) -> dt.datetime:
         if found.tzinfo is None:
             found = found.replace(tzinfo=home, fold=0)
-        return found.astimezone(dt.UTC).replace(microsecond=0, fold=0)
+        found = found.astimezone(dt.UTC)
+        return found.replace(microsecond=0) if found.microsecond else found
 
     def read(own: Any) -> Value:
         if own is None:
@@ -151,10 +157,13 @@ def datetime(options: Options, where: Where) -> Lens:
             except (ValueError, OverflowError, OSError):
                 return or_none(as_text(own))
         elif isinstance(own, str):
-            text = own if own.isascii() else plain(own)
-            if _ZERO.fullmatch(text):
-                return None
-            found = _parse(text) or _parse(text.strip())
+            try:
+                found = dt.datetime.fromisoformat(own)
+            except ValueError:
+                text = plain(own)
+                if _ZERO.fullmatch(text):
+                    return None
+                found = _parse(text)
         else:
             found = None
         if found is None:

@@ -4,43 +4,29 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from connector.errors import MappingError
-from connector.mapping import drift, names
+from connector.mapping import drift
 from connector.mapping.checks import check_of
 from connector.mapping.choices import STRICTNESS
 from connector.mapping.drift import Fault
-from connector.mapping.lens import Lens, Refusal, Where, as_text
+from connector.mapping.lens import Where, as_text
 from connector.mapping.lenses import LensSpec, build
 from connector.mapping.phones import e164
 from connector.mapping.schema import LocalMapping, Rule, VendorMapping
+from connector.mapping.sides import Bound, Side, checked
 from connector.mapping.texts import email_identity
 from connector.mapping.times import zone_of
+from connector.mapping.units import Unit, units_of
 from connector.plugin import Schema
 from connector.records import Canonical, Field, Value, field_of, may_leave
 
 __all__ = ["Fault", "Pair", "Unit", "Written"]
 
-_ABSENT = object()
 _MOMENT = Field("datetime", "system.time")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unit:
-    """What moves, and is judged, as one: a group of canonical fields, or a single one."""
-
-    name: str
-    fields: tuple[str, ...]
-    push: bool
-    """Both files let it travel towards the vendor."""
-    pull: bool
-    policy: str
-    local_time: str | None = None
-    """The own column that says when it was last edited; set where `newest` may ask."""
-    remote_time: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,100 +35,6 @@ class Written:
 
     fields: dict[str, Any] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    rule: Rule
-    lens: Lens
-    write: Callable[[Value], Any]  # the lens's, then the schema's check
-    required: bool = False
-
-
-class _Side:
-    """One side's rules, compiled. `joins` is set where full names are put together from parts."""
-
-    def __init__(self, bounds: Iterable[_Bound], used: frozenset[str], joins: bool) -> None:
-        self.all = {bound.rule.canonical: bound for bound in bounds}
-        self.joins = joins
-        parts = (names.FAMILY, names.GIVEN) if joins else ()
-        self.parts = tuple(self.all[name] for name in parts if name in self.all)
-        self.used = {
-            name: bound
-            for name, bound in self.all.items()
-            if name in used and not (joins and name == names.FULL)
-        }
-        reads = (*self.used.values(), *self.parts)
-        self._reads = tuple((b.rule.own, b.rule.canonical, b.lens.read) for b in reads)
-        self.own = tuple(dict.fromkeys(b.rule.own for b in reads))
-
-    def owns(self, canonical: str) -> tuple[_Bound, ...]:
-        if self.joins and canonical == names.FULL:
-            return self.parts
-        bound = self.used.get(canonical)
-        return () if bound is None else (bound,)
-
-    def read(self, own: Mapping[str, Any]) -> dict[str, Value]:
-        found: dict[str, Value] = {}
-        get = own.get
-        for name, canonical, read in self._reads:
-            value = get(name, _ABSENT)
-            if value is not _ABSENT:
-                found[canonical] = read(value)
-        if self.joins:
-            delivered = all(b.rule.canonical in found for b in self.parts)
-            family, given = found.pop(names.FAMILY, None), found.pop(names.GIVEN, None)
-            if delivered:
-                found[names.FULL] = names.join(family, given)
-        return found
-
-    def read_one(self, canonical: str, own: Mapping[str, Any]) -> Value:
-        if self.joins and canonical == names.FULL:
-            return self.read(own).get(names.FULL)
-        bound = self.used[canonical]
-        return bound.lens.read(own.get(bound.rule.own))
-
-    def write(
-        self, values: Iterable[tuple[str, Value]], create: bool
-    ) -> tuple[dict[str, Any], list[tuple[str, Fault]]]:
-        """Own values, and faults, each with the canonical name it was asked for under."""
-        fields: dict[str, Any] = {}
-        faults: list[tuple[str, Fault]] = []
-        used = self.used
-        for canonical, value in values:
-            bound = used.get(canonical)
-            if bound is not None:
-                self._write_one(bound, canonical, value, create, fields, faults)
-            elif self.joins and canonical == names.FULL:
-                # A full name goes whole into the family name: taking it apart would be a guess.
-                for part in self.parts:
-                    whole = value if part.rule.canonical == names.FAMILY else None
-                    self._write_one(part, canonical, whole, create, fields, faults)
-        return fields, faults
-
-    def _write_one(
-        self,
-        bound: _Bound,
-        canonical: str,
-        value: Value,
-        create: bool,
-        fields: dict[str, Any],
-        faults: list[tuple[str, Fault]],
-    ) -> None:
-        try:
-            own = bound.write(value)
-            if own is None and bound.required:
-                raise Refusal("required", "the vendor demands a value here")
-            fields[bound.rule.own] = own
-        except Refusal as refusal:
-            fault = Fault(
-                canonical=bound.rule.canonical,
-                own=bound.rule.own,
-                code=refusal.code,
-                text=f"{bound.rule.own}: {refusal.text}",
-                mandatory=bound.required and create,
-            )
-            faults.append((canonical, fault))
 
 
 class Pair:
@@ -180,20 +72,30 @@ class Pair:
         self._constants = [b for b in far if b.rule.canonical.startswith("constant.")]
         self._bound_far = far
         leaving = [b for b in far if self._travels(b, schema)]
-        self.units, near_joins, far_joins = _units(
-            [b for b in near if may_leave(self.kind, b.rule.canonical)], leaving, schema
+        self.units, near_joins, far_joins = units_of(
+            [rule for rule in local.rules if may_leave(self.kind, rule.canonical)],
+            [bound.rule for bound in leaving],
+            schema,
         )
         self._check_times()
         used = frozenset(name for unit in self.units for name in unit.fields)
-        self._near = _Side(near, used, near_joins)
-        self._far = _Side(leaving, used, far_joins)
-        self._unit_of = {name: unit for unit in self.units for name in unit.fields}
+        self._near = Side(near, used, near_joins)
+        self._far = Side(leaving, used, far_joins)
+        self._unit_of = {
+            bound.rule.canonical: unit
+            for side in (self._near, self._far)
+            for unit in self.units
+            for name in unit.fields
+            for bound in side.owns(name)
+        }
         self._pushed = frozenset(name for unit in self.units if unit.push for name in unit.fields)
         self._pulled = frozenset(name for unit in self.units if unit.pull for name in unit.fields)
         self.columns = _with_times(self._near.own, (unit.local_time for unit in self.units))
         self.remote_fields = _with_times(self._far.own, (unit.remote_time for unit in self.units))
         self.reference_fields = tuple(
-            b.rule.canonical for b in self._far.used.values() if b.rule.lens.name == "reference"
+            name
+            for name in self._unit_of
+            if any(bound.rule.lens.name == "reference" for bound in self._far.owns(name))
         )
         self._moment = {
             side: build(LensSpec("datetime", {}), self._where(_MOMENT, side)).read
@@ -232,17 +134,17 @@ class Pair:
                 written.fields[bound.rule.own] = bound.write(None)
         return Written(written.fields, (*written.faults, *self._lacking(written)))
 
-    def _written(self, side: _Side, asked: list[tuple[str, Value]], create: bool) -> Written:
+    def _written(self, side: Side, asked: list[tuple[str, Value]], create: bool) -> Written:
         fields, found = side.write(asked, create)
         if not found:
             return Written(fields)
-        spoiled = {self._unit_of[name].name for name, _ in found}
+        spoiled = {self._unit_of[fault.canonical].name for fault in found}
         for unit in self.units:
             if unit.name in spoiled:
                 for name in unit.fields:
                     for bound in side.owns(name):
                         fields.pop(bound.rule.own, None)
-        return Written(fields, tuple(fault for _, fault in found))
+        return Written(fields, tuple(found))
 
     def _lacking(self, written: Written) -> Iterable[Fault]:
         if self._schema is None:
@@ -284,7 +186,7 @@ class Pair:
         """What the host's row would give back for a value written there."""
         return self._form(self._near, canonical, value)
 
-    def _form(self, side: _Side, canonical: str, value: Value) -> Value:
+    def _form(self, side: Side, canonical: str, value: Value) -> Value:
         bounds = side.owns(canonical)
         if not bounds:
             return value
@@ -368,15 +270,16 @@ class Pair:
         here: Literal["local", "remote"] = "local" if side == "local" else "remote"
         return Where(here, self._zone, self._region, known, type_)
 
-    def _bind(self, rule: Rule, side: str, schema: Schema | None) -> _Bound:
+    def _bind(self, rule: Rule, side: str, schema: Schema | None) -> Bound:
         known = field_of(self.kind, rule.canonical)
         assert known is not None, f"the loader let {rule.canonical} through"
         lens = build(rule.lens, self._where(known, side, rule.type))
         info = schema.fields.get(rule.own) if schema is not None else None
         check = check_of(info) if info is not None else None
-        return _Bound(rule, lens, _checked(lens.write, check), info is not None and info.required)
+        required = info is not None and info.required
+        return Bound(rule, lens, checked(lens.write, check, required), required)
 
-    def _travels(self, bound: _Bound, schema: Schema | None) -> bool:
+    def _travels(self, bound: Bound, schema: Schema | None) -> bool:
         name = bound.rule.canonical
         if name.startswith("constant.") or not may_leave(self.kind, name):
             return False
@@ -395,97 +298,9 @@ class Pair:
             )
 
 
-def _checked(
-    write: Callable[[Value], Any], check: Callable[[Any], None] | None
-) -> Callable[[Value], Any]:
-    if check is None:
-        return write
-
-    def checked(value: Value) -> Any:
-        own = write(value)
-        if own is not None:
-            check(own)
-        return own
-
-    return checked
-
-
-def _own_of(side: _Side, unit: Unit) -> tuple[str, ...]:
+def _own_of(side: Side, unit: Unit) -> tuple[str, ...]:
     return tuple(dict.fromkeys(b.rule.own for name in unit.fields for b in side.owns(name)))
 
 
 def _with_times(own: tuple[str, ...], times: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *(time for time in times if time is not None))))
-
-
-def _units(
-    near: list[_Bound], far: list[_Bound], schema: Schema | None
-) -> tuple[tuple[Unit, ...], bool, bool]:
-    """The units both sides share, and whether names are joined on the near and on the far side."""
-    near_by = {bound.rule.canonical: bound.rule for bound in near}
-    far_by = {bound.rule.canonical: bound.rule for bound in far}
-    near_joins, far_joins = _joins(near_by, "push"), _joins(far_by, "pull")
-    common = [name for name in far_by if name in near_by]
-    whole = names.FULL in near_by and names.FULL in far_by
-    parted = names.FAMILY in near_by and names.FAMILY in far_by
-    near_joins = near_joins and names.FULL in far_by and not parted
-    far_joins = far_joins and names.FULL in near_by and not parted and not near_joins
-    if near_joins or far_joins:
-        common = [name for name in common if name not in names.NAMES]
-        common.insert(0, names.FULL)
-    elif whole and parted and near_by[names.FULL].direction != far_by[names.FULL].direction:
-        common.remove(names.FULL)  # a full name that one side only shows follows from its parts
-
-    def rules_of(by: Mapping[str, Rule], joins: bool, name: str) -> list[Rule]:
-        if joins and name == names.FULL:
-            return [by[part] for part in (names.FAMILY, names.GIVEN) if part in by]
-        return [by[name]]
-
-    members: dict[str, list[str]] = {}
-    met: dict[str, tuple[list[Rule], list[Rule]]] = {}
-    for name in common:
-        far_rules, near_rules = (
-            rules_of(far_by, far_joins, name),
-            rules_of(near_by, near_joins, name),
-        )
-        group = far_rules[0].group or near_rules[0].group or name
-        members.setdefault(group, []).append(name)
-        fars, nears = met.setdefault(group, ([], []))
-        fars.extend(far_rules)
-        nears.extend(near_rules)
-    return (
-        tuple(
-            _unit(group, tuple(fields), *met[group], schema) for group, fields in members.items()
-        ),
-        near_joins,
-        far_joins,
-    )
-
-
-def _joins(by: Mapping[str, Rule], shown_only: str) -> bool:
-    """A side joins when it has a family name and no full name that can be written."""
-    full = by.get(names.FULL)
-    return names.FAMILY in by and (full is None or full.direction == shown_only)
-
-
-def _unit(
-    name: str,
-    fields: tuple[str, ...],
-    far: list[Rule],
-    near: list[Rule],
-    schema: Schema | None,
-) -> Unit:
-    both = (*far, *near)
-    writable = schema is None or all(schema.fields[rule.own].writable for rule in far)
-    stated = [rule.policy for rule in both if rule.policy_stated]  # the vendor's file speaks first
-    return Unit(
-        name=name,
-        fields=fields,
-        push=writable and all(rule.direction != "pull" for rule in both),
-        pull=all(rule.direction != "push" for rule in both),
-        policy=stated[0] if stated else "manual",
-        local_time=next((rule.time for rule in near if rule.time), None),
-        remote_time=next(
-            (r.time for r in far if r.time and (schema is None or r.time in schema.fields)), None
-        ),
-    )
