@@ -85,7 +85,10 @@ def choice(options: Options, where: Where) -> Lens:
             return None
         if type(value) in (str, bool) and value in table:  # a number 1 is not the key `true`
             return table[value]
-        if other is None or other == "refuse":
+        # A text that is no canonical value here is the other side's own, which it could not read:
+        # it never becomes "other".
+        foreign = bool(field.choices) and value not in field.choices and other != "keep"
+        if other is None or other == "refuse" or foreign:
             raise Refusal("refused", "the table of choices has no line for this value")
         return write_text(value) if other == "keep" else other
 
@@ -124,10 +127,13 @@ def flag(options: Options, where: Where) -> Lens:
     for own, canonical in table.items():
         writes.setdefault(canonical, own)
     if field.type == "consent":
-        for state in (*STRICTNESS,):
+        for state in STRICTNESS:
             writes.setdefault(state, _nearest(table, state))
-    elif field.type == "flag" and where.side == "remote":
-        writes[None] = writes.get(False)  # a vendor's check box is never empty
+    # A column may be empty; a vendor's check box never is.
+    if where.side == "local":
+        writes[None] = None
+    elif field.type == "flag":
+        writes[None] = writes.get(False)
 
     def read(own: Any) -> Value:
         if own is None:
@@ -148,8 +154,6 @@ def flag(options: Options, where: Where) -> Lens:
             return writes[value]
         if value is None:
             return None
-        if field.type == "flag" and (said := truth(value)) is not None and said in writes:
-            return writes[said]
         raise Refusal("refused", "neither own value of this flag says this")
 
     types = frozenset({"flag"} if by_truth else {"flag", "choice", "text", "integer"})

@@ -22,6 +22,7 @@ from connector.records import Field, Kind, field_of
 DIRECTIONS: Final = ("both", "push", "pull")
 ON_GONE: Final = ("propagate", "archive", "detach", "manual", "ignore")
 REFERENCES: Final = ("none", "required", "optional")
+TYPES: Final = (*(name for name in BUILDERS if name != "constant"), "other")
 POLICIES: Final[Mapping[str, frozenset[str] | None]] = {
     "local": None,
     "remote": None,
@@ -146,14 +147,15 @@ class _Reader:
     path: Path
     side: Literal["local", "remote"]
     kind: Kind | None = None
-    faults: list[str] = field(default_factory=list)
+    faults: list[tuple[int, str]] = field(default_factory=list)
 
     def fault(self, line: int, sentence: str) -> None:
-        self.faults.append(f"{self.path}:{line}: {sentence}.")
+        self.faults.append((line, f"{self.path}:{line}: {sentence}."))
 
     def finish(self) -> None:
         if self.faults:
-            raise MappingError("The mapping cannot be used:", faults=self.faults)
+            faults = [text for _, text in sorted(self.faults, key=lambda fault: fault[0])]
+            raise MappingError("The mapping cannot be used:", faults=faults)
 
     def read(self, keys: frozenset[str]) -> tuple[Table, list[Rule]]:
         head = read_table(self.path)
@@ -187,7 +189,9 @@ class _Reader:
         if isinstance(found, str) and found.strip():
             return found
         if key in table or needed:
-            self.fault(table.lines.get(key, table.line), f"`{key}` must be a name")
+            # `no` and `on` are true and false to YAML.
+            quotes = "; put it in quotes" if isinstance(found, bool | int | float) else ""
+            self.fault(table.lines.get(key, table.line), f"`{key}` must be a name{quotes}")
         return None
 
     def one_of(self, table: Table, key: str, known: tuple[str, ...], default: Any) -> Any:
@@ -268,7 +272,7 @@ class _Reader:
         group = self.text(table, "group") or known.group
         if group is not None and field_of(self.kind, group) is not None:
             self.fault(line, f"`{group}` is a field and cannot be a group; choose another name")
-        type_ = self.text(table, "type")
+        type_ = self.one_of(table, "type", TYPES, None) if "type" in table else None
         lens = self.lens(name, table, known, type_)
         if own is None or lens is None:
             return None
