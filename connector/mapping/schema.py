@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 from connector.errors import MappingError
 from connector.mapping.lens import OptionError, Where
 from connector.mapping.lenses import BUILDERS, FITTING, LensSpec, build
+from connector.mapping.names import FULL
 from connector.mapping.yamlfile import Table, read_table
 from connector.records import Field, Kind, field_of
 
@@ -343,7 +344,8 @@ class _Reader:
     def check_groups(self, rules: list[Rule]) -> None:
         groups: dict[str, Rule] = {}
         for rule in rules:
-            if rule.group is None:
+            # A full name beside its parts is often only shown, not written.
+            if rule.group is None or rule.canonical == FULL:
                 continue
             first = groups.setdefault(rule.group, rule)
             for what in ("policy", "direction", "time"):
