@@ -86,10 +86,10 @@ def test_another_tenants_ring_is_a_settings_error(path: Path) -> None:
         load_ring(path, KEK, "shop-b")
 
 
-def test_keys_that_swap_purposes_or_tenants_in_the_file_do_not_open(path: Path) -> None:
+def test_keys_that_swap_purposes_in_the_file_do_not_open(path: Path) -> None:
     document = json.loads(path.read_text())
     one, two = document["keys"][0], document["keys"][1]
-    one["wrapped"], two["wrapped"] = two["wrapped"], one["wrapped"]
+    one["purpose"], two["purpose"] = two["purpose"], one["purpose"]
     path.write_text(json.dumps(document))
     with pytest.raises(SealError):
         load_ring(path, KEK, "shop-a")
