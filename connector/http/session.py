@@ -38,6 +38,8 @@ ATTEMPT_LIFE: Final = 1.5
 """One exchange may take so many times `timeout_s`, however steadily it drips."""
 CALL_LIFE: Final = 3.0
 """A call with all its repeats begins no exchange after so many times `timeout_s`."""
+IDLE_S: Final = 15.0
+"""A connection that was not used for so long is closed rather than trusted."""
 _CHUNK: Final = 1 << 16
 _FIRST_WAIT_S: Final = 0.3
 
@@ -69,6 +71,7 @@ class HttpSession:
         timeout_s: float,
         pool: int = 4,
         ca_file: str | None = None,
+        idle_s: float = IDLE_S,
     ) -> None:
         """Raises: SettingsError if an origin in `hosts` may not be allowed at all."""
         self._gate = Gate(hosts)
@@ -78,7 +81,7 @@ class HttpSession:
         self._verify: bool | str = ca_file or True
         # An adapter without a `requests.Session` around it: no cookies, no .netrc that would
         # replace our Authorization, no proxies from the environment, no redirects to follow.
-        self._adapter = wire.Adapter(pool)
+        self._adapter = wire.Adapter(pool, idle_s)
 
     def __repr__(self) -> str:
         return "<HttpSession>"

@@ -130,18 +130,55 @@ def _note_sending(connection: HTTPConnection) -> None:
 
 class _PlainPool(HTTPConnectionPool):
     ConnectionCls = _Plain
+    idle_s = float("inf")
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        return _fresh(super()._get_conn(timeout), self.idle_s)
+
+    def _put_conn(self, conn: Any) -> None:
+        _stamp(conn)
+        super()._put_conn(conn)
 
 
 class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = _Tls
+    idle_s = float("inf")
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        return _fresh(super()._get_conn(timeout), self.idle_s)
+
+    def _put_conn(self, conn: Any) -> None:
+        _stamp(conn)
+        super()._put_conn(conn)
+
+
+def _stamp(connection: Any) -> None:
+    if connection is not None:
+        connection.idle_since = time.monotonic()
+
+
+def _fresh(connection: Any, idle_s: float) -> Any:
+    """Close a connection that idled long; it opens again by itself.
+
+    A server closes idle connections when it likes. A write that crosses such a closing is lost
+    with an unknown outcome, so connections are used again only while they are warm.
+    """
+    since = getattr(connection, "idle_since", None)
+    if since is not None and time.monotonic() - since > idle_s:
+        connection.close()
+    return connection
 
 
 class Adapter(HTTPAdapter):
     """The transport under a session: pooled, never repeating anything by itself."""
 
-    def __init__(self, pool: int) -> None:
+    def __init__(self, pool: int, idle_s: float) -> None:
+        self._classes = {
+            "http": type("_Pool", (_PlainPool,), {"idle_s": idle_s}),
+            "https": type("_Pool", (_TlsPool,), {"idle_s": idle_s}),
+        }
         super().__init__(pool_connections=4, pool_maxsize=pool, max_retries=0, pool_block=True)
 
     def init_poolmanager(self, *args: Any, **named: Any) -> None:
         super().init_poolmanager(*args, **named)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = self._classes

@@ -274,7 +274,7 @@ LOSSES = {
     "ends chunks early": answer_and_close(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n"
     ),
-    "sends broken gzip": answer_and_close(
+    "sends broken gzip": answer(
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd"
     ),
 }
@@ -326,6 +326,23 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_replaced(
     time.sleep(0.05)
     assert session.request("POST", server.url, json={"n": 2}).status == 200
     assert (len(server.requests), server.connections) == (2, 2)
+
+
+def test_a_connection_that_idled_long_is_not_used_again(server: Server, clock: StillClock) -> None:
+    session = HttpSession(
+        AllowList((server.url,), allow_loopback=True),
+        clock=clock,
+        rng=random.Random(1),
+        timeout_s=5,
+        idle_s=0.05,
+    )
+    session.request("POST", server.url, json={"n": 1})
+    session.request("POST", server.url, json={"n": 2})
+    assert server.connections == 1
+    time.sleep(0.1)
+    session.request("POST", server.url, json={"n": 3})
+    assert server.connections == 2
+    session.close()
 
 
 # --- time and size ---
