@@ -186,9 +186,17 @@ class PolicyError(ConnectorError):
 
 
 class SealError(ConnectorError):
-    """A key is missing, or sealed data was altered."""
+    """A key is missing, or sealed data was altered.
+
+    `missing` is true when a subject's key is not in the keys database although nobody destroyed
+    it: a fault to repair, after which the same data opens again.
+    """
 
     exit_code = 9
+
+    def __init__(self, sentence: str, *, hint: str | None = None, missing: bool = False) -> None:
+        super().__init__(sentence, hint=hint)
+        self.missing = missing
 
 
 EXIT_ORDER = (1, 3, 4, 9, 8, 6, 5)

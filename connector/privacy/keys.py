@@ -1,0 +1,99 @@
+"""What the keys are for, and key objects that do not let their bytes be seen by accident."""
+
+from __future__ import annotations
+
+import hmac
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Final, NoReturn
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from connector.privacy.envelope import RING_BIT, Cipher, cipher, header
+
+KCV_BYTES: Final = 16
+
+
+class Purpose(StrEnum):
+    """Purposes never share a key."""
+
+    WRAP = "wrap"
+    """Wraps subject keys."""
+    SECRETS = "secrets"
+    """Seals access tokens and places in a vendor's pages."""
+    STAGING = "staging"
+    """Seals what has no subject yet; rotated weekly."""
+    DIGEST = "digest"
+    REF = "ref"
+    """External keys. Never rotated while a vendor's record carries one."""
+    INDEX = "index"
+    """Blind indexes."""
+    SUPPRESS = "suppress"
+    """Suppression tokens. Never destroyed."""
+    AUDIT = "audit"
+    BACKUP = "backup"
+
+
+class KeyState(StrEnum):
+    """A key's life. One key of a purpose is active; `DESTROYED` keeps the entry, not the key."""
+
+    ACTIVE = "active"
+    DECRYPT_ONLY = "decrypt_only"
+    DESTROYED = "destroyed"
+
+
+def derive(key: bytes, label: bytes) -> bytes:
+    """Derive 32 bytes for one use of a key."""
+    return HKDFExpand(algorithm=SHA256(), length=32, info=label).derive(key)
+
+
+def check_value(key: bytes, label: bytes) -> bytes:
+    """A mark that commits to a key: AES-GCM alone lets one ciphertext open under two keys."""
+    return hmac.digest(key, b"kcv" + label, "sha256")[:KCV_BYTES]
+
+
+class RingKey:
+    """One open key of the ring. Its bytes show neither in `repr` nor in a pickle."""
+
+    __slots__ = ("__dict__", "_key", "created", "kid", "purpose", "retired", "state", "suite")
+
+    def __init__(
+        self,
+        kid: int,
+        purpose: Purpose,
+        suite: int,
+        state: KeyState,
+        created: datetime,
+        retired: datetime | None,
+        key: bytes,
+    ) -> None:
+        self.kid = kid
+        self.purpose = purpose
+        self.suite = suite
+        self.state = state
+        self.created = created
+        self.retired = retired
+        self._key = key
+
+    def __repr__(self) -> str:
+        return f"<RingKey {self.kid} {self.purpose} {self.state}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A key cannot be pickled or copied.")
+
+    @cached_property
+    def cipher(self) -> Cipher:
+        return cipher(self.suite, self._key)
+
+    @cached_property
+    def header(self) -> bytes:
+        return header(self.suite, RING_BIT | self.kid)
+
+    def derive(self, label: bytes) -> bytes:
+        return derive(self._key, label)
+
+    def mac(self) -> hmac.HMAC:
+        """A keyed hash to copy and feed."""
+        return hmac.new(self._key, digestmod="sha256")

@@ -1,0 +1,351 @@
+"""The keys database: one data key for each person, wrapped; destroying it destroys their data.
+
+It is a database of its own, so that no backup of the state holds keys. A subject's key is
+committed here before the first document it seals.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidTag
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateTable
+
+from connector.errors import SealError, SettingsError
+from connector.privacy.envelope import CANNOT_OPEN, Cipher, cipher, header, lp
+from connector.privacy.keys import Purpose, check_value
+from connector.privacy.providers import KEY_BYTES
+from connector.privacy.ring import Ring
+
+LIVE: Final = "live"
+RESTRICTED: Final = "restricted"
+SHREDDING: Final = "shredding"
+SHREDDED: Final = "shredded"
+ALIAS: Final = "alias"
+MISSING: Final = "missing"
+STATES: Final = (LIVE, RESTRICTED, SHREDDING, SHREDDED, ALIAS)
+
+CACHED_SUBJECTS: Final = 4096
+_IN_LIMIT: Final = 500
+"""Values in one IN: far below any database's limit of bound parameters."""
+
+_META = MetaData()
+
+SUBJECT: Final = Table(
+    "subject",
+    _META,
+    Column("subject_id", String(32), primary_key=True),
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    Column("wrap_kid", Integer, nullable=False),
+    Column("nonce", LargeBinary(12), nullable=False),
+    Column("ct", LargeBinary(64), nullable=False),
+    Column("kcv", LargeBinary(16), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("alias_of", String(32)),
+    Column("created_us", BigInteger, nullable=False),
+)
+"""Generations of wrapped subject keys. A shredded subject keeps its row with empty key columns."""
+
+ERASURE: Final = Table(
+    "erasure",
+    _META,
+    Column("id", String(32), primary_key=True),
+    Column("subject_id", String(32), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("tokens", Text, nullable=False),
+    Column("vendors", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+)
+"""The erasure ledger: suppression tokens and each vendor's state, as JSON without values."""
+
+
+class _Open:
+    """A subject in memory. Not a dataclass: a generated `repr` would show what it holds."""
+
+    __slots__ = ("ciphers", "gen", "head", "state")
+
+    def __init__(self, state: str, gen: int, ciphers: dict[int, Cipher], suite: int) -> None:
+        self.state = state
+        self.gen = gen
+        self.ciphers = ciphers
+        self.head = header(suite, gen)
+
+
+class Subjects:
+    """Subject keys, cached; safe for threads. Another process's changes show after `refresh`."""
+
+    def __init__(self, url: str, ring: Callable[[], Ring], now: Callable[[], datetime]) -> None:
+        self._ring = ring
+        self._now = now
+        self._lock = threading.Lock()
+        self._cache: OrderedDict[str, _Open] = OrderedDict()
+        self._engine = _connect(url)
+
+    def __repr__(self) -> str:
+        return "<Subjects>"
+
+    def close(self) -> None:
+        self.refresh()
+        self._engine.dispose()
+
+    def refresh(self) -> None:
+        """Forget what is cached. A pass does so at its start."""
+        with self._lock:
+            self._cache.clear()
+
+    def create(self, count: int) -> list[str]:
+        """Make subjects, each with a fresh key; they are committed when this returns."""
+        ring = self._ring()
+        wrap = ring.active(Purpose.WRAP)
+        created = int(self._now().timestamp() * 1_000_000)
+        rows: list[dict[str, Any]] = []
+        fresh: list[tuple[str, _Open]] = []
+        for _ in range(count):
+            subject, key, nonce = secrets.token_hex(16), os.urandom(KEY_BYTES), os.urandom(12)
+            where = _context(ring.tenant, subject, 1)
+            rows.append(
+                {
+                    "subject_id": subject,
+                    "gen": 1,
+                    "wrap_kid": wrap.kid,
+                    "nonce": nonce,
+                    "ct": wrap.cipher.encrypt(nonce, key, where),
+                    "kcv": check_value(key, where),
+                    "state": LIVE,
+                    "created_us": created,
+                }
+            )
+            fresh.append((subject, _Open(LIVE, 1, {1: cipher(wrap.suite, key)}, wrap.suite)))
+        if rows:
+            with _OurErrors(), self._engine.begin() as database:
+                database.execute(insert(SUBJECT), rows)
+        self._remember(fresh)
+        return [subject for subject, _ in fresh]
+
+    def preload(self, subjects: Iterable[str]) -> None:
+        """Load the keys of those not cached, with one IN query for each few hundred."""
+        with self._lock:
+            wanted = iter([one for one in dict.fromkeys(subjects) if one not in self._cache])
+        while some := list(islice(wanted, _IN_LIMIT)):
+            self._load(some)
+
+    def state(self, subject: str) -> str:
+        """live, restricted, shredding, shredded, alias; missing if there is no such subject."""
+        found = self._get(subject)
+        return MISSING if found is None else found.state
+
+    def sealing(self, subject: str) -> tuple[Cipher, bytes]:
+        """The key that seals for a subject now, and its header. Raises: SealError."""
+        found = self._get(subject)
+        if found is None:
+            raise _missing()
+        if found.state not in (LIVE, RESTRICTED):
+            raise SealError(f"Nothing is sealed for a subject that is {found.state}.")
+        return found.ciphers[found.gen], found.head
+
+    def opening(self, subject: str, gen: int) -> Cipher:
+        """The key of one generation. Raises: SealError; `missing` if it ought to be there."""
+        found = self._get(subject)
+        if found is None:
+            raise _missing()
+        if found.state == SHREDDED:
+            raise SealError("The subject was erased: its key is destroyed for good.")
+        if gen not in found.ciphers:
+            raise SealError(CANNOT_OPEN)
+        return found.ciphers[gen]
+
+    def set_state(
+        self, subjects: Sequence[str], state: str, *, alias_of: str | None = None
+    ) -> None:
+        """Move subjects to a state other than `shredded`, which only `shred` gives."""
+        assert state in STATES and state != SHREDDED, "use shred() for the last state"
+        with _OurErrors(), self._engine.begin() as database:
+            database.execute(
+                update(SUBJECT)
+                .where(SUBJECT.c.subject_id.in_(subjects), SUBJECT.c.state != SHREDDED)
+                .values(state=state, alias_of=alias_of)
+            )
+        self._drop(subjects)
+
+    def shred(self, subjects: Sequence[str]) -> None:
+        """Destroy the keys of subjects, on the medium too as far as the database can."""
+        with _OurErrors(), self._engine.begin() as database:
+            database.execute(
+                update(SUBJECT)
+                .where(SUBJECT.c.subject_id.in_(subjects))
+                .values(state=SHREDDED, nonce=b"", ct=b"", kcv=b"")
+            )
+        if self._engine.dialect.name == "sqlite":
+            # secure_delete alone leaves the old bytes in the write-ahead log.
+            with _OurErrors(), self._engine.connect() as database:
+                database.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._drop(subjects)
+
+    def _get(self, subject: str) -> _Open | None:
+        with self._lock:
+            found = self._cache.get(subject)
+            if found is not None:
+                self._cache.move_to_end(subject)
+                return found
+        self._load([subject])
+        with self._lock:
+            return self._cache.get(subject)
+
+    def _load(self, subjects: Sequence[str]) -> None:
+        table = SUBJECT.c
+        query = select(
+            table.subject_id,
+            table.gen,
+            table.wrap_kid,
+            table.nonce,
+            table.ct,
+            table.kcv,
+            table.state,
+        ).where(table.subject_id.in_(subjects))
+        with _OurErrors(), self._engine.connect() as database:
+            rows = database.execute(query.order_by(table.subject_id, table.gen)).all()
+        ring = self._ring()
+        suite = ring.active(Purpose.WRAP).suite
+        found: dict[str, _Open] = {}
+        for subject, gen, kid, nonce, ct, kcv, state in rows:
+            known = found.setdefault(subject, _Open(state, gen, {}, suite))
+            known.gen, known.state, known.head = gen, state, header(suite, gen)
+            if state != SHREDDED:
+                key = _unwrap(ring, subject, gen, kid, nonce, ct, kcv)
+                known.ciphers[gen] = cipher(suite, key)
+        self._remember(found.items())
+
+    def _remember(self, found: Iterable[tuple[str, _Open]]) -> None:
+        with self._lock:
+            self._cache.update(found)
+            while len(self._cache) > CACHED_SUBJECTS:
+                self._cache.popitem(last=False)
+
+    def _drop(self, subjects: Iterable[str]) -> None:
+        with self._lock:
+            for subject in subjects:
+                self._cache.pop(subject, None)
+
+
+class _OurErrors:
+    """Turn a database error into ours: its text may show bound values, among them wrapped keys."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is not None and issubclass(kind, SQLAlchemyError):
+            raise SealError(
+                f"The keys database did not answer ({kind.__name__}).",
+                hint="See `[keys] subjects` in the settings.",
+            ) from None
+
+
+def _missing() -> SealError:
+    return SealError(
+        "The subject's key is missing from the keys database.",
+        hint="Restore the keys database from its own backup.",
+        missing=True,
+    )
+
+
+def _context(tenant: str, subject: str, gen: int) -> bytes:
+    return lp("subject", tenant, subject, str(gen))
+
+
+def _unwrap(
+    ring: Ring, subject: str, gen: int, kid: int, nonce: bytes, ct: bytes, kcv: bytes
+) -> bytes:
+    wrap = ring.key(kid)
+    if wrap is None or wrap.purpose is not Purpose.WRAP:
+        raise SealError(
+            "A subject's key was wrapped under a key that the ring does not have.",
+            hint="Restore ring and keys database from the same key backup.",
+        )
+    where = _context(ring.tenant, subject, gen)
+    try:
+        key = wrap.cipher.decrypt(nonce, ct, where)
+    except (InvalidTag, ValueError):
+        raise SealError(CANNOT_OPEN) from None
+    if not hmac.compare_digest(check_value(key, where), kcv):
+        raise SealError(CANNOT_OPEN)
+    return key
+
+
+def _connect(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingsError("[keys] subjects is not a database URL.") from None
+    if parsed.get_backend_name() == "sqlite":
+        engine = _sqlite(parsed)
+    else:
+        with _OurErrors():
+            # Bound values would show in SQLAlchemy's error texts and logs.
+            engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+    with _OurErrors(), engine.begin() as database:
+        for table in (SUBJECT, ERASURE):
+            database.execute(CreateTable(table, if_not_exists=True))
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
+    path = url.database
+    if path in (None, "", ":memory:"):
+        # One connection for all threads: another one would see another, empty database.
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False},
+        )
+    else:
+        try:
+            # Made by us so that it is 0600 from its first moment; SQLite's side files follow it.
+            os.close(os.open(Path(str(path)), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+        except OSError:
+            raise SettingsError(
+                f"[keys] subjects: the file {path} cannot be opened or made."
+            ) from None
+        engine = create_engine(url, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 15000")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # A key must be on the medium before anything it seals is: FULL, not SQLite's NORMAL.
+        cursor.execute("PRAGMA synchronous = FULL")
+        # The default differs between builds of SQLite; without it deleted keys stay in the file.
+        cursor.execute("PRAGMA secure_delete = ON")
+        cursor.close()
+
+    return engine

@@ -1,0 +1,32 @@
+"""A strict, stateful stand-in of Zoho CRM over real HTTP; its page is the plugin's README."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from connector.plugin import Target
+from connector.records import Kind
+
+if TYPE_CHECKING:
+    from connector_zoho.sandbox.handle import ZohoSandbox
+
+__all__ = ["start_sandbox"]
+
+
+def start_sandbox(
+    port: int = 0,
+    targets: Mapping[Kind, Target] | None = None,
+    modules: Path | None = None,
+) -> ZohoSandbox:
+    """Start it in a process of its own on loopback; port 0 picks a free one.
+
+    `targets` changes nothing: the default organisation has what the packaged mappings need, and
+    `modules` names a file with another organisation.
+    """
+    del targets
+    # lazily: most uses of the plugin never start a sandbox
+    from connector_zoho.sandbox.handle import ZohoSandbox
+
+    return ZohoSandbox(port, modules)

@@ -1,0 +1,315 @@
+"""The administrator's hands: JSON calls under /admin that need no token. README: Sandbox, admin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from connector_zoho.sandbox.calls import Call, Reply
+from connector_zoho.sandbox.config import SWITCHES
+from connector_zoho.sandbox.model import CLERK, INTEGRATION, Module, Organisation, Workflow
+from connector_zoho.sandbox.refusals import Json, RefusedItem
+from connector_zoho.sandbox.shapes import whole
+from connector_zoho.sandbox.values import Values
+
+if TYPE_CHECKING:
+    from connector_zoho.sandbox.app import SandboxApp
+
+
+class AdminError(Exception):
+    """The administrator asked for something that is not there or not allowed."""
+
+
+def answer(app: SandboxApp, call: Call) -> Reply:
+    """Answer an administrator's call: 200 with the result, 400 with one sentence, 404."""
+    act = ACTIONS.get(call.path.removeprefix("/admin/"))
+    if act is None:
+        return Reply.of(404, {"error": "no such action", "actions": sorted(ACTIONS)})
+    try:
+        asked = orjson.loads(call.body) if call.body else {}
+    except orjson.JSONDecodeError:
+        return Reply.of(400, {"error": "the body is not JSON"})
+    try:
+        return Reply.of(200, {"result": act(app, asked)})
+    except RefusedItem as refused:
+        return Reply.of(400, {"error": refused.code, "details": refused.body["details"]})
+    except (AdminError, KeyError, TypeError, ValueError) as error:
+        return Reply.of(400, {"error": f"{type(error).__name__}: {error}"})
+
+
+# --- parts ---
+
+
+def _module(app: SandboxApp, asked: Mapping[str, Any]) -> Module:
+    name = asked["module"]
+    if name not in app.org.modules:
+        raise AdminError("there is no such module")
+    return app.org.modules[name]
+
+
+def _number(module: Module, told: Any) -> int:
+    number = int(told)
+    if number not in module.live:
+        raise AdminError("there is no such live record")
+    return number
+
+
+def _user(app: SandboxApp, asked: Mapping[str, Any]) -> Json:
+    told = asked.get("user")
+    if told is None:
+        return CLERK
+    if told not in app.org.users:
+        raise AdminError("there is no such user")
+    return app.org.users[told]
+
+
+def _seconds(told: Any) -> float:
+    """A moment: epoch seconds or ISO 8601 with offset."""
+    return datetime.fromisoformat(told).timestamp() if isinstance(told, str) else float(told)
+
+
+def _checked(org: Organisation, module: Module, fields: Mapping[str, Any], old: Json) -> Json:
+    check, values = Values(org), dict(old)
+    for name, value in fields.items():
+        if name not in module.fields:
+            raise AdminError(f"there is no field {name}")
+        values[name] = check.stored(module.fields[name], value, f"$.{name}")
+    return values
+
+
+# --- records ---
+
+
+def _create(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    module = _module(app, asked)
+    values = _checked(app.org, module, asked["fields"], {})
+    if asked.get("workflows", True):
+        app.org.run_workflows(module, "create", values)
+    return str(app.org.commit(module, None, values, _user(app, asked)).number)
+
+
+def _edit(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    module = _module(app, asked)
+    number = _number(module, asked["id"])
+    values = _checked(app.org, module, asked["fields"], module.live[number].values)
+    if asked.get("workflows", True):
+        app.org.run_workflows(module, "edit", values)
+    modified = asked.get("Modified_Time")
+    at = int(_seconds(modified)) if modified is not None else None
+    app.org.commit(module, number, values, _user(app, asked), at)
+    return None
+
+
+def _delete(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    module = _module(app, asked)
+    final = bool(asked.get("final", False))
+    app.org.remove(module, _number(module, asked["id"]), _user(app, asked), final=final)
+
+
+def _restore(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    app.org.restore(_module(app, asked), int(asked["id"]))
+
+
+def _purge(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    app.org.purge(_module(app, asked), int(asked["id"]))
+
+
+def _mark(app: SandboxApp, asked: Mapping[str, Any], of: Callable[[Module], set[int]]) -> None:
+    module = _module(app, asked)
+    number = int(asked["id"])
+    if asked.get("on", True):
+        of(module).add(number)
+    else:
+        of(module).discard(number)
+
+
+def _hide(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    _mark(app, asked, lambda module: module.hidden)
+
+
+def _lock(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    _mark(app, asked, lambda module: module.locked)
+
+
+def _merge(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    """Two records become one: the winner takes `fields`, links to the loser follow it."""
+    module = _module(app, asked)
+    winner, loser = _number(module, asked["winner"]), _number(module, asked["loser"])
+    user = _user(app, asked)
+    app.org.remove(module, loser, user, final=True)
+    if app.org.switches["merge_loser"] == "unlisted":
+        del module.removed[loser]
+    values = _checked(app.org, module, asked.get("fields", {}), module.live[winner].values)
+    app.org.commit(module, winner, values, user)
+    for other in app.org.modules.values():
+        links = [f.name for f in other.fields.values() if f.target == module.name]
+        for state in list(other.live.values()):
+            told = [name for name in links if state.values.get(name) == str(loser)]
+            if told:
+                moved = {**state.values, **dict.fromkeys(told, str(winner))}
+                # the vendor moves the links without touching the child's own time
+                app.org.commit(
+                    other, state.number, moved, state.values["Modified_By"], state.modified
+                )
+    return None
+
+
+def _seed(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    return app.org.load(_module(app, asked), asked["records"], _user(app, asked))
+
+
+def _records(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    module = _module(app, asked)
+    return [whole(app.org, module, state) for state in module.live.values()]
+
+
+def _removed(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    module = _module(app, asked)
+    return [
+        {"id": str(number), "type": gone.type, "at": gone.at, "values": gone.state.values}
+        for number, gone in module.removed.items()
+    ]
+
+
+# --- the organisation ---
+
+
+def _reset(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    app.reset()
+
+
+def _define(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    for module in asked["modules"]:
+        app.org.define(module)
+
+
+def _drop_field(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    app.org.drop_field(_module(app, asked), asked["field"])
+
+
+def _clock(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    """`set` (a moment), `advance` (seconds), `freeze` (boolean); answers the moment now."""
+    clock = app.org.time
+    if "freeze" in asked:
+        (clock.freeze if asked["freeze"] else clock.run)()
+    if "set" in asked:
+        clock.set(_seconds(asked["set"]))
+    if "advance" in asked:
+        clock.advance(float(asked["advance"]))
+    return clock.now()
+
+
+def _zone(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    app.org.set_zone(asked["zone"])
+
+
+def _limits(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    app.org.limits.change(asked)
+
+
+def _switch(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    for name, form in asked.items():
+        if str(form) not in SWITCHES[name]:
+            raise AdminError(f"{name} knows {', '.join(SWITCHES[name])}")
+        app.org.switches[name] = str(form)
+    return app.org.switches
+
+
+def _workflows(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    app.org.workflows = [
+        Workflow(
+            rule["module"],
+            tuple(rule.get("on", ("create", "edit"))),
+            rule["set"],
+            rule.get("when", {}),
+        )
+        for rule in asked["rules"]
+    ]
+
+
+def _grant(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    app.accounts.add_grant(asked["refresh_token"], asked["scopes"], _holder(app, asked))
+
+
+def _holder(app: SandboxApp, asked: Mapping[str, Any]) -> Json:
+    return app.org.users[asked["user"]] if "user" in asked else INTEGRATION
+
+
+def _code(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    app.accounts.add_code(asked["code"], asked["scopes"])
+
+
+def _revoke(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    app.accounts.revoke(asked["refresh_token"])
+
+
+def _expire(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    app.accounts.expire_access()
+
+
+# --- watching ---
+
+
+def _calls(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    counted = dict(app.calls)
+    if asked.get("reset"):
+        app.calls.clear()
+    return counted
+
+
+def _requests(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    told = [entry for entry in app.log if asked.get("operation") in (None, entry["operation"])]
+    if asked.get("reset"):
+        app.log.clear()
+    return told
+
+
+def _credits(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    return app.budget.used
+
+
+def _fault(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    how = {key: value for key, value in asked.items() if key != "name"}
+    app.faults.arm(asked["name"], how)
+
+
+def _faults(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
+    if asked.get("clear"):
+        app.faults.clear()
+    return app.faults.armed()
+
+
+ACTIONS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Any]]] = {
+    "reset": _reset,
+    "define": _define,
+    "drop_field": _drop_field,
+    "seed": _seed,
+    "create": _create,
+    "edit": _edit,
+    "delete": _delete,
+    "restore": _restore,
+    "purge": _purge,
+    "hide": _hide,
+    "lock": _lock,
+    "merge": _merge,
+    "records": _records,
+    "removed": _removed,
+    "clock": _clock,
+    "zone": _zone,
+    "limits": _limits,
+    "switch": _switch,
+    "workflows": _workflows,
+    "grant": _grant,
+    "code": _code,
+    "revoke": _revoke,
+    "expire_access": _expire,
+    "calls": _calls,
+    "requests": _requests,
+    "credits": _credits,
+    "fault": _fault,
+    "faults": _faults,
+}
+"""Name under /admin/ to what it does."""

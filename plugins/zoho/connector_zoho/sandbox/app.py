@@ -1,0 +1,372 @@
+"""The sandbox without a server: a request in, an answer out, with faults and budgets on the way."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from email.utils import formatdate
+from random import Random
+from typing import Any, Final
+
+from connector_zoho import facts
+from connector_zoho.sandbox import admin, metadata, spoil
+from connector_zoho.sandbox.auth import Accounts, Grant
+from connector_zoho.sandbox.budget import Budget
+from connector_zoho.sandbox.calls import Call, Reply
+from connector_zoho.sandbox.externals import Externals
+from connector_zoho.sandbox.faults import Faults
+from connector_zoho.sandbox.model import Module, Organisation, Time
+from connector_zoho.sandbox.query import Queries
+from connector_zoho.sandbox.reads import Reads
+from connector_zoho.sandbox.refusals import Json, RefusedCall
+from connector_zoho.sandbox.search import Search
+from connector_zoho.sandbox.writes import Writes
+
+Answer = tuple[int, Json | None]
+WRITING: Final = frozenset({"insert", "update", "upsert", "delete", "purge", "restore"})
+_RECORDS: Final = re.compile(r"/crm/v8/(?P<module>\w+)(?:/(?P<rest>.+))?")
+_LOGGED: Final = 5_000
+
+
+class Dropped(Exception):
+    """The connection was closed without an (entire) answer; what had been sent is in `reply`."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__("the connection was closed")
+        self.reply = reply
+
+
+class Route:
+    """What a call asks for: the operation's name, its module, and how to answer it."""
+
+    __slots__ = ("answer", "heavy", "module", "operation", "records")
+
+    def __init__(
+        self,
+        operation: str,
+        answer: Callable[[Grant], Answer],
+        module: str = "",
+        records: int = 1,
+        heavy: bool = False,
+    ) -> None:
+        self.operation, self.answer, self.module = operation, answer, module
+        self.records, self.heavy = records, heavy
+
+
+class SandboxApp:
+    """One stand-in of the vendor. `now` gives epoch seconds, `sleep` waits for the slow faults."""
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+        rng: Random | None = None,
+        modules: Iterable[Mapping[str, Any]] | None = None,
+    ) -> None:
+        self._now, self._sleep = now, sleep
+        self._modules = list(modules) if modules is not None else None
+        self._rng = rng or Random(0)  # noqa: S311 - ids and tokens of a sandbox, repeatable
+        self.base_url = "http://sandbox.invalid"
+        self.in_flight = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew with an empty organisation; the address stays."""
+        self.org = Organisation(Time(self._now), self._rng, self._modules)
+        self.accounts = Accounts(self.org)
+        self.accounts.base_url = self.base_url
+        self.faults = Faults()
+        self.budget = Budget(self.org)
+        self.calls: Counter[str] = Counter()
+        self.log: deque[Json] = deque(maxlen=_LOGGED)
+        self._reads = Reads(self.org)
+        self._search = Search(self.org, self._reads)
+        self._queries = Queries(self.org)
+
+    def set_base_url(self, url: str) -> None:
+        """Say under which address this sandbox is reached: it stands in the token answer."""
+        self.base_url = self.accounts.base_url = url
+
+    # --- in process ---
+
+    def handle(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Answer one request without any network. Raises Dropped where a server would hang up."""
+        lower = {name.lower(): value for name, value in (headers or {}).items()}
+        reply = self.respond(Call(method, path, dict(query or {}), lower, body))
+        while reply.late is not None:
+            self._sleep(reply.delay_s)
+            reply = reply.late()
+        if reply.delay_s:
+            self._sleep(reply.delay_s)
+        if reply.drop or reply.cut is not None:
+            raise Dropped(reply)
+        return reply.status, reply.headers, reply.body
+
+    # --- one call ---
+
+    def respond(self, call: Call) -> Reply:
+        """Answer one request; delays and drops are left to the caller."""
+        if call.path.startswith("/admin/"):
+            return self._stamp(admin.answer(self, call))
+        try:
+            route = self.route(call)
+        except RefusedCall as refused:
+            return self._finish(call, "unknown", Reply.of(refused.status, refused.body))
+        fault = self.faults.strike(route.operation, route.module)
+        if fault is not None:
+            return spoil.suffer(fault, call, route.operation, self, route)
+        return self.serve(call, route)
+
+    def serve(self, call: Call, route: Route) -> Reply:
+        """Answer one request as an honest vendor."""
+        try:
+            if route.operation != "token":
+                self.budget.spend(call, route.operation, route.records, route.heavy, self.in_flight)
+                grant = self.accounts.holder(call)
+                status, body = route.answer(grant)
+            else:
+                status, body = self.accounts.token(call)
+        except RefusedCall as refused:
+            status, body = refused.status, refused.body
+            if route.operation in WRITING and self.org.switches["write_errors"] == "in_data":
+                body = {"data": [body]}
+        reply = Reply.of(status, body)
+        reply.delay_s += self.org.limits.latency_s
+        remaining = self.budget.remaining()
+        if remaining is not None:
+            reply.headers[facts.CREDITS_HEADER] = str(remaining)
+        return self._finish(call, route.operation, reply)
+
+    def _finish(self, call: Call, operation: str, reply: Reply) -> Reply:
+        self.note(call, operation, reply.status)
+        return self._stamp(reply)
+
+    def note(self, call: Call, operation: str, status: int) -> None:
+        """Count and keep the call, without its token."""
+        self.calls[operation] += 1
+        kept = {k: v for k, v in call.headers.items() if k != "authorization"}
+        self.log.append(
+            {
+                "operation": operation,
+                "method": call.method,
+                "path": call.path,
+                "query": dict(call.query),
+                "headers": kept,
+                "body": "" if operation == "token" else call.body.decode("utf-8", "replace"),
+                "status": status,
+                "at": self.org.time.now(),
+            }
+        )
+
+    def _stamp(self, reply: Reply) -> Reply:
+        reply.headers["date"] = formatdate(self.org.time.now(), usegmt=True)
+        return reply
+
+    # --- routes ---
+
+    def route(self, call: Call) -> Route:
+        """Say what a call asks for. Raises RefusedCall for paths and methods that are none."""
+        path, method = call.path, call.method
+        if path == facts.TOKEN_PATH:
+            return self._only(call, "POST", Route("token", lambda grant: (500, None)))
+        if path == facts.COQL_PATH:
+            return self._only(call, "POST", self._coql(call))
+        if path == facts.ORG_PATH:
+            return self._only(call, "GET", self._meta("org", "ZohoCRM.org", metadata.org))
+        if path == facts.USERS_PATH:
+            return self._only(call, "GET", self._users(call))
+        if path.startswith(facts.BASE + "/settings/"):
+            return self._setting(call, path.removeprefix(facts.BASE + "/settings/"))
+        match = _RECORDS.fullmatch(path)
+        if match is None:
+            raise RefusedCall(
+                "INVALID_URL_PATTERN",
+                "Please check if the URL trying to access is a correct one",
+                status=404,
+            )
+        name, rest = match["module"], match["rest"]
+        if rest is None:
+            makers = {"GET": self._list, "POST": self._write, "PUT": self._write}
+            makers["DELETE"] = self._delete
+            return self._maker(call, makers)(call, name, None)
+        if rest == "upsert":
+            return self._only(call, "POST", self._write(call, name, "upsert"))
+        if rest in ("deleted", "search", "actions/count"):
+            return self._only(call, "GET", self._special(call, name, rest))
+        if "/" in rest:
+            raise RefusedCall(
+                "INVALID_URL_PATTERN",
+                "Please check if the URL trying to access is a correct one",
+                status=404,
+            )
+        one = {"GET": self._fetch, "PUT": self._write, "DELETE": self._delete}
+        return self._maker(call, one)(call, name, rest)
+
+    @staticmethod
+    def _bad_method() -> RefusedCall:
+        return RefusedCall(
+            "INVALID_REQUEST_METHOD", "The http request method type is not a valid one"
+        )
+
+    def _only(self, call: Call, method: str, route: Route) -> Route:
+        if call.method != method:
+            raise self._bad_method()
+        return route
+
+    def _maker(self, call: Call, makers: Mapping[str, Any]) -> Any:
+        if call.method not in makers:
+            raise self._bad_method()
+        return makers[call.method]
+
+    def _meta(self, operation: str, scope: str, answer: Callable[[Organisation], Answer]) -> Route:
+        def act(grant: Grant) -> Answer:
+            self.accounts.need(grant, f"{scope}.READ", f"{scope}.ALL")
+            return answer(self.org)
+
+        return Route(operation, act)
+
+    def _users(self, call: Call) -> Route:
+        def act(grant: Grant) -> Answer:
+            self.accounts.need(grant, "ZohoCRM.users.READ", "ZohoCRM.users.ALL")
+            return metadata.users(self.org, call, grant)
+
+        return Route("users", act)
+
+    def _setting(self, call: Call, rest: str) -> Route:
+        part, _, tail = rest.partition("/")
+        if part == "recycle_bin":
+            return self._bin(call, tail)
+        if call.method != "GET":
+            raise self._bad_method()
+        if part not in ("modules", "fields", "layouts") or (tail and part != "modules"):
+            raise RefusedCall("INVALID_URL_PATTERN", "the URL is not a correct one", status=404)
+
+        def act(grant: Grant) -> Answer:
+            self.accounts.need_setting(grant, part)
+            if part == "modules":
+                return metadata.modules(self.org, tail or None)
+            module = metadata.module_of(self.org, call)
+            return metadata.fields(module) if part == "fields" else metadata.layouts(module)
+
+        return Route(part, act, tail or call.query.get("module", ""))
+
+    def _bin(self, call: Call, tail: str) -> Route:
+        restoring = call.method == "POST" and tail.endswith("actions/restore")
+        if call.method != "DELETE" and not restoring:
+            raise self._bad_method()
+        told = tail.removesuffix("actions/restore").strip("/") or call.query.get("ids", "")
+
+        def act(grant: Grant) -> Answer:
+            self.accounts.need_setting(grant, "recycle_bin", "ALL" if restoring else "DELETE")
+            ids = [one for one in told.split(",") if one]
+            if not ids:
+                raise _missing_ids()
+            if len(ids) > facts.PURGE_BATCH:
+                raise _too_many_ids(facts.PURGE_BATCH)
+            writes = Writes(self.org, grant, Externals(self.org, call))
+            results = writes.restore(ids) if restoring else writes.purge(ids)
+            return writes.status(results, 200), {"recycle_bin": results}
+
+        return Route("restore" if restoring else "purge", act)
+
+    def _coql(self, call: Call) -> Route:
+        def act(grant: Grant) -> Answer:
+            self.accounts.need(grant, "ZohoCRM.coql.READ", "ZohoCRM.coql.ALL")
+            query = self._queries.read(call)
+            module = self.org.module(query.module)
+            self.accounts.need_module(grant, module, "READ")
+            self.budget.charge(facts.coql_credits(query.limit))
+            return self._queries.answer(query, module)
+
+        return Route("coql", act, heavy=True)
+
+    def _reading(self, grant: Grant, name: str) -> Module:
+        module = self.org.module(name)
+        self.accounts.need_module(grant, module, "READ")
+        return module
+
+    def _list(self, call: Call, name: str, rest: None) -> Route:
+        def act(grant: Grant) -> Answer:
+            externals = Externals(self.org, call)
+            return self._reads.list(self._reading(grant, name), call, grant, externals)
+
+        heavy = call.query.get("sort_by", "id") != "id"
+        return Route("fetch" if "ids" in call.query else "list", act, name, heavy=heavy)
+
+    def _fetch(self, call: Call, name: str, rest: str) -> Route:
+        def act(grant: Grant) -> Answer:
+            externals = Externals(self.org, call)
+            return self._reads.one(self._reading(grant, name), rest, call, externals)
+
+        return Route("fetch", act, name)
+
+    def _special(self, call: Call, name: str, rest: str) -> Route:
+        def act(grant: Grant) -> Answer:
+            if rest == "deleted":
+                return self._reads.deleted(self._reading(grant, name), call)
+            self.accounts.need(grant, "ZohoSearch.securesearch.READ")
+            module = self._reading(grant, name)
+            return (self._search.answer if rest == "search" else self._search.count)(module, call)
+
+        return Route(rest.removeprefix("actions/"), act, name)
+
+    def _write(self, call: Call, name: str, rest: str | None) -> Route:
+        operation = rest if rest == "upsert" else "insert" if call.method == "POST" else "update"
+        records = max(1, spoil.batch_size(call.body))
+
+        def act(grant: Grant) -> Answer:
+            module = self.org.module(name)
+            for right in {"insert": ["CREATE"], "update": ["UPDATE"]}.get(
+                operation, ["CREATE", "UPDATE"]
+            ):
+                self.accounts.need_module(grant, module, right)
+            writes = Writes(self.org, grant, Externals(self.org, call))
+            batch = writes.read(module, call, conditional=operation != "insert")
+            if operation == "insert":
+                results, good = writes.insert(module, batch), 201
+            elif operation == "update":
+                results, good = writes.update(module, batch, rest), 200
+            else:
+                results = writes.upsert(module, batch)
+                inserted = all(one.get("action") == "insert" for one in results)
+                good = int(self.org.switches["upsert_inserted_status"]) if inserted else 200
+            return writes.status(results, good), {"data": results}
+
+        return Route(operation, act, name, records, heavy=records > facts.HEAVY_WRITE)
+
+    def _delete(self, call: Call, name: str, rest: str | None) -> Route:
+        def act(grant: Grant) -> Answer:
+            module = self.org.module(name)
+            self.accounts.need_module(grant, module, "DELETE")
+            told = [rest] if rest else [one for one in call.query.get("ids", "").split(",") if one]
+            if not told:
+                raise _missing_ids()
+            if len(told) > facts.DELETE_BATCH:
+                raise _too_many_ids(facts.DELETE_BATCH)
+            writes = Writes(self.org, grant, Externals(self.org, call))
+            results = writes.delete(module, told)
+            return writes.status(results, 200), {"data": results}
+
+        return Route("delete", act, name)
+
+
+def _missing_ids() -> RefusedCall:
+    return RefusedCall(
+        "REQUIRED_PARAM_MISSING", "One of the expected parameter is missing", {"param_name": "ids"}
+    )
+
+
+def _too_many_ids(limit: int) -> RefusedCall:
+    return RefusedCall(
+        "LIMIT_EXCEEDED", "the limit of ids is exceeded", {"limit": limit, "param_name": "ids"}
+    )

@@ -1,0 +1,385 @@
+"""The organisation behind the sandbox: its clock, users, modules, records, recycle bin.
+
+Nothing here knows of HTTP, tokens or faults. Time and chance come from outside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from connector_zoho import facts
+from connector_zoho.sandbox.config import Limits, default_switches
+from connector_zoho.sandbox.organisation import DEFAULT_MODULES
+from connector_zoho.sandbox.refusals import Json, RefusedItem, invalid_module
+from connector_zoho.sandbox.schema import SYSTEM_FIELDS, Field, define_field, module_meta
+from connector_zoho.sandbox.views import Feed, State, View
+
+FIRST_ID: Final = 4_150_000_000_002_175_001
+INTEGRATION: Final[Json] = {
+    "name": "Connector Integration",
+    "id": "4150000000000225013",
+    "email": "connector@example.test",
+}
+CLERK: Final[Json] = {"name": "Ops Clerk", "id": "4150000000000225029", "email": "ops@example.test"}
+
+
+class Time:
+    """The organisation's clock: a source of epoch seconds, shifted or stopped by the administrator."""
+
+    def __init__(self, source: Callable[[], float]) -> None:
+        self._source = source
+        self._offset = 0.0
+        self._frozen: float | None = None
+
+    def now(self) -> float:
+        """Epoch seconds."""
+        return self._frozen if self._frozen is not None else self._source() + self._offset
+
+    def set(self, now: float) -> None:
+        """Go on from this moment (stay there, if stopped)."""
+        if self._frozen is not None:
+            self._frozen = now
+        self._offset = now - self._source()
+
+    def freeze(self) -> None:
+        self._frozen = self.now()
+
+    def run(self) -> None:
+        if self._frozen is not None:
+            self._offset = self._frozen - self._source()
+            self._frozen = None
+
+    def advance(self, seconds: float) -> None:
+        self.set(self.now() + seconds)
+
+
+@dataclass(slots=True)
+class Removed:
+    """What the deleted feed says of a record that is gone, and what restoring needs."""
+
+    state: State
+    display_name: str | None
+    at: int
+    by: Json | None
+    type: str
+    created_by: Json | None
+    visible_at: float
+
+
+@dataclass(slots=True)
+class Workflow:
+    """A rule that sets fields when a record is written and workflows are not switched off."""
+
+    module: str
+    on: tuple[str, ...]
+    set: Json
+    when: Json
+
+
+@dataclass(slots=True)
+class Module:
+    """One module: its fields and records. `live` is the truth; the views may lag behind it."""
+
+    name: str
+    meta: Json
+    fields: dict[str, Field]
+    custom: bool
+    live: dict[int, State] = field(default_factory=dict)
+    feed: Feed = field(default_factory=Feed)
+    found: View = field(default_factory=View)
+    removed: dict[int, Removed] = field(default_factory=dict)
+    unique: dict[str, dict[str, int]] = field(default_factory=dict)
+    locked: set[int] = field(default_factory=set)
+    hidden: set[int] = field(default_factory=set)
+
+    @property
+    def duplicate_field(self) -> str:
+        """What upsert checks without being asked. README: Upsert."""
+        system = facts.SYSTEM_DUPLICATE_FIELD.get(self.name)
+        return system or facts.CUSTOM_DUPLICATE_FIELD
+
+    @property
+    def title_field(self) -> str:
+        """The field that stands for the record in lookups and in the bin."""
+        for name in ("Full_Name", "Account_Name", "Subject", "Name"):
+            if name in self.fields:
+                return name
+        return "id"
+
+    def title(self, state: State) -> str | None:
+        title: str | None = state.values.get(self.title_field)
+        return title
+
+    def unique_key(self, name: str, value: str) -> str:
+        return value if self.fields[name].case_sensitive else value.casefold()
+
+    def holder(self, name: str, value: Any) -> int | None:
+        """The live record that holds a unique value."""
+        return self.unique.get(name, {}).get(self.unique_key(name, str(value)))
+
+    def index_unique(self, state: State, *, remove: bool = False) -> None:
+        for name, index in self.unique.items():
+            value = state.values.get(name)
+            if value is None:
+                continue
+            key = self.unique_key(name, str(value))
+            if not remove:
+                index[key] = state.number
+            elif index.get(key) == state.number:
+                del index[key]
+
+
+class Organisation:
+    """All state of one organisation."""
+
+    def __init__(
+        self, time: Time, rng: Random, modules: Iterable[Mapping[str, Any]] | None
+    ) -> None:
+        self.time = time
+        self.rng = rng
+        self.zgid = "808126590"
+        self.zone_name = "Asia/Shanghai"
+        self._zone = ZoneInfo(self.zone_name)
+        self.users: dict[str, Json] = {user["id"]: user for user in (INTEGRATION, CLERK)}
+        self.switches = default_switches()
+        self.limits = Limits()
+        self.modules: dict[str, Module] = {}
+        self.workflows: list[Workflow] = []
+        self._last_id = FIRST_ID
+        self._last_meta_id = 4_150_000_000_000_002_001
+        for given in DEFAULT_MODULES if modules is None else modules:
+            self.define(given)
+
+    # --- definitions ---
+
+    def define(self, given: Mapping[str, Any]) -> Module:
+        """Add a module, or fields to a module that is there (a field of the same name is replaced)."""
+        name = str(given["api_name"])
+        custom = given.get("generated_type", "custom") == "custom"
+        module = self.modules.get(name)
+        if module is None:
+            meta = module_meta(name, self._meta_id(), custom=custom, given=given)
+            module = self.modules[name] = Module(name=name, meta=meta, fields={}, custom=custom)
+            for system in SYSTEM_FIELDS:
+                self.define_field(module, system)
+        for one in given.get("fields", ()):
+            self.define_field(module, one)
+        module.meta["modified_time"] = self.render(int(self.time.now()))
+        return module
+
+    def define_field(self, module: Module, given: Mapping[str, Any]) -> None:
+        made = define_field(given, str(given.get("id") or self._meta_id()))
+        module.fields[made.name] = made
+        module.unique.pop(made.name, None)
+        if made.unique:
+            module.unique[made.name] = {}
+            for state in module.live.values():
+                module.index_unique(state)
+
+    def drop_field(self, module: Module, name: str) -> None:
+        """Take a field away; the values stay, unseen, as if the field were hidden for this profile."""
+        module.fields.pop(name)
+        module.unique.pop(name, None)
+
+    def module(self, name: str) -> Module:
+        """Look up a module with its views up to date. Raises RefusedCall INVALID_MODULE."""
+        module = self.modules.get(name)
+        if module is None or not module.meta["api_supported"]:
+            raise invalid_module()
+        now = self.time.now()
+        module.feed.settle(now)
+        module.found.settle(now)
+        return module
+
+    def set_zone(self, name: str) -> None:
+        """Let the user live in another zone; all stored times are told anew."""
+        self._zone, self.zone_name = ZoneInfo(name), name
+        for module in self.modules.values():
+            times = [f.name for f in module.fields.values() if f.type == "datetime"]
+            for state in module.live.values():
+                for field_name in times:
+                    told = state.values.get(field_name)
+                    if told is not None:
+                        state.values[field_name] = self.render(
+                            int(datetime.fromisoformat(told).timestamp())
+                        )
+
+    # --- small things ---
+
+    def render(self, epoch: int) -> str:
+        """Tell a time as the vendor does: whole seconds, with the offset of the user's zone."""
+        return datetime.fromtimestamp(epoch, self._zone).isoformat()
+
+    def new_number(self) -> int:
+        self._last_id += self.rng.randint(1, 9)
+        return self._last_id
+
+    def _meta_id(self) -> str:
+        self._last_meta_id += 2
+        return str(self._last_meta_id)
+
+    # --- commits ---
+
+    def commit(
+        self,
+        module: Module,
+        number: int | None,
+        values: Json,
+        user: Json,
+        modified: int | None = None,
+    ) -> State:
+        """Write a record: `values` are all of its fields. `number` None makes a new one.
+
+        Raises RefusedItem DUPLICATE_DATA if a unique value belongs to another record.
+        """
+        old = module.live.get(number) if number is not None else None
+        self.check_unique(module, number, values, "$.data[0]")
+        now = self.time.now()
+        state = self._state(module, old, number, values, user, modified)
+        if old is not None:
+            module.index_unique(old, remove=True)
+        module.live[state.number] = state
+        module.index_unique(state)
+        module.feed.put(state.number, state, now + self.limits.feed_lag_s, now)
+        module.found.put(state.number, state, now + self.limits.search_lag_s, now)
+        return state
+
+    def load(self, module: Module, rows: Iterable[Json], user: Json) -> list[str]:
+        """Write many new records at once, past lags; `id` and `Modified_Time` may be given."""
+        states = []
+        for row in rows:
+            told = row.get("Modified_Time")
+            modified = int(datetime.fromisoformat(told).timestamp()) if told else None
+            number = int(row["id"]) if row.get("id") else None
+            state = self._state(module, None, number, row, user, modified)
+            self._last_id = max(self._last_id, state.number)
+            module.live[state.number] = state
+            module.index_unique(state)
+            states.append(state)
+        module.feed.load(states)
+        module.found.load(states)
+        return [str(state.number) for state in states]
+
+    def _state(
+        self,
+        module: Module,
+        old: State | None,
+        number: int | None,
+        values: Json,
+        user: Json,
+        modified: int | None,
+    ) -> State:
+        at = int(self.time.now()) if modified is None else modified
+        made = dict(values)
+        if "Full_Name" in module.fields:
+            parts = (made.get("First_Name"), made.get("Last_Name"))
+            made["Full_Name"] = " ".join(part for part in parts if part) or None
+        told = self.render(at)
+        if old is None:
+            created = at
+            number = self.new_number() if number is None else number
+            made["Created_Time"] = told
+            made["Created_By"] = user
+            made.setdefault("Owner", user)
+            made["Record_Status__s"] = "Available"
+            for name, one in module.fields.items():
+                if one.type == "boolean" and made.get(name) is None:
+                    made[name] = False
+                elif one.type == "autonumber":
+                    made.setdefault(name, str(len(module.live) + 1))
+        else:
+            created, number = old.created, old.number
+        made["id"] = str(number)
+        made["Modified_Time"] = told
+        made["Modified_By"] = user
+        made["Locked__s"] = number in module.locked
+        return State(number, created, at, made)
+
+    def check_unique(self, module: Module, number: int | None, values: Json, path: str) -> None:
+        """Raise RefusedItem DUPLICATE_DATA if a unique value belongs to another live record."""
+        for name in module.unique:
+            value = values.get(name)
+            if value is None:
+                continue
+            holder = module.holder(name, value)
+            if holder is not None and holder != number:
+                raise self.duplicate(module, name, f"{path}.{name}", holder)
+
+    def duplicate(self, module: Module, name: str, path: str, holder: int) -> RefusedItem:
+        owner = module.live[holder].values["Owner"]
+        return RefusedItem(
+            "DUPLICATE_DATA",
+            "duplicate data",
+            {
+                "api_name": name,
+                "json_path": path,
+                "id": str(holder),
+                "duplicate_record": {
+                    "id": str(holder),
+                    "Owner": {"name": owner["name"], "id": owner["id"]},
+                    "module": {"api_name": module.name, "id": module.meta["id"]},
+                },
+                "more_records": False,
+            },
+        )
+
+    def remove(
+        self, module: Module, number: int, user: Json | None, *, final: bool = False
+    ) -> None:
+        """Put a live record into the bin, or (`final`, or a module without a bin) away for ever."""
+        state = module.live.pop(number)
+        module.index_unique(state, remove=True)
+        now = self.time.now()
+        visible_at = now + self.limits.feed_lag_s
+        module.feed.put(number, None, visible_at, now)
+        module.found.put(number, None, now + self.limits.search_lag_s, now)
+        final = final or not module.meta["recycle_bin_on_delete"]
+        module.removed[number] = Removed(
+            state=state,
+            display_name=None if final else module.title(state),
+            at=int(now),
+            by=None if final or user is None else {"name": user["name"], "id": user["id"]},
+            type="permanent" if final else "recycle",
+            created_by=None
+            if final
+            else {k: state.values["Created_By"][k] for k in ("name", "id")},
+            visible_at=visible_at,
+        )
+
+    def purge(self, module: Module, number: int) -> None:
+        """Take a record out of the bin for ever. Raises KeyError if it is not there."""
+        gone = module.removed[number]
+        if gone.type != "recycle":
+            raise KeyError(number)
+        gone.type, gone.display_name, gone.by, gone.created_by = "permanent", None, None, None
+        gone.at = int(self.time.now())
+
+    def restore(self, module: Module, number: int) -> State:
+        """Bring a record back from the bin. Raises KeyError if it is not there, RefusedItem on a clash."""
+        gone = module.removed[number]
+        if gone.type != "recycle":
+            raise KeyError(number)
+        self.check_unique(module, number, gone.state.values, "$")
+        del module.removed[number]
+        state, now = gone.state, self.time.now()
+        if self.switches["restored"] == "moved":
+            values = {**state.values, "Modified_Time": self.render(int(now))}
+            state = State(number, state.created, int(now), values)
+        module.live[number] = state
+        module.index_unique(state)
+        module.feed.put(number, state, now + self.limits.feed_lag_s, now)
+        module.found.put(number, state, now + self.limits.search_lag_s, now)
+        return state
+
+    def run_workflows(self, module: Module, event: str, values: Json) -> None:
+        """Let the rules for this event change `values` in place."""
+        for rule in self.workflows:
+            if rule.module != module.name or event not in rule.on:
+                continue
+            if all(values.get(name) == value for name, value in rule.when.items()):
+                values.update(rule.set)

@@ -1,0 +1,293 @@
+"""Lists, reads by id, and the deleted feed. README: List, Paging, Incremental reads, Deleted feed."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from datetime import timedelta
+
+from connector_zoho import facts
+from connector_zoho.sandbox.auth import Grant
+from connector_zoho.sandbox.calls import Call
+from connector_zoho.sandbox.externals import Externals
+from connector_zoho.sandbox.model import Module, Organisation, Removed
+from connector_zoho.sandbox.paging import Mark, PageTokens, bind
+from connector_zoho.sandbox.refusals import Json, RefusedCall, bad_pattern
+from connector_zoho.sandbox.shapes import rows, whole
+from connector_zoho.sandbox.values import parse_id, parse_time
+from connector_zoho.sandbox.views import Key, State
+
+Answer = tuple[int, Json | None]
+"""HTTP status and body."""
+
+
+class Reads:
+    """Reading calls of one organisation."""
+
+    def __init__(self, org: Organisation) -> None:
+        self._org = org
+        self._tokens = PageTokens(org)
+
+    # --- parameters ---
+
+    def fields(self, module: Module, call: Call, *, needed: bool = True) -> list[str]:
+        """Read `fields`; unknown names are refused. All fields if it is absent and not needed."""
+        told = call.query.get("fields")
+        if not told:
+            if needed:
+                raise RefusedCall(
+                    "REQUIRED_PARAM_MISSING",
+                    "One of the expected parameter is missing",
+                    {"param_name": "fields"},
+                )
+            return list(module.fields)
+        names = [name.strip() for name in told.split(",")]
+        if len(names) > facts.LIST_FIELDS:
+            raise RefusedCall(
+                "LIMIT_EXCEEDED",
+                "the limit of fields is exceeded",
+                {"limit": facts.LIST_FIELDS, "param_name": "fields"},
+            )
+        if names == ["id"] and needed:
+            raise RefusedCall(
+                "INVALID_DATA", "the fields given seem to be invalid", {"param_name": "fields"}
+            )
+        # a name that the module does not have is passed over in a read, and the key is missing
+        return [name for name in names if name in module.fields]
+
+    def since(self, call: Call) -> int | None:
+        """Read `If-Modified-Since`: ISO 8601 with offset, never an HTTP date."""
+        told = call.headers.get("if-modified-since")
+        if told is None:
+            return None
+        at = parse_time(told, zulu=self._org.switches["zulu_times"] == "accepted")
+        if at is None:
+            raise RefusedCall(
+                "INVALID_DATA",
+                "the header value given seems to be invalid",
+                {"header_name": facts.IF_MODIFIED_SINCE, "expected_data_type": "datetime"},
+            )
+        return at
+
+    def _unchanged(self, since: int | None) -> Answer:
+        if since is None:
+            return 204, None
+        return int(self._org.switches["not_modified"]), None
+
+    # --- lists ---
+
+    def list(self, module: Module, call: Call, grant: Grant, externals: Externals) -> Answer:
+        """Answer a list read."""
+        if "ids" in call.query:
+            return self._by_ids(module, call, externals)
+        query = call.query
+        names, since = self.fields(module, call), self.since(call)
+        per_page = call.number("per_page", facts.LIST_PAGE, facts.LIST_PAGE)
+        sort_by, sort_order = query.get("sort_by", "id"), query.get("sort_order", "desc")
+        if sort_by not in facts.LIST_SORTS:
+            raise RefusedCall(
+                "INVALID_DATA",
+                "the sort field given seems to be invalid",
+                {"param_name": "sort_by", "supported_values": list(facts.LIST_SORTS)},
+            )
+        if sort_order not in ("asc", "desc"):
+            raise bad_pattern("sort_order")
+        if "page" in query and "page_token" in query:
+            raise RefusedCall(
+                "AMBIGUITY_DURING_PROCESSING",
+                "page and page_token cannot be used together",
+                {"param_names": ["page", "page_token"]},
+            )
+        bound = bind(query, module.name, call.headers.get("if-modified-since"))
+        keys = module.feed.since(sort_by, since)
+        if "page_token" in query:
+            mark = self._tokens.take(query["page_token"], grant.user["id"], bound)
+            page, start = mark.page, self._start(mark, keys, sort_order)
+            if page * per_page > self._org.limits.list_by_token:
+                raise RefusedCall(
+                    "PAGINATION_LIMIT_EXCEEDED",
+                    "the limit of records by page token is exceeded",
+                    {"limit": self._org.limits.list_by_token},
+                )
+        else:
+            page = call.number("page", 1)
+            if page * per_page > self._org.limits.list_by_number:
+                raise RefusedCall(
+                    "DISCRETE_PAGINATION_LIMIT_EXCEEDED",
+                    "the limit of records by page is exceeded, use page_token",
+                    {"limit": self._org.limits.list_by_number},
+                )
+            start = (page - 1) * min(per_page, self._org.limits.list_page)
+        count = min(per_page, self._org.limits.list_page)
+        chosen, end = self._slice(module, keys, start, count, sort_order)
+        if not chosen:
+            return self._unchanged(since) if page == 1 else (204, None)
+        more = end < len(keys)
+        last = (self._time(chosen[-1], sort_by), chosen[-1].number)
+        expires = self._tokens.expiry()
+        after = (
+            self._tokens.give(Mark(bound, grant.user["id"], page + 1, end, last, expires))
+            if more
+            else None
+        )
+        return 200, {
+            "data": rows(self._org, module, chosen, names),
+            "info": {
+                "per_page": per_page,
+                "next_page_token": after,
+                "count": len(chosen),
+                "sort_by": sort_by,
+                "page": page,
+                "previous_page_token": query.get("page_token"),
+                "page_token_expiry": self._org.render(int(expires)) if more else None,
+                "sort_order": sort_order,
+                "email": False,
+                "call": False,
+                "more_records": more,
+            },
+        }
+
+    def _start(self, mark: Mark, keys: Sequence[Key], sort_order: str) -> int:
+        if self._org.switches["page_token"] == "position" or mark.key is None:
+            return mark.start
+        if sort_order == "asc":
+            return bisect_right(keys, mark.key)
+        return len(keys) - bisect_left(keys, mark.key)
+
+    def _slice(
+        self, module: Module, keys: Sequence[Key], start: int, count: int, sort_order: str
+    ) -> tuple[list[State], int]:
+        """Take `count` visible records from a place on; hidden ones are stepped over."""
+        chosen: list[State] = []
+        total, place, hidden = len(keys), start, module.hidden
+        backwards = sort_order == "desc"
+        states = module.feed.states
+        while place < total and len(chosen) < count:
+            number = keys[total - 1 - place if backwards else place][1]
+            place += 1
+            if number not in hidden:
+                chosen.append(states[number])
+        return chosen, place
+
+    @staticmethod
+    def _time(state: State, sort_by: str) -> int:
+        return {"id": 0, "Created_Time": state.created, "Modified_Time": state.modified}[sort_by]
+
+    # --- by id ---
+
+    def _by_ids(self, module: Module, call: Call, externals: Externals) -> Answer:
+        names, told = self.fields(module, call), call.query["ids"].split(",")
+        if len(told) > facts.LIST_IDS:
+            raise RefusedCall(
+                "LIMIT_EXCEEDED",
+                "the limit of ids is exceeded",
+                {"limit": facts.LIST_IDS, "param_name": "ids"},
+            )
+        numbers = []
+        for one in told:
+            number = externals.record(module, one)
+            if number is None and not externals.given(module):
+                number = parse_id(one)
+                if number is None:
+                    raise bad_pattern("ids")
+            numbers.append(number)
+        chosen = [
+            module.live[number]
+            for number in dict.fromkeys(numbers)
+            if number in module.live and number not in module.hidden
+        ]
+        if not chosen:
+            return 204, None
+        return 200, {
+            "data": rows(self._org, module, chosen, names),
+            "info": {
+                "per_page": facts.LIST_PAGE,
+                "count": len(chosen),
+                "page": 1,
+                "more_records": False,
+                "sort_by": "id",
+                "sort_order": "desc",
+                "call": False,
+                "email": False,
+            },
+        }
+
+    def one(self, module: Module, told: str, call: Call, externals: Externals) -> Answer:
+        """Answer a read by id (or external value): always the truth, never late."""
+        number = externals.record(module, told)
+        invalid = RefusedCall(
+            "INVALID_DATA", "the id given seems to be invalid", {"resource_path_index": 1}
+        )
+        if number is None and not externals.given(module):
+            number = parse_id(told)
+            if number is None:
+                raise invalid
+        hidden = number in module.hidden
+        if hidden and number in module.live and self._org.switches["hidden_record"] == "refused":
+            raise RefusedCall(
+                "NO_PERMISSION",
+                "permission denied to read the record",
+                {"permissions": [f"Crm_Implied_View_{module.name}"]},
+                status=403,
+            )
+        if number is None or hidden or number not in module.live:
+            if self._org.switches["unknown_id"] == "400" and not externals.given(module):
+                raise invalid
+            return 204, None
+        state = module.live[number]
+        if call.query.get("fields"):
+            names = self.fields(module, call, needed=False)
+            return 200, {"data": rows(self._org, module, [state], names)}
+        return 200, {"data": [whole(self._org, module, state)]}
+
+    # --- deleted feed ---
+
+    def deleted(self, module: Module, call: Call) -> Answer:
+        """Answer the deleted feed, newest first; what left the bin by age counts as permanent."""
+        kind, since = call.query.get("type", "all"), self.since(call)
+        if kind not in facts.DELETED_TYPES:
+            raise bad_pattern("type")
+        per_page = call.number("per_page", facts.LIST_PAGE, facts.LIST_PAGE)
+        page = call.number("page", 1)
+        if self._org.switches["deleted_pages"] == "2000" and page * per_page > facts.LIST_BY_NUMBER:
+            raise RefusedCall(
+                "DISCRETE_PAGINATION_LIMIT_EXCEEDED",
+                "the limit of records by page is exceeded",
+                {"limit": facts.LIST_BY_NUMBER},
+            )
+        now = self._org.time.now()
+        found = []
+        for number, gone in module.removed.items():
+            age = timedelta(seconds=now - gone.at)
+            if gone.visible_at > now or age > facts.DELETED_REMEMBERED or number in module.hidden:
+                continue
+            permanent = gone.type == "permanent" or age > facts.DELETED_IN_BIN
+            if (kind == "recycle" and permanent) or (kind == "permanent" and not permanent):
+                continue
+            if since is None or gone.at >= since:
+                found.append((gone.at, number, gone, permanent))
+        found.sort(key=lambda row: (-row[0], -row[1]))
+        count = min(per_page, self._org.limits.list_page)
+        start = (page - 1) * count
+        shown = found[start : start + count]
+        if not shown:
+            return self._unchanged(since) if page == 1 else (204, None)
+        return 200, {
+            "data": [self._gone(number, gone, permanent) for _, number, gone, permanent in shown],
+            "info": {
+                "per_page": per_page,
+                "count": len(shown),
+                "page": page,
+                "more_records": start + len(shown) < len(found),
+            },
+        }
+
+    def _gone(self, number: int, gone: Removed, permanent: bool) -> Json:
+        return {
+            "id": str(number),
+            "display_name": None if permanent else gone.display_name,
+            "type": "permanent" if permanent else "recycle",
+            "deleted_time": self._org.render(gone.at),
+            "deleted_by": None if permanent else gone.by,
+            "created_by": None if permanent else gone.created_by,
+        }
