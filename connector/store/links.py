@@ -120,6 +120,11 @@ def delete(tx: sa.Connection, ids: Sequence[str]) -> None:
         release_claims(tx, ids)
 
 
+def forget(tx: sa.Connection, link_id: str) -> None:
+    """Remove a half that became part of another link; its claims are handed over apart."""
+    tx.execute(sa.delete(link).where(link.c.id == link_id))
+
+
 def count_live(tx: sa.Connection, connection: str, kind: str) -> int:
     """Number of live links with both sides known."""
     return tx.execute(

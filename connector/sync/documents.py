@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -50,7 +51,7 @@ def _tag(value: Any) -> Any:
     raise AssertionError(f"a value of type {type(value).__name__} reached a sealed document")
 
 
-_MAKE = {
+_MAKE: dict[str, Callable[[Any], Any]] = {
     "datetime": dt.datetime.fromisoformat,
     "date": dt.date.fromisoformat,
     "decimal": Decimal,

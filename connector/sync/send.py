@@ -286,7 +286,7 @@ def bind_probe(settling: Settling, job: Job, seen: Seen) -> None:
     half = known.get(seen.ref)
     if half is not None and half.id != link.id and half.local_id is None:
         # The feed showed it before we looked: it is this link's, not a record of its own.
-        settling.tx.execute(sa.delete(links.link).where(links.link.c.id == half.id))
+        links.forget(settling.tx, half.id)
         links.hand_over_claims(settling.tx, half.id, link.id)
     link.remote_id = seen.ref
     link.remote_version = ""

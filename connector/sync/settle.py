@@ -220,7 +220,7 @@ class Settlement:
         winner, loser = (mine, other) if mine.local_id is not None else (other, mine)
         if winner.remote_id is not None or loser.local_id is not None:
             return
-        self.tx.execute(sa.delete(links.link).where(links.link.c.id == loser.id))
+        links.forget(self.tx, loser.id)
         winner.remote_id = loser.remote_id
         winner.remote_version = None
         links.save(self.tx, [winner])

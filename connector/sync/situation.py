@@ -117,14 +117,10 @@ def _hydrate(scope: Scope, rows: Iterable[Staged], batch: Batch) -> dict[str, tu
             seen[row.record] = (open_seen(scope, row), False)
     if by_id:
         for one in scope.remote.fetch(scope.kind, [Ref(ref) for ref in by_id]):
-            row = by_id.get(one.ref)
-            if row is None:
-                continue  # not what we asked for: never believed
-            seen[one.ref] = (_with_evidence(one, row), True)
-        for ref, row in by_id.items():
-            if ref not in seen:
-                reason = Reason(code="not_read", text="the vendor did not answer for this record")
-                batch.broken.append((row, reason))
+            if one.ref in by_id:  # what we did not ask for is never believed
+                seen[one.ref] = (_with_evidence(one, by_id[one.ref]), True)
+        reason = Reason(code="not_read", text="the vendor did not answer for this record")
+        batch.broken += [(row, reason) for ref, row in by_id.items() if ref not in seen]
     return seen
 
 
