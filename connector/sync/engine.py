@@ -32,8 +32,6 @@ def run_connection(scopes_in_order: Sequence[Scope]) -> None:
     Raises the first error that stopped the connection; what was settled before stays settled.
     """
     for scope in scopes_in_order:
-        _recover_now(scope)
-    for scope in scopes_in_order:
         observe(scope)
     for _ in range(ROUNDS):
         busy = [_pass(scope, gone=True) for scope in reversed(scopes_in_order)]
@@ -46,7 +44,8 @@ def run_connection(scopes_in_order: Sequence[Scope]) -> None:
             _after_recovery(scope)
 
 
-def _recover_now(scope: Scope) -> None:
+def recover_now(scope: Scope) -> None:
+    """Resolve what an earlier run left open, as far as that needs no waiting."""
     if scope.ports.dry is None:
         recover(scope, wait=False)
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from connector.local.contract import Row, RowState
 from connector.plugin import Gone, Kind, Page, Seen, version_key
-from connector.store import links, scopes, staged
+from connector.store import intents, links, scopes, staged
 from connector.store.database import Lease
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
@@ -229,7 +229,10 @@ def note_rows(
     marks: list[Staged] = []
     halves: list[Link] = []
     wanted: dict[str, list[bytes]] = {}
+    made = _made_by_us(scope, tx, [key for key in keys if key not in known])
     for key in keys:
+        if key in made:
+            continue
         row, link = rows.get(key), known.get(key)
         mark = Staged(scope.connection, scope.kind, LOCAL, key)
         if row is None or row.state is not RowState.LIVE:
@@ -261,3 +264,15 @@ def _is_as_known(scope: Scope, link: Link, row: Row) -> bool:
         return False
     record = scope.pair.read_local(row.values)
     return link.local_digest == scope.digest(link.id, "L", record)
+
+
+def _made_by_us(scope: Scope, tx: sa.Connection, keys: Sequence[str]) -> set[str]:
+    """Rows without a link that a write of ours made whose outcome is not settled yet.
+
+    They are that intent's: recovery binds them. A record of their own would be a twin.
+    """
+    origin = scope.ports.local.origin(scope.kind, keys)
+    if not origin:
+        return set()
+    open_ids = {i.id for i in intents.unresolved(tx, scope.connection, scope.kind)}
+    return {key for key, intent in origin.items() if intent in open_ids}

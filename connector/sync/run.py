@@ -22,13 +22,17 @@ from connector.mapping.translate import Pair
 from connector.plugin import FieldInfo, Kind, Remote, Schema
 from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
-from connector.sync.engine import run_connection
+from connector.sync.engine import recover_now, run_connection
 from connector.sync.observe import observe_local
 from connector.sync.plan import KindRules
 from connector.sync.scope import LOCAL_SCOPE, Counts, Limits, PlannedWrite, Ports, Scope
 
 SCHEMA_LIFE = dt.timedelta(hours=24)
 """Metadata is read again after this, or when the vendor contradicts it."""
+
+
+DEFAULT_MAX_DELETE = Limits(5, 5)
+DEFAULT_MAX_CHANGE = Limits(50, 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +61,8 @@ class Setup:
 
     zone: str = "UTC"
     phone_region: str | None = None
-    max_delete: Limits = Limits(5, 5)
-    max_change: Limits = Limits(50, 200)
+    max_delete: Limits = DEFAULT_MAX_DELETE
+    max_change: Limits = DEFAULT_MAX_CHANGE
 
 
 @dataclass(slots=True)
@@ -119,6 +123,9 @@ class Runner:
                     raise
                 except ConnectorError as error:
                     report.errors.append(error)
+            for scope in (s for many in opened for s in many):
+                # Before the local side is read: a row that a lost write of ours made is no news.
+                recover_now(scope)
             for _ in range(len(opened) + 1):
                 self._observe_local(opened, report, fail_if_locked)
                 moved = False
@@ -256,9 +263,11 @@ class Runner:
         with store.read() as tx:
             known = scopes.get(tx, connection.name, kind)
             now = store.now_us(tx)
+        oldest = now - SCHEMA_LIFE // dt.timedelta(microseconds=1)
         if known is not None and known.schema_doc is not None and known.schema_us is not None:
-            if now - known.schema_us < SCHEMA_LIFE / dt.timedelta(microseconds=1):
-                return schema_from(known.schema_doc)
+            doc, read_us = known.schema_doc, known.schema_us
+            if read_us > oldest:
+                return schema_from(doc)
         schema = connection.remote.describe(kind)
         with store.write(lease, "schema") as tx:
             scopes.update(
