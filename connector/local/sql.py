@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import event as sa_event
 from sqlalchemy import exc
 
 from connector.errors import LocalError, SettingsError
@@ -55,6 +57,30 @@ class _Bound:
     table: sa.TableClause
     key_is_text: bool
     columns: tuple[str, ...] = ()
+
+
+def open_local(url: str) -> sa.Engine:
+    """An engine on the host's database. Nothing about that database is changed by opening it.
+
+    Raises: SettingsError if an SQLite file is not there: making an empty one would hide the fault.
+    """
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite":
+        return sa.create_engine(url)
+    if parsed.database and parsed.database != ":memory:" and not Path(parsed.database).exists():
+        raise SettingsError(f"[local] url: there is no database file {parsed.database}.")
+    engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 30})
+
+    @sa_event.listens_for(engine, "connect")
+    def connect(dbapi: Any, record: Any) -> None:
+        dbapi.isolation_level = None  # transactions begin below, as writers where they write
+
+    @sa_event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        reading = connection.get_execution_options().get("reading")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
 
 
 class SqlLocal:
@@ -181,6 +207,15 @@ class SqlLocal:
             if len(writes) == 1:
                 return [self._refusal(writes[0], error)]
         return [result for one in writes for result in self.write(kind, [one])]
+
+    @contextmanager
+    def changing(self) -> Iterator[sa.Connection]:
+        """A transaction for installing and removing our own tables. Raises: LocalError."""
+        try:
+            with self._engine.connect() as tx, tx.begin():
+                yield tx
+        except exc.DBAPIError as error:
+            raise self._lost(error) from None
 
     # --- transactions ---------------------------------------------------------------------------
 

@@ -91,3 +91,12 @@ def pause(store: Store, connection: str, path: str, until_us: int) -> None:
     with store.write(None, "pause") as tx:
         store.ensure_scope(tx, connection, kind)
         update(tx, connection, kind, not_before_us=until_us)
+
+
+def is_leased(tx: sa.Connection, connection: str, kind: str, now_us: int) -> bool:
+    """Whether a run holds the scope now."""
+    c = scope.c
+    end = tx.execute(
+        sa.select(c.expires_us).where(c.connection == connection, c.kind == kind)
+    ).scalar()
+    return end is not None and end > now_us

@@ -39,6 +39,7 @@ _WHERE = tuple(
 )
 _STATE = ("version", "counter", "payload", "gone", "origin", "observed_us")
 _MIND = ("attempts", "not_before_us", "waits_for", "reason")
+_SAVED = (*_MIND, "gone", "payload", "origin")
 _UPDATE = (
     sa.update(staged)
     .where(*_WHERE)
@@ -142,7 +143,9 @@ def save(tx: sa.Connection, rows: Sequence[Staged]) -> None:
         tx.execute(
             sa.update(staged)
             .where(*_WHERE, staged.c.counter == sa.bindparam("b_counter"))
-            .values({name: sa.bindparam(f"b_{name}") for name in (*_MIND, "gone", "payload")}),
+            .values(
+                {name: sa.bindparam(f"b_{name}") for name in (*_MIND, "gone", "payload", "origin")}
+            ),
             [_bound(row) for row in rows],
         )
 
@@ -180,3 +183,13 @@ def letters(tx: sa.Connection, connection: str | None = None) -> list[Staged]:
     if connection is not None:
         query = query.where(staged.c.connection == connection)
     return [Staged(*row) for row in tx.execute(query.order_by(*_COLUMNS[:4]))]
+
+
+def count_waiting(tx: sa.Connection, connection: str, kind: str) -> int:
+    """Rows that wait for their parent."""
+    c = staged.c
+    return tx.execute(
+        sa.select(sa.func.count())
+        .select_from(staged)
+        .where(c.connection == connection, c.kind == kind, c.waits_for.is_not(None))
+    ).scalar_one()

@@ -91,7 +91,7 @@ def _local(scope: Scope, jobs: Sequence[Job]) -> None:
                 continue
             # The base is what the write set; the row as it is now is news for every connection.
             wrote_local(settling, job, key, job.draft.set)
-            settling.reread += reread(scope, job.work.link) if job.work.link.live else []
+            settling.reread += reread(job.work.link) if job.work.link.live else []
         settling.finish()
 
 
@@ -206,4 +206,4 @@ def _patched(scope: Scope, settling: Settling, job: Job, seen: Seen) -> None:
     link.remote_version, link.remote_observed_us = "", 0
     links.save(settling.tx, [link])
     note_seen(scope, settling.tx, [seen], scope.ports.clock.now())
-    settling.reread += [row for row in reread(scope, link) if row.side == "local"]
+    settling.reread += [row for row in reread(link) if row.side == "local"]

@@ -43,6 +43,8 @@ def deliver(scope: Scope, jobs: Sequence[Job], writes: Sequence[Write]) -> None:
     by_id = {job.intent: job for job in jobs}
     results: dict[str, Result] = {}
     scope.ports.hook("before call: write")
+    # Whoever was frozen until another took over stops here, before a byte leaves.
+    scope.store.renew(scope.lease)
     try:
         for result in scope.remote.write(scope.kind, writes):
             if result.id in by_id:
@@ -76,6 +78,7 @@ def send_local(scope: Scope, jobs: Sequence[Job]) -> None:
         for job in jobs
     ]
     scope.ports.hook("before call: local write")
+    scope.store.renew(scope.lease)
     results = scope.ports.local.write(scope.kind, writes)
     scope.ports.hook("after call: local write")
     _settle_local(scope, {job.intent: job for job in jobs}, results)
@@ -182,7 +185,7 @@ class Settling:
         job.work.failed()
         self.finished.append(job.intent)
         self._revive(job)
-        self.reread += reread(self.scope, job.work.link)
+        self.reread += reread(job.work.link)
 
     def _revive(self, job: Job) -> None:
         """A removal that did not happen leaves its link alive, as it was before."""

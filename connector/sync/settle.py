@@ -133,7 +133,7 @@ class Settlement:
         self.saved.append(link)
         self.gone_rows += case.rows
         if decision.reread:
-            self.new_rows += reread(self.scope, link)
+            self.new_rows += reread(link)
 
     def _observed(self, case: Case, link: Link) -> None:
         """The link knows the remote record in the version it was read in."""
@@ -255,7 +255,7 @@ class Settlement:
         self.close += decision.close
         self.events.append(self.scope.event(self.now, new.id, f"reborn_{side}"))
         staged.settle(self.tx, case.rows)
-        self.new_rows += reread(self.scope, new)
+        self.new_rows += reread(new)
 
 
 def bury(scope: Scope, tx: sa.Connection, link: Link, evidence: str | None, now_us: int) -> None:
@@ -267,15 +267,14 @@ def bury(scope: Scope, tx: sa.Connection, link: Link, evidence: str | None, now_
     conflicts.close_links(tx, [link.id])
 
 
-def reread(scope: Scope, link: Link) -> list[Staged]:
+def reread(link: Link) -> list[Staged]:
     """Marks that make the next plan read both sides of a link by id."""
     marks = []
     if link.local_id is not None:
-        marks.append(Staged(scope.connection, scope.kind, LOCAL, link.local_id))
+        marks.append(Staged(link.connection, link.kind, LOCAL, link.local_id))
     if link.remote_id is not None:
-        marks.append(
-            Staged(scope.connection, scope.kind, REMOTE, link.remote_id, link.remote_version or "")
-        )
+        version = link.remote_version or ""
+        marks.append(Staged(link.connection, link.kind, REMOTE, link.remote_id, version))
     return marks
 
 
