@@ -43,6 +43,8 @@ class Reply:
     delay_s: float = 0.0
     drop: bool = False
     cut: int | None = None
+    heavy: bool = False
+    """While this answer waits, it counts as a heavy call in flight."""
     late: Callable[[], Reply] | None = None
     """After the delay, this answer is made and takes the place of this one."""
 

@@ -9,7 +9,7 @@ from connector_zoho.sandbox.schema import Field
 
 
 class Externals:
-    """What one call's `X-EXTERNAL` header says: `Module.Field` or `Module.Lookup.Field`, by commas."""
+    """What one `X-EXTERNAL` header says: `Module.Field`, `Module.Lookup.Field`, by commas."""
 
     def __init__(self, org: Organisation, call: Call) -> None:
         self._org = org

@@ -29,7 +29,7 @@ CLERK: Final[Json] = {"name": "Ops Clerk", "id": "4150000000000225029", "email":
 
 
 class Time:
-    """The organisation's clock: a source of epoch seconds, shifted or stopped by the administrator."""
+    """The organisation's clock: a source of epoch seconds, shifted or stopped on demand."""
 
     def __init__(self, source: Callable[[], float]) -> None:
         self._source = source
@@ -158,7 +158,7 @@ class Organisation:
     # --- definitions ---
 
     def define(self, given: Mapping[str, Any]) -> Module:
-        """Add a module, or fields to a module that is there (a field of the same name is replaced)."""
+        """Add a module, or fields to one that is there (one of the same name is replaced)."""
         name = str(given["api_name"])
         custom = given.get("generated_type", "custom") == "custom"
         module = self.modules.get(name)
@@ -182,7 +182,7 @@ class Organisation:
                 module.index_unique(state)
 
     def drop_field(self, module: Module, name: str) -> None:
-        """Take a field away; the values stay, unseen, as if the field were hidden for this profile."""
+        """Take a field away; the values stay, unseen, as if hidden for this profile."""
         module.fields.pop(name)
         module.unique.pop(name, None)
 
@@ -250,12 +250,28 @@ class Organisation:
         return state
 
     def load(self, module: Module, rows: Iterable[Json], user: Json) -> list[str]:
-        """Write many new records at once, past lags; `id` and `Modified_Time` may be given."""
+        """Write many new records at once, past lags and checks of type.
+
+        `id` and `Modified_Time` may be given. Raises RefusedItem for a unique value in use and
+        ValueError for an id in use; what came before it stays.
+        """
         states = []
-        for row in rows:
+        links = [name for name, one in module.fields.items() if one.type == "lookup"]
+        times = [name for name, one in module.fields.items() if one.type == "datetime"]
+        for given in rows:
+            row = dict(given)
+            for name in links:
+                if isinstance(row.get(name), dict):
+                    row[name] = row[name]["id"]
+            for name in times:
+                if row.get(name):
+                    row[name] = self.render(int(datetime.fromisoformat(row[name]).timestamp()))
             told = row.get("Modified_Time")
             modified = int(datetime.fromisoformat(told).timestamp()) if told else None
             number = int(row["id"]) if row.get("id") else None
+            if number in module.live:
+                raise ValueError("a record of this id is there already")
+            self.check_unique(module, None, row, "$")
             state = self._state(module, None, number, row, user, modified)
             self._last_id = max(self._last_id, state.number)
             module.live[state.number] = state
@@ -360,7 +376,7 @@ class Organisation:
         gone.at = int(self.time.now())
 
     def restore(self, module: Module, number: int) -> State:
-        """Bring a record back from the bin. Raises KeyError if it is not there, RefusedItem on a clash."""
+        """Bring a record back from the bin. Raises KeyError (not there), RefusedItem (a clash)."""
         gone = module.removed[number]
         if gone.type != "recycle":
             raise KeyError(number)

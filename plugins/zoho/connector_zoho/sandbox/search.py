@@ -17,10 +17,10 @@ from connector_zoho.sandbox.views import State
 
 Test = Callable[[State], bool]
 WAYS: Final = ("criteria", "email", "phone", "word")
-_COMPARE: Final = ["equals", "not_equal", "starts_with", "in", "greater_than", "greater_equal", "less_than"] + [
-    "less_equal",
-    "between",
-]
+_COMPARE: Final = frozenset(
+    {"equals", "not_equal", "starts_with", "in", "between"}
+    | {"greater_than", "greater_equal", "less_than", "less_equal"}
+)
 
 
 def loose(value: Any) -> str:
@@ -124,19 +124,14 @@ class _Criteria:
         if not self._text.startswith("(", self._place):
             raise self._invalid()
         self._place += 1
-        if self._text.startswith("(", self._place):
-            test = self._chain()
-        else:
-            test = self._condition()
+        nested = self._text.startswith("(", self._place)
+        test = self._group() if nested else self._condition()
         if not self._text.startswith(")", self._place):
             raise self._invalid()
         self._place += 1
         if self._place < len(self._text) and not self._text.startswith(")", self._place):
             return self._chained(test)
         return test
-
-    def _chain(self) -> Test:
-        return self._group()
 
     def _chained(self, left: Test) -> Test:
         for word in ("and", "or"):

@@ -1,4 +1,4 @@
-"""Insert, update, upsert, delete, and the recycle bin. README: Writing, Results, Conditional writes."""
+"""Insert, update, upsert, delete, recycle bin. README: Writing, Results, Conditional writes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from connector_zoho.sandbox.values import Values, parse_id, parse_time, unknown_
 from connector_zoho.sandbox.views import State
 
 TRIGGERS: Final = ("workflow", "approval", "blueprint", "pathfinder", "orchestration")
-_OWN_KEYS: Final = frozenset({"id", "Layout", "Tag"})
+_OWN_KEYS: Final = frozenset({"id", "Layout"})
 Answer = tuple[int, Json | None]
 
 
