@@ -10,7 +10,8 @@ import orjson
 
 from connector_zoho.sandbox.calls import Call, Reply
 from connector_zoho.sandbox.config import SWITCHES
-from connector_zoho.sandbox.model import CLERK, INTEGRATION, Module, Organisation, Workflow
+from connector_zoho.sandbox.model import CLERK, INTEGRATION, Organisation
+from connector_zoho.sandbox.modules import Module, Workflow
 from connector_zoho.sandbox.refusals import Json, RefusedItem
 from connector_zoho.sandbox.shapes import rows
 from connector_zoho.sandbox.values import Values

@@ -14,10 +14,11 @@ from connector_zoho import facts
 from connector_zoho.sandbox import admin, metadata, spoil
 from connector_zoho.sandbox.auth import Accounts, Grant
 from connector_zoho.sandbox.budget import Budget
-from connector_zoho.sandbox.calls import Call, Reply
+from connector_zoho.sandbox.calls import Call, Reply, batch_size, ids_of
 from connector_zoho.sandbox.externals import Externals
 from connector_zoho.sandbox.faults import Faults
-from connector_zoho.sandbox.model import Module, Organisation, Time
+from connector_zoho.sandbox.model import Organisation, Time
+from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.query import Queries
 from connector_zoho.sandbox.reads import Reads
 from connector_zoho.sandbox.refusals import Json, RefusedCall
@@ -276,8 +277,10 @@ class SandboxApp:
         told = tail.removesuffix("actions/restore").strip("/") or call.query.get("ids", "")
 
         def act(grant: Grant) -> Answer:
-            self.accounts.need_setting(grant, "recycle_bin", "ALL" if restoring else "DELETE")
+            self.accounts.need_setting(grant, "recycle_bin", "UPDATE" if restoring else "DELETE")
             ids = [one for one in told.split(",") if one]
+            if restoring and not ids:
+                ids = ids_of(call.body)
             if not ids:
                 raise _missing_ids()
             if len(ids) > facts.PURGE_BATCH:
@@ -331,7 +334,7 @@ class SandboxApp:
 
     def _write(self, call: Call, name: str, rest: str | None) -> Route:
         operation = rest if rest == "upsert" else "insert" if call.method == "POST" else "update"
-        records = max(1, spoil.batch_size(call.body))
+        records = max(1, batch_size(call.body))
 
         def act(grant: Grant) -> Answer:
             module = self.org.module(name)

@@ -54,3 +54,21 @@ class Reply:
         if body is None:
             return cls(status)
         return cls(status, orjson.dumps(body), {"content-type": "application/json;charset=UTF-8"})
+
+
+def batch_size(body: bytes) -> int:
+    """Count the records of a writing call's body; 0 if it is unreadable."""
+    try:
+        data = orjson.loads(body).get("data")
+    except (orjson.JSONDecodeError, AttributeError):
+        return 0
+    return len(data) if isinstance(data, list) else 0
+
+
+def ids_of(body: bytes) -> list[str]:
+    """Read `{"ids": [...]}`; empty if the body is anything else."""
+    try:
+        ids = orjson.loads(body).get("ids")
+    except (orjson.JSONDecodeError, AttributeError):
+        return []
+    return [str(one) for one in ids] if isinstance(ids, list) else []

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from connector_zoho.sandbox.calls import Call
-from connector_zoho.sandbox.model import Module, Organisation
+from connector_zoho.sandbox.model import Organisation
+from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.refusals import RefusedCall
 from connector_zoho.sandbox.schema import Field
 

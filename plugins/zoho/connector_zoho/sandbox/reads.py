@@ -10,7 +10,8 @@ from connector_zoho import facts
 from connector_zoho.sandbox.auth import Grant
 from connector_zoho.sandbox.calls import Call
 from connector_zoho.sandbox.externals import Externals
-from connector_zoho.sandbox.model import Module, Organisation, Removed
+from connector_zoho.sandbox.model import Organisation
+from connector_zoho.sandbox.modules import Module, Removed
 from connector_zoho.sandbox.paging import Mark, PageTokens, bind
 from connector_zoho.sandbox.refusals import Json, RefusedCall, bad_pattern
 from connector_zoho.sandbox.shapes import rows, whole

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from connector_zoho import facts
 from connector_zoho.sandbox.calls import Call
-from connector_zoho.sandbox.model import Module, Organisation
+from connector_zoho.sandbox.model import Organisation
+from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.reads import Reads
 from connector_zoho.sandbox.refusals import Json, RefusedCall
 from connector_zoho.sandbox.shapes import rows
