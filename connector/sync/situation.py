@@ -64,10 +64,15 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         if isinstance(base, Reason):
             continue
         remote = seen.get(link.remote_id or "")
+        asked = {row.side for row in staged_rows}
+        own_row = table.get(link.local_id) if link.local_id is not None else None
+        if link.live is None:
+            own_row = own_row if LOCAL in asked else None
+            remote = remote if REMOTE in asked else None
         situation = Situation(
             link,
             base,
-            table.get(link.local_id) if link.local_id is not None else None,
+            own_row,
             remote[0] if remote else None,
             standing.get(link.id, {}),
             new_only=any(row.origin == AS_NEW for row in staged_rows),
@@ -98,7 +103,10 @@ def _add_counterparts(
         wanted = {}
         for link, rows in found.values():
             record = link.local_id if side == LOCAL else link.remote_id
-            if record is not None and all(row.side != side for row in rows):
+            # A dead link's other id may live on under another link: its news is that link's.
+            if link.live is None or record is None:
+                continue
+            if all(row.side != side for row in rows):
                 wanted[record] = link.id
         for record, row in staged.load(tx, scope.connection, scope.kind, side, wanted).items():
             found[wanted[record]][1].append(row)
