@@ -100,7 +100,9 @@ class Client:
         **query: str,
     ) -> Answer:
         """`path` is what follows `/crm/v8/`."""
-        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        raw = (
+            body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        )
         told = {"Authorization": f"Zoho-oauthtoken {self.token}", **(headers or {})}
         return self._answer(method, f"/crm/v8/{path}", query, told, raw)
 

@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 import pytest
+from connector_zoho import facts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector_zoho import facts
 from tests.sandbox.client import NOON, Client
 
 T = "2026-01-31T12:00:00+08:00"
@@ -256,7 +256,10 @@ def _seeded(zoho: Client, count: int, spread: int) -> list[str]:
 
 @settings(max_examples=15, deadline=None)
 @given(
-    spread=st.integers(1, 12), step=st.integers(1, 40), low=st.integers(0, 12), high=st.integers(0, 12)
+    spread=st.integers(1, 12),
+    step=st.integers(1, 40),
+    low=st.integers(0, 12),
+    high=st.integers(0, 12),
 )
 def test_key_sets_by_time_and_id_read_each_record_once(
     spread: int, step: int, low: int, high: int
@@ -264,9 +267,7 @@ def test_key_sets_by_time_and_id_read_each_record_once(
     zoho = Client()
     refs = _seeded(zoho, 60, spread)
     at = zoho.app.org.render
-    expected = sorted(
-        (n % spread, ref) for n, ref in enumerate(refs) if low <= n % spread <= high
-    )
+    expected = sorted((n % spread, ref) for n, ref in enumerate(refs) if low <= n % spread <= high)
     told, last, seen = at(int(NOON) + low), "0", []
     while True:
         answer = zoho.coql(
