@@ -217,7 +217,8 @@ def test_lookups_come_as_ids_alone_and_a_dotted_name_reads_through(zoho: Client)
     ref = zoho.contact()
     zoho.insert("Memberships", {"Name": "会员", "Customer": {"id": ref}})
     answer = zoho.coql(
-        f"select Customer, Customer.Last_Name, Modified_By from Memberships where Customer = '{ref}'"
+        "select Customer, Customer.Last_Name, Modified_By from Memberships "
+        f"where Customer = '{ref}'"
     )
     row = answer.rows[0]
     assert row["Customer"] == {"id": ref}

@@ -47,8 +47,14 @@ def test_equality_is_loose_and_late_hits_come_first(
 
 @pytest.mark.parametrize(
     "criteria",
-    ["Last_Name:equals:Lin", "(Last_Name:is:Lin)", "(Nowhere:equals:Lin)", "(Last_Name:equals:Lin"]
-    + ["((Last_Name:equals:Lin)nor(Last_Name:equals:Lin))", "(RFM_Recency:equals:many)"],
+    [
+        "Last_Name:equals:Lin",
+        "(Last_Name:is:Lin)",
+        "(Nowhere:equals:Lin)",
+        "(Last_Name:equals:Lin",
+        "((Last_Name:equals:Lin)nor(Last_Name:equals:Lin))",
+        "(RFM_Recency:equals:many)",
+    ],
 )
 def test_malformed_criteria_are_an_invalid_query(zoho: Client, criteria: str) -> None:
     assert zoho.get("Contacts/search", criteria=criteria).code == "INVALID_QUERY"

@@ -159,8 +159,12 @@ def test_a_locked_record_is_refused(zoho: Client) -> None:
 
 @pytest.mark.parametrize(
     ("more", "runs"),
-    [({}, True), ({"trigger": ["workflow"]}, True), ({"trigger": []}, False)]
-    + [({"trigger": ["approval"]}, False)],
+    [
+        ({}, True),
+        ({"trigger": ["workflow"]}, True),
+        ({"trigger": []}, False),
+        ({"trigger": ["approval"]}, False),
+    ],
 )
 def test_workflows_run_unless_the_trigger_says_no(
     zoho: Client, more: dict[str, Any], runs: bool
