@@ -57,6 +57,11 @@ def test_what_is_no_query_is_a_syntax_error(zoho: Client, query: str) -> None:
     assert (answer.status, answer.code) == (400, "SYNTAX_ERROR")
 
 
+def test_a_third_condition_outside_a_pair_is_pointed_at(zoho: Client) -> None:
+    answer = zoho.coql("select Fax from Contacts where Fax is null and Fax = 'a' or Fax = 'b'")
+    assert answer.details == {"clause": "where", "near": "or"}
+
+
 def test_a_missing_where_is_named(zoho: Client) -> None:
     assert zoho.coql("select Email from Contacts").details == {"clause": "where"}
 
@@ -177,6 +182,10 @@ def test_a_body_without_a_query_is_refused(zoho: Client, body: Any, code: str) -
         ("RFM_Recency < 2", ["Lin"]),
         ("Customer_Tags = 'VIP;newsletter'", ["Wang"]),
         ("Date_of_Birth <= '1990-01-01'", ["Lin"]),
+        ("(Last_Name = 'Lin' or RFM_Recency > 2)", ["Lin", "O'Neil"]),
+        ("(RFM_Recency > 2 or Last_Name = 'Lin')", ["Lin", "O'Neil"]),
+        ("(Last_Name = 'Lin' or Last_Name = 'Wang')", ["Lin", "Wang"]),
+        ("(Last_Name = 'Lin' and RFM_Recency > 2)", []),
         (f"Modified_Time = '{T}'", ["Lin", "Wang", "O'Neil"]),
         ("Modified_Time > '2026-01-31T04:00:00+00:00'", []),
         ("Owner = '4150000000000225013'", ["Lin", "Wang", "O'Neil"]),
@@ -293,8 +302,9 @@ def test_key_sets_over_many_records_cost_what_they_return() -> None:
     def cost(last: str) -> float:
         started = time.perf_counter()
         answer = zoho.coql(
-            f"select Fax from Contacts where (Modified_Time > '{T}' or "
-            f"(Modified_Time = '{T}' and id > '{last}')) order by Modified_Time, id limit 200"
+            f"select Fax from Contacts where ((Modified_Time > '{T}' or "
+            f"(Modified_Time = '{T}' and id > '{last}')) and Modified_Time <= '{T}') "
+            "order by Modified_Time, id limit 200"
         )
         assert len(answer.rows) == 200
         return time.perf_counter() - started

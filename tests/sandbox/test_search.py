@@ -90,7 +90,8 @@ def test_the_first_parameter_wins(zoho: Client) -> None:
     zoho.contact(Last_Name="Wang", Phone="555 0101")
     assert _found(zoho, phone="555 0101", email="lin@example.test") == ["Lin"]
     assert _found(zoho, phone="555 0101") == ["Wang"]
-    assert _found(zoho, word="wang") == ["Wang"]
+    assert _found(zoho, word="wan") == ["Wang"]
+    assert _found(zoho, email="LIN@example") == ["Lin"]
 
 
 def test_a_deletion_lags_in_search_too(zoho: Client) -> None:
