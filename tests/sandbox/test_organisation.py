@@ -113,6 +113,12 @@ def test_a_field_that_becomes_unique_knows_the_values_there_are(zoho: Client) ->
     assert answer.details["duplicate_record"]["id"] == ref
 
 
+def test_an_external_field_is_unique_even_if_that_is_not_said(zoho: Client) -> None:
+    field = {"api_name": "Code", "data_type": "text", "external": {"type": "org", "show": True}}
+    zoho.admin("define", modules=[{"api_name": "Shoes", "fields": [field]}])
+    assert zoho.insert("Shoes", {"Code": "a"}, {"Code": "a"}).status == 207
+
+
 def test_an_organisation_can_come_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "modules.json"
     field = {"api_name": "Name", "data_type": "text", "system_mandatory": True}
