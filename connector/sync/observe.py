@@ -45,6 +45,10 @@ def observe_remote(scope: Scope) -> None:
         _stage_page(scope, page, first)
     assert first is not None, "changes() yields at least one page"
     with store.write(scope.lease, "watermark") as tx:
+        if since is None:
+            # A whole read tells of no removals: what an earlier, broken-off one staged may be
+            # gone since.
+            staged.distrust(tx, scope.connection, scope.kind, as_us(first))
         scopes.advance(tx, scope.connection, scope.kind, as_us(first - settle), store.now_us(tx))
     scope.watermark = first - settle
 

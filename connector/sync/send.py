@@ -178,6 +178,8 @@ class Settling:
         for row in job.work.rows:
             row.not_before_us = self.now + int(after_s * 1_000_000)
             row.attempts += 1
+            # Another write of this link may have landed: what was staged is then out of date.
+            row.payload = None
             self.postponed.append(row)
         self._revive(job)
 
@@ -308,7 +310,7 @@ def bind_probe(settling: Settling, job: Job, seen: Seen) -> None:
         links.forget(settling.tx, half.id)
         links.hand_over_claims(settling.tx, half.id, link.id)
     link.remote_id = seen.ref
-    link.remote_version = ""
+    link.remote_version = seen.version
     link.remote_observed_us = 0
     settling.landed(job, blank(scope, job) | job.draft.set)
     links.save(settling.tx, [link])

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from connector.errors import SealError
 from connector.local.contract import RowState
-from connector.plugin import Gone, Reason, Ref, Seen
+from connector.plugin import Gone, Reason, Ref, Seen, version_key
 from connector.records import Canonical
 from connector.store import conflicts, intents, links, staged
 from connector.store.links import Claim, Link
@@ -51,7 +51,7 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         found = {i: by_link[i] for i in ids}
         _add_counterparts(scope, tx, found)
         standing = conflicts.of_links(tx, found)
-    rows = [r for _, many in found.values() for r in many]
+    rows = [_distrusted(link, row) for link, many in found.values() for row in many]
     seen = _hydrate(scope, rows, _about_to_go(found), batch)
     fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
     local_ids = [link.local_id for link, _ in found.values() if link.local_id is not None]
@@ -111,6 +111,17 @@ def _add_counterparts(
                 wanted[record] = link.id
         for record, row in staged.load(tx, scope.connection, scope.kind, side, wanted).items():
             found[wanted[record]][1].append(row)
+
+
+def _distrusted(link: Link, row: Staged) -> Staged:
+    """A remote row no newer than what the link knows was seen before our last write or look.
+
+    Its content is out of date: the record is read by id instead.
+    """
+    if row.side == REMOTE and link.remote_version and link.base is not None:
+        if version_key(row.version) <= version_key(link.remote_version):
+            row.payload = None
+    return row
 
 
 def _about_to_go(found: dict[str, tuple[Link, list[Staged]]]) -> list[str]:

@@ -77,6 +77,7 @@ def cursor_truth(stage: Stage) -> Iterator[str]:
     for row in _rows(stage, t.link):
         if row["kind"] == C and row["remote_id"] and (row["live"] or row["remote_id"] not in known):
             known[row["remote_id"]] = row
+    under_way = {r["link"] for r in _rows(stage, t.intent)}  # their end reads the record by id
     since = marks.get(C)
     if since is None:
         return
@@ -87,6 +88,8 @@ def cursor_truth(stage: Stage) -> Iterator[str]:
             continue
         link = known.get(ref)
         if ref in staged or ref in stage.ever_hidden:
+            continue
+        if link is not None and link["id"] in under_way:
             continue
         if link is None:
             yield f"O6 {ref} is below the watermark and unknown"
