@@ -9,6 +9,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connector_zoho import plugin
+from connector_zoho.remote import ZohoRemote
+from connector_zoho.sandbox.handle import ZohoSandbox
+from connector_zoho.settings import ZohoSettings
+
 from connector.http.session import HttpSession
 from connector.plugin import (
     AllowList,
@@ -23,10 +28,6 @@ from connector.plugin import (
     Write,
 )
 from connector.records import Kind
-from connector_zoho import plugin
-from connector_zoho.remote import ZohoRemote
-from connector_zoho.sandbox.handle import ZohoSandbox
-from connector_zoho.settings import ZohoSettings
 
 C = Kind.CUSTOMER
 FIELDS = ("Last_Name", "First_Name", "Email", "Mobile", "Email_Opt_Out")
