@@ -122,7 +122,7 @@ class InvalidError(RejectedError):
 
 
 class RetryableError(VendorError):
-    """Surely nothing happened; the same call may work later. `after_s` is the least wait, if known."""
+    """Surely nothing happened; the same call may work later. `after_s` is the least wait."""
 
     exit_code = 6
 

@@ -183,7 +183,7 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How one `Write` ended. `seen` gives ref and version after it, and fields if the vendor says."""
+    """How one `Write` ended. `seen` gives ref and version after it, and fields if known."""
 
     id: str
     outcome: Outcome

@@ -1,7 +1,7 @@
 """Canonical records: their kinds, their fields, and each field's privacy class.
 
 A canonical record is a mapping from the names below to canonical values. A name that is not in
-it is *missing* (not delivered); `None` is an *empty* value; `""` never occurs, lenses make it `None`.
+it is *missing* (not delivered); `None` is an *empty* value; `""` never occurs: lenses make it None.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 
 class Missing:
-    """The type of `MISSING`: a value that was not delivered, which is neither empty nor a change."""
+    """The type of `MISSING`: a value not delivered, which is neither empty nor a change."""
 
     _only: Missing | None = None
 
@@ -78,7 +78,7 @@ PERSONAL_CLASSES: Final[Mapping[str, bool]] = {
     "text.feedback": True,
     "feedback": True,
 }
-"""Privacy class to whether it is personal. A class that is not here is unclassified and never leaves."""
+"""Privacy class to whether it is personal. A class not here is unclassified: it never leaves."""
 
 
 def _fields(privacy: str, type_: str, names: str, group: str | None = None) -> dict[str, Field]:

@@ -1,0 +1,1 @@
+"""A vendor in memory, the hands of its people, and the tests that every plugin passes."""

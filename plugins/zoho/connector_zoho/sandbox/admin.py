@@ -10,9 +10,10 @@ import orjson
 
 from connector_zoho.sandbox.calls import Call, Reply
 from connector_zoho.sandbox.config import SWITCHES
-from connector_zoho.sandbox.model import CLERK, INTEGRATION, Module, Organisation, Workflow
+from connector_zoho.sandbox.model import CLERK, INTEGRATION, Organisation
+from connector_zoho.sandbox.modules import Module, Workflow
 from connector_zoho.sandbox.refusals import Json, RefusedItem
-from connector_zoho.sandbox.shapes import whole
+from connector_zoho.sandbox.shapes import rows
 from connector_zoho.sandbox.values import Values
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _seed(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
 
 def _records(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     module = _module(app, asked)
-    return [whole(app.org, module, state) for state in module.live.values()]
+    return rows(app.org, module, list(module.live.values()), list(module.fields))
 
 
 def _removed(app: SandboxApp, asked: Mapping[str, Any]) -> Any:

@@ -14,10 +14,11 @@ from connector_zoho import facts
 from connector_zoho.sandbox import admin, metadata, spoil
 from connector_zoho.sandbox.auth import Accounts, Grant
 from connector_zoho.sandbox.budget import Budget
-from connector_zoho.sandbox.calls import Call, Reply
+from connector_zoho.sandbox.calls import Call, Reply, batch_size, ids_of
 from connector_zoho.sandbox.externals import Externals
 from connector_zoho.sandbox.faults import Faults
-from connector_zoho.sandbox.model import Module, Organisation, Time
+from connector_zoho.sandbox.model import Organisation, Time
+from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.query import Queries
 from connector_zoho.sandbox.reads import Reads
 from connector_zoho.sandbox.refusals import Json, RefusedCall
@@ -53,6 +54,10 @@ class Route:
     ) -> None:
         self.operation, self.answer, self.module = operation, answer, module
         self.records, self.heavy = records, heavy
+
+
+Maker = Callable[[Call, str, str | None], Route]
+"""Makes the route of a call on a module; the last argument is what follows it in the path."""
 
 
 class SandboxApp:
@@ -142,6 +147,7 @@ class SandboxApp:
                 body = {"data": [body]}
         reply = Reply.of(status, body)
         reply.delay_s += self.org.limits.latency_s
+        reply.heavy = route.heavy and status < 400
         remaining = self.budget.remaining()
         if remaining is not None:
             reply.headers[facts.CREDITS_HEADER] = str(remaining)
@@ -176,7 +182,7 @@ class SandboxApp:
 
     def route(self, call: Call) -> Route:
         """Say what a call asks for. Raises RefusedCall for paths and methods that are none."""
-        path, method = call.path, call.method
+        path = call.path
         if path == facts.TOKEN_PATH:
             return self._only(call, "POST", Route("token", lambda grant: (500, None)))
         if path == facts.COQL_PATH:
@@ -196,8 +202,12 @@ class SandboxApp:
             )
         name, rest = match["module"], match["rest"]
         if rest is None:
-            makers = {"GET": self._list, "POST": self._write, "PUT": self._write}
-            makers["DELETE"] = self._delete
+            makers: dict[str, Maker] = {
+                "GET": self._list,
+                "POST": self._write,
+                "PUT": self._write,
+                "DELETE": self._delete,
+            }
             return self._maker(call, makers)(call, name, None)
         if rest == "upsert":
             return self._only(call, "POST", self._write(call, name, "upsert"))
@@ -209,7 +219,7 @@ class SandboxApp:
                 "Please check if the URL trying to access is a correct one",
                 status=404,
             )
-        one = {"GET": self._fetch, "PUT": self._write, "DELETE": self._delete}
+        one: dict[str, Maker] = {"GET": self._fetch, "PUT": self._write, "DELETE": self._delete}
         return self._maker(call, one)(call, name, rest)
 
     @staticmethod
@@ -223,7 +233,7 @@ class SandboxApp:
             raise self._bad_method()
         return route
 
-    def _maker(self, call: Call, makers: Mapping[str, Any]) -> Any:
+    def _maker(self, call: Call, makers: Mapping[str, Maker]) -> Maker:
         if call.method not in makers:
             raise self._bad_method()
         return makers[call.method]
@@ -267,8 +277,10 @@ class SandboxApp:
         told = tail.removesuffix("actions/restore").strip("/") or call.query.get("ids", "")
 
         def act(grant: Grant) -> Answer:
-            self.accounts.need_setting(grant, "recycle_bin", "ALL" if restoring else "DELETE")
+            self.accounts.need_setting(grant, "recycle_bin", "UPDATE" if restoring else "DELETE")
             ids = [one for one in told.split(",") if one]
+            if restoring and not ids:
+                ids = ids_of(call.body)
             if not ids:
                 raise _missing_ids()
             if len(ids) > facts.PURGE_BATCH:
@@ -295,18 +307,18 @@ class SandboxApp:
         self.accounts.need_module(grant, module, "READ")
         return module
 
-    def _list(self, call: Call, name: str, rest: None) -> Route:
+    def _list(self, call: Call, name: str, rest: str | None) -> Route:
         def act(grant: Grant) -> Answer:
             externals = Externals(self.org, call)
-            return self._reads.list(self._reading(grant, name), call, grant, externals)
+            return self._reads.listing(self._reading(grant, name), call, grant, externals)
 
         heavy = call.query.get("sort_by", "id") != "id"
         return Route("fetch" if "ids" in call.query else "list", act, name, heavy=heavy)
 
-    def _fetch(self, call: Call, name: str, rest: str) -> Route:
+    def _fetch(self, call: Call, name: str, rest: str | None) -> Route:
         def act(grant: Grant) -> Answer:
             externals = Externals(self.org, call)
-            return self._reads.one(self._reading(grant, name), rest, call, externals)
+            return self._reads.one(self._reading(grant, name), rest or "", call, externals)
 
         return Route("fetch", act, name)
 
@@ -322,7 +334,7 @@ class SandboxApp:
 
     def _write(self, call: Call, name: str, rest: str | None) -> Route:
         operation = rest if rest == "upsert" else "insert" if call.method == "POST" else "update"
-        records = max(1, spoil.batch_size(call.body))
+        records = max(1, batch_size(call.body))
 
         def act(grant: Grant) -> Answer:
             module = self.org.module(name)

@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl
 
 from connector_zoho import facts
 from connector_zoho.sandbox.calls import Call
-from connector_zoho.sandbox.model import INTEGRATION, Module, Organisation
+from connector_zoho.sandbox.model import INTEGRATION, Organisation
+from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.refusals import Json, RefusedCall
 
 CLIENT_ID: Final = "1000.SANDBOXCLIENT"

@@ -29,9 +29,9 @@ class Budget:
         limits, now = self._org.limits, self._org.time.now()
         if limits.concurrency is not None and in_flight > limits.concurrency:
             raise self.refusal()
-        if heavy and limits.heavy_concurrency is not None:
-            if self.heavy_in_flight >= limits.heavy_concurrency:
-                raise self.refusal()
+        most = limits.heavy_concurrency
+        if heavy and most is not None and self.heavy_in_flight >= most:
+            raise self.refusal()
         if limits.rate_calls is not None:
             while self._recent and self._recent[0] <= now - limits.rate_window_s:
                 self._recent.popleft()

@@ -43,6 +43,8 @@ class Reply:
     delay_s: float = 0.0
     drop: bool = False
     cut: int | None = None
+    heavy: bool = False
+    """While this answer waits, it counts as a heavy call in flight."""
     late: Callable[[], Reply] | None = None
     """After the delay, this answer is made and takes the place of this one."""
 
@@ -52,3 +54,21 @@ class Reply:
         if body is None:
             return cls(status)
         return cls(status, orjson.dumps(body), {"content-type": "application/json;charset=UTF-8"})
+
+
+def batch_size(body: bytes) -> int:
+    """Count the records of a writing call's body; 0 if it is unreadable."""
+    try:
+        data = orjson.loads(body).get("data")
+    except (orjson.JSONDecodeError, AttributeError):
+        return 0
+    return len(data) if isinstance(data, list) else 0
+
+
+def ids_of(body: bytes) -> list[str]:
+    """Read `{"ids": [...]}`; empty if the body is anything else."""
+    try:
+        ids = orjson.loads(body).get("ids")
+    except (orjson.JSONDecodeError, AttributeError):
+        return []
+    return [str(one) for one in ids] if isinstance(ids, list) else []

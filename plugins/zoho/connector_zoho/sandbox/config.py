@@ -1,4 +1,4 @@
-"""What the administrator of the sandbox can turn: switches between the vendor's forms, and limits."""
+"""What the administrator can turn: switches between the vendor's forms, and limits."""
 
 from __future__ import annotations
 

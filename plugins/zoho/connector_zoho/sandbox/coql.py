@@ -25,8 +25,10 @@ _TOKEN: Final = re.compile(
     re.VERBOSE,
 )
 _WORDS: Final = frozenset(
-    ["select", "from", "where", "and", "or", "not", "in", "like", "is", "null", "between", "order", "by", "asc", "desc", "limit", "offset"]
+    {"select", "from", "where", "and", "or", "not", "in", "like", "is", "null", "between"}
+    | {"order", "by", "asc", "desc", "limit", "offset"}
 )
+_BOOLEANS: Final = frozenset({"true", "false"})
 _JOINS: Final = 2
 
 
@@ -109,7 +111,7 @@ class _Parser:
                 yield "number", float(token) if "." in token else int(token)
             elif kind == "quoted":
                 yield "name", token[1:-1]
-            elif kind == "name" and token.lower() in _WORDS | {"true", "false"}:
+            elif kind == "name" and token.lower() in _WORDS | _BOOLEANS:
                 yield "word", token.lower()
             else:
                 yield kind, token
@@ -258,6 +260,6 @@ class _Parser:
         kind, token = self._next()
         if kind in ("text", "number"):
             return token
-        if kind == "word" and token in ("true", "false"):
-            return token == "true"
+        if kind == "word" and token in _BOOLEANS:
+            return bool(token != "false")  # noqa: S105 - a word of the query, no password
         raise syntax_error("where")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from connector_zoho.sandbox.calls import Call
-from connector_zoho.sandbox.model import Module, Organisation
+from connector_zoho.sandbox.model import Organisation
+from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.refusals import RefusedCall
 from connector_zoho.sandbox.schema import Field
 
 
 class Externals:
-    """What one call's `X-EXTERNAL` header says: `Module.Field` or `Module.Lookup.Field`, by commas."""
+    """What one `X-EXTERNAL` header says: `Module.Field`, `Module.Lookup.Field`, by commas."""
 
     def __init__(self, org: Organisation, call: Call) -> None:
         self._org = org

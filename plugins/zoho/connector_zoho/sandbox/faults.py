@@ -1,4 +1,4 @@
-"""Faults on demand: armed by name, for the next so many calls that match. README: Sandbox, faults."""
+"""Faults on demand, armed by name for the next so many calls. README: Sandbox, faults."""
 
 from __future__ import annotations
 

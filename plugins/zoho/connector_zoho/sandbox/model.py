@@ -1,4 +1,4 @@
-"""The organisation behind the sandbox: its clock, users, modules, records, recycle bin.
+"""The organisation behind the sandbox: its clock, its users, and every commit to its records.
 
 Nothing here knows of HTTP, tokens or faults. Time and chance come from outside.
 """
@@ -6,18 +6,17 @@ Nothing here knows of HTTP, tokens or faults. Time and chance come from outside.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from connector_zoho import facts
 from connector_zoho.sandbox.config import Limits, default_switches
+from connector_zoho.sandbox.modules import Module, Removed, Workflow
 from connector_zoho.sandbox.organisation import DEFAULT_MODULES
 from connector_zoho.sandbox.refusals import Json, RefusedItem, invalid_module
-from connector_zoho.sandbox.schema import SYSTEM_FIELDS, Field, define_field, module_meta
-from connector_zoho.sandbox.views import Feed, State, View
+from connector_zoho.sandbox.schema import SYSTEM_FIELDS, define_field, module_meta
+from connector_zoho.sandbox.views import State
 
 FIRST_ID: Final = 4_150_000_000_002_175_001
 INTEGRATION: Final[Json] = {
@@ -29,7 +28,7 @@ CLERK: Final[Json] = {"name": "Ops Clerk", "id": "4150000000000225029", "email":
 
 
 class Time:
-    """The organisation's clock: a source of epoch seconds, shifted or stopped by the administrator."""
+    """The organisation's clock: a source of epoch seconds, shifted or stopped on demand."""
 
     def __init__(self, source: Callable[[], float]) -> None:
         self._source = source
@@ -58,82 +57,6 @@ class Time:
         self.set(self.now() + seconds)
 
 
-@dataclass(slots=True)
-class Removed:
-    """What the deleted feed says of a record that is gone, and what restoring needs."""
-
-    state: State
-    display_name: str | None
-    at: int
-    by: Json | None
-    type: str
-    created_by: Json | None
-    visible_at: float
-
-
-@dataclass(slots=True)
-class Workflow:
-    """A rule that sets fields when a record is written and workflows are not switched off."""
-
-    module: str
-    on: tuple[str, ...]
-    set: Json
-    when: Json
-
-
-@dataclass(slots=True)
-class Module:
-    """One module: its fields and records. `live` is the truth; the views may lag behind it."""
-
-    name: str
-    meta: Json
-    fields: dict[str, Field]
-    custom: bool
-    live: dict[int, State] = field(default_factory=dict)
-    feed: Feed = field(default_factory=Feed)
-    found: View = field(default_factory=View)
-    removed: dict[int, Removed] = field(default_factory=dict)
-    unique: dict[str, dict[str, int]] = field(default_factory=dict)
-    locked: set[int] = field(default_factory=set)
-    hidden: set[int] = field(default_factory=set)
-
-    @property
-    def duplicate_field(self) -> str:
-        """What upsert checks without being asked. README: Upsert."""
-        system = facts.SYSTEM_DUPLICATE_FIELD.get(self.name)
-        return system or facts.CUSTOM_DUPLICATE_FIELD
-
-    @property
-    def title_field(self) -> str:
-        """The field that stands for the record in lookups and in the bin."""
-        for name in ("Full_Name", "Account_Name", "Subject", "Name"):
-            if name in self.fields:
-                return name
-        return "id"
-
-    def title(self, state: State) -> str | None:
-        title: str | None = state.values.get(self.title_field)
-        return title
-
-    def unique_key(self, name: str, value: str) -> str:
-        return value if self.fields[name].case_sensitive else value.casefold()
-
-    def holder(self, name: str, value: Any) -> int | None:
-        """The live record that holds a unique value."""
-        return self.unique.get(name, {}).get(self.unique_key(name, str(value)))
-
-    def index_unique(self, state: State, *, remove: bool = False) -> None:
-        for name, index in self.unique.items():
-            value = state.values.get(name)
-            if value is None:
-                continue
-            key = self.unique_key(name, str(value))
-            if not remove:
-                index[key] = state.number
-            elif index.get(key) == state.number:
-                del index[key]
-
-
 class Organisation:
     """All state of one organisation."""
 
@@ -158,7 +81,7 @@ class Organisation:
     # --- definitions ---
 
     def define(self, given: Mapping[str, Any]) -> Module:
-        """Add a module, or fields to a module that is there (a field of the same name is replaced)."""
+        """Add a module, or fields to one that is there (one of the same name is replaced)."""
         name = str(given["api_name"])
         custom = given.get("generated_type", "custom") == "custom"
         module = self.modules.get(name)
@@ -182,7 +105,7 @@ class Organisation:
                 module.index_unique(state)
 
     def drop_field(self, module: Module, name: str) -> None:
-        """Take a field away; the values stay, unseen, as if the field were hidden for this profile."""
+        """Take a field away; the values stay, unseen, as if hidden for this profile."""
         module.fields.pop(name)
         module.unique.pop(name, None)
 
@@ -250,12 +173,28 @@ class Organisation:
         return state
 
     def load(self, module: Module, rows: Iterable[Json], user: Json) -> list[str]:
-        """Write many new records at once, past lags; `id` and `Modified_Time` may be given."""
+        """Write many new records at once, past lags and checks of type.
+
+        `id` and `Modified_Time` may be given. Raises RefusedItem for a unique value in use and
+        ValueError for an id in use; what came before it stays.
+        """
         states = []
-        for row in rows:
+        links = [name for name, one in module.fields.items() if one.type == "lookup"]
+        times = [name for name, one in module.fields.items() if one.type == "datetime"]
+        for given in rows:
+            row = dict(given)
+            for name in links:
+                if isinstance(row.get(name), dict):
+                    row[name] = row[name]["id"]
+            for name in times:
+                if row.get(name):
+                    row[name] = self.render(int(datetime.fromisoformat(row[name]).timestamp()))
             told = row.get("Modified_Time")
             modified = int(datetime.fromisoformat(told).timestamp()) if told else None
             number = int(row["id"]) if row.get("id") else None
+            if number in module.live:
+                raise ValueError("a record of this id is there already")
+            self.check_unique(module, None, row, "$")
             state = self._state(module, None, number, row, user, modified)
             self._last_id = max(self._last_id, state.number)
             module.live[state.number] = state
@@ -360,7 +299,7 @@ class Organisation:
         gone.at = int(self.time.now())
 
     def restore(self, module: Module, number: int) -> State:
-        """Bring a record back from the bin. Raises KeyError if it is not there, RefusedItem on a clash."""
+        """Bring a record back from the bin. Raises KeyError (not there), RefusedItem (a clash)."""
         gone = module.removed[number]
         if gone.type != "recycle":
             raise KeyError(number)

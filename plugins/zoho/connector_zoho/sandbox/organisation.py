@@ -1,4 +1,4 @@
-"""The default organisation: contacts, accounts, leads, cases, and custom modules with custom fields."""
+"""The default organisation: standard modules, custom modules, custom fields."""
 
 from __future__ import annotations
 

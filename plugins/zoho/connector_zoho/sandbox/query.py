@@ -14,7 +14,8 @@ import orjson
 from connector_zoho import facts
 from connector_zoho.sandbox.calls import Call
 from connector_zoho.sandbox.coql import Both, Condition, Node, Query, parse, syntax_error
-from connector_zoho.sandbox.model import Module, Organisation
+from connector_zoho.sandbox.model import Organisation
+from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.refusals import Json, RefusedCall
 from connector_zoho.sandbox.schema import Field
 from connector_zoho.sandbox.values import parse_id, parse_time
@@ -174,11 +175,10 @@ class Queries:
         chosen = self._by_value(module, query.where)
         names = [name for name, _ in orders]
         backwards = orders[0][1]
-        if chosen is None and names[0] == "Modified_Time" and names[1:] in ([], ["id"]):
-            if len(orders) == 1 or orders[1][1] == backwards:
-                high = (bounds.high, _MOST)
-                keys = feed.keys("Modified_Time")
-                return between(keys, bounds.first, high, backwards=backwards)
+        one_way = all(way == backwards for _, way in orders)
+        if chosen is None and names in (["Modified_Time"], ["Modified_Time", "id"]) and one_way:
+            keys = feed.keys("Modified_Time")
+            return between(keys, bounds.first, (bounds.high, _MOST), backwards=backwards)
         if chosen is None and (bounds.low > _LEAST or bounds.high < _MOST):
             keys = feed.keys("Modified_Time")
             by_time = between(keys, (bounds.low, _LEAST), (bounds.high, _MOST))
@@ -204,13 +204,13 @@ class Queries:
     def _sorted(
         self, module: Module, numbers: list[int], orders: tuple[tuple[str, bool], ...]
     ) -> list[int]:
+        states = module.feed.states
         numbers.sort()
         for name, backwards in reversed(orders):
             self._column(module, name, "order by")
             if name == "id":
                 numbers.sort(reverse=backwards)
                 continue
-            states = module.feed.states
 
             def key(number: int, name: str = name) -> tuple[bool, Any]:
                 value = self._comparable(module, states[number], name)

@@ -1,4 +1,4 @@
-"""Lists, reads by id, and the deleted feed. README: List, Paging, Incremental reads, Deleted feed."""
+"""Lists, reads by id, the deleted feed. README: List, Paging, Deleted feed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from connector_zoho import facts
 from connector_zoho.sandbox.auth import Grant
 from connector_zoho.sandbox.calls import Call
 from connector_zoho.sandbox.externals import Externals
-from connector_zoho.sandbox.model import Module, Organisation, Removed
+from connector_zoho.sandbox.model import Organisation
+from connector_zoho.sandbox.modules import Module, Removed
 from connector_zoho.sandbox.paging import Mark, PageTokens, bind
 from connector_zoho.sandbox.refusals import Json, RefusedCall, bad_pattern
 from connector_zoho.sandbox.shapes import rows, whole
@@ -76,7 +77,7 @@ class Reads:
 
     # --- lists ---
 
-    def list(self, module: Module, call: Call, grant: Grant, externals: Externals) -> Answer:
+    def listing(self, module: Module, call: Call, grant: Grant, externals: Externals) -> Answer:
         """Answer a list read."""
         if "ids" in call.query:
             return self._by_ids(module, call, externals)
@@ -148,7 +149,7 @@ class Reads:
         }
 
     def _start(self, mark: Mark, keys: Sequence[Key], sort_order: str) -> int:
-        if self._org.switches["page_token"] == "position" or mark.key is None:
+        if self._org.switches["page_token"] != "key" or mark.key is None:  # noqa: S105 - a switch
             return mark.start
         if sort_order == "asc":
             return bisect_right(keys, mark.key)

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from connector_zoho import facts
 from connector_zoho.sandbox.calls import Call
-from connector_zoho.sandbox.model import Module, Organisation
+from connector_zoho.sandbox.model import Organisation
+from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.reads import Reads
 from connector_zoho.sandbox.refusals import Json, RefusedCall
 from connector_zoho.sandbox.shapes import rows
@@ -17,10 +18,10 @@ from connector_zoho.sandbox.views import State
 
 Test = Callable[[State], bool]
 WAYS: Final = ("criteria", "email", "phone", "word")
-_COMPARE: Final = ["equals", "not_equal", "starts_with", "in", "greater_than", "greater_equal", "less_than"] + [
-    "less_equal",
-    "between",
-]
+_COMPARE: Final = frozenset(
+    {"equals", "not_equal", "starts_with", "in", "between"}
+    | {"greater_than", "greater_equal", "less_than", "less_equal"}
+)
 
 
 def loose(value: Any) -> str:
@@ -124,19 +125,14 @@ class _Criteria:
         if not self._text.startswith("(", self._place):
             raise self._invalid()
         self._place += 1
-        if self._text.startswith("(", self._place):
-            test = self._chain()
-        else:
-            test = self._condition()
+        nested = self._text.startswith("(", self._place)
+        test = self._group() if nested else self._condition()
         if not self._text.startswith(")", self._place):
             raise self._invalid()
         self._place += 1
         if self._place < len(self._text) and not self._text.startswith(")", self._place):
             return self._chained(test)
         return test
-
-    def _chain(self) -> Test:
-        return self._group()
 
     def _chained(self, left: Test) -> Test:
         for word in ("and", "or"):

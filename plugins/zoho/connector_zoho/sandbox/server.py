@@ -11,7 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -27,7 +27,7 @@ HOST: Final = "127.0.0.1"
 
 
 class Server:
-    """An ASGI application around one sandbox. It answers one call after the other, in one thread."""
+    """An ASGI application around one sandbox. One thread answers one call after the other."""
 
     def __init__(self, app: SandboxApp) -> None:
         self.app = app
@@ -44,8 +44,8 @@ class Server:
                 break
         call = Call(
             method=scope["method"],
-            # decoded here, after the split at "/": an encoded slash in an id stays in its place
-            path=unquote(scope["raw_path"].decode("ascii")),
+            # decoded as a whole: an encoded slash in an external id is lost, as at the vendor
+            path=scope["path"],
             query=dict(parse_qsl(scope["query_string"].decode("ascii"), keep_blank_values=True)),
             headers={k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]},
             body=body,
@@ -63,7 +63,12 @@ class Server:
             await asyncio.sleep(reply.delay_s)
             reply = reply.late()
         if reply.delay_s:
-            await asyncio.sleep(reply.delay_s)
+            budget = self.app.budget
+            budget.heavy_in_flight += reply.heavy
+            try:
+                await asyncio.sleep(reply.delay_s)
+            finally:
+                budget.heavy_in_flight -= reply.heavy
         return reply
 
     async def _send(self, reply: Reply, scope: Scope, send: Send, receive: Receive) -> None:

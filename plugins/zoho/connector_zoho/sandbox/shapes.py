@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from connector_zoho.sandbox.model import Module, Organisation
+from connector_zoho.sandbox.model import Organisation
+from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.refusals import Json
 from connector_zoho.sandbox.values import parse_id
 from connector_zoho.sandbox.views import State

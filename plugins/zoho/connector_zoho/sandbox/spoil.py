@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from connector_zoho.sandbox.app import Route, SandboxApp
 
 
-def batch_size(body: bytes) -> int:
-    """Count the records of a writing call's body; 0 if it is unreadable."""
-    try:
-        data = orjson.loads(body).get("data")
-    except (orjson.JSONDecodeError, AttributeError):
-        return 0
-    return len(data) if isinstance(data, list) else 0
-
-
 def suffer(fault: Fault, call: Call, operation: str, app: SandboxApp, route: Route) -> Reply:
     """Answer a call that an armed fault has struck."""
 

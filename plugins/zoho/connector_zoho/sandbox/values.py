@@ -65,7 +65,7 @@ def parse_time(text: object, *, zulu: bool) -> int | None:
 
 
 class Values:
-    """Checks of one organisation. `resolve` turns a lookup's external value into a record's number."""
+    """Checks of one organisation. `resolve` finds a lookup's record by an external value."""
 
     def __init__(
         self, org: Organisation, resolve: Callable[[Field, str], int | None] | None = None

@@ -18,7 +18,7 @@ Key = tuple[int, int]
 
 @dataclass(slots=True, frozen=True, eq=False)
 class State:
-    """A record as one commit left it. `values` is never changed, only replaced. Times in epoch s."""
+    """A record as one commit left it. `values` is never changed, only replaced. Epoch seconds."""
 
     number: int
     created: int
@@ -62,20 +62,28 @@ class View:
         self.version = 0
         self._pending: list[tuple[float, int, int, State | None]] = []
         self._sequence = 0
+        self._newest: dict[int, int] = {}
 
     def put(self, number: int, state: State | None, visible_at: float, now: float) -> None:
         """Show `state` (None: the record is gone) from `visible_at` on. Times in epoch seconds."""
-        if visible_at <= now and not self._pending:
+        self._sequence += 1
+        if visible_at <= now:
+            if self._pending:
+                # an older commit of this record may be on its way: it must not come back later
+                self._newest[number] = self._sequence
             self._show(number, state)
             return
-        self._sequence += 1
         heapq.heappush(self._pending, (visible_at, self._sequence, number, state))
 
     def settle(self, now: float) -> None:
         """Show what has become due."""
         while self._pending and self._pending[0][0] <= now:
-            _, _, number, state = heapq.heappop(self._pending)
-            self._show(number, state)
+            _, sequence, number, state = heapq.heappop(self._pending)
+            if sequence > self._newest.get(number, 0):
+                self._newest[number] = sequence
+                self._show(number, state)
+        if not self._pending:
+            self._newest.clear()
 
     def load(self, states: Iterable[State]) -> None:
         """Take many new records at once."""
@@ -113,7 +121,7 @@ class Feed(View):
         return self._orders[order].keys(self.states.values())
 
     def since(self, order: str, since: int | None) -> list[Key]:
-        """Keys of an order for the records modified at or after `since`; a copy is made only once."""
+        """Keys of an order for the records modified at or after `since`."""
         if since is None:
             return self.keys(order)
         mark = (order, since, self.version)

@@ -1,0 +1,421 @@
+"""Puts settings, keys, store and plugins together; the only place that may.
+
+>>> # with open_connector("connector.toml") as connector:
+>>> #     report = connector.sync()
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from connector import registry
+from connector import settings as settings_module
+from connector.errors import SettingsError, UsageError
+from connector.host import MachineClock, StoreHost
+from connector.local import capture
+from connector.local.sql import Condition, KindTable, SqlLocal, open_local
+from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
+from connector.plugin import Clock, Kind, Plugin, Remote, Target
+from connector.privacy.ring import create_ring
+from connector.privacy.vault import Vault, open_vault
+from connector.settings import ConditionSettings, Settings
+from connector.store import conflicts, intents, links, scopes, staged
+from connector.store.copies import copy_of
+from connector.store.database import Store, open_engine
+from connector.sync.review import Letter, OpenConflict, Review
+from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
+from connector.sync.scope import Limits, Ports, Progress, from_us, no_progress
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeStatus:
+    """How one (connection, kind) stands. Times are ISO 8601 in UTC, None if never."""
+
+    connection: str
+    kind: str
+    links: int
+    staged: int
+    waiting: int
+    unknown: int
+    read_until: str | None
+    last_success: str | None
+    running: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the whole stands."""
+
+    scopes: Sequence[ScopeStatus]
+    letters: int
+    conflicts: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStatus:
+    """Whether changes of the host's rows are captured."""
+
+    installed: bool
+    missing: Mapping[str, Sequence[str]]
+    waiting: Mapping[str, int]
+    """Journal rows not read yet, by kind (at most 10,000 counted)."""
+
+
+def open_connector(
+    settings: Settings | str | os.PathLike[str] | None = None, *, clock: Clock | None = None
+) -> Connector:
+    """Open the connector on a settings file (or loaded settings). Use it as a context manager.
+
+    Nothing is opened before it is needed; no logging or signals are touched.
+    Raises: SettingsError with all faults at once.
+    """
+    if not isinstance(settings, Settings):
+        settings = settings_module.load(settings)
+    return Connector(settings, clock or MachineClock())
+
+
+def init_keys(settings: Settings, clock: Clock | None = None) -> Path:
+    """Make the key ring, and its key-encrypting key. Raises: UsageError if the ring exists."""
+    path = settings.path(settings.keys.path)
+    create_ring(
+        path,
+        settings.keys.kek,
+        settings.tenant,
+        (clock or MachineClock()).now(),
+        provider=settings.keys.provider,
+    )
+    return path
+
+
+@dataclass(slots=True)
+class _Open:
+    """What has been opened so far."""
+
+    store: Store | None = None
+    vault: Vault | None = None
+    local: SqlLocal | None = None
+    remotes: dict[str, Remote] = field(default_factory=dict)
+
+
+class Connector:
+    """One installation. Methods may be called in any order, by one thread at a time."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self._clock = clock
+        self._open = _Open()
+
+    def __enter__(self) -> Connector:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything; doing it again is harmless."""
+        held, self._open = self._open, _Open()
+        for remote in held.remotes.values():
+            remote.close()
+        for part in (held.local, held.vault, held.store):
+            if part is not None:
+                part.close()
+
+    # --- parts, opened when first needed ----------------------------------------------------------
+
+    @property
+    def store(self) -> Store:
+        if self._open.store is None:
+            self._open.store = Store(
+                open_engine(self.settings.url(self.settings.state.url)),
+                lease_s=self.settings.state.lease_s,
+                tenant=self.settings.tenant,
+            )
+        return self._open.store
+
+    @property
+    def vault(self) -> Vault:
+        if self._open.vault is None:
+            keys = self.settings.keys
+            self._open.vault = open_vault(
+                ring_path=self.settings.path(keys.path),
+                kek=keys.kek,
+                subjects_url=self.settings.url(keys.subjects),
+                tenant=self.settings.tenant,
+                clock_now=self._clock.now,
+            )
+        return self._open.vault
+
+    @property
+    def local(self) -> SqlLocal:
+        if self._open.local is None:
+            self._open.local = self._open_local(self.store)
+        return self._open.local
+
+    def _open_local(self, store: Store) -> SqlLocal:
+        tables = {kind: _table(one) for kind, one in self.settings.local.kinds().items()}
+        engine = open_local(self.settings.url(self.settings.local.url))
+        return SqlLocal(engine, tables, store.store_id)
+
+    def plugin(self, name: str) -> Plugin[Any]:
+        """The plugin of a connection. Raises: UnknownPluginError."""
+        return registry.load(self._connection(name).plugin)
+
+    def remote(self, name: str) -> Remote:
+        """The open account of a connection; logs in when first asked for something."""
+        if name not in self._open.remotes:
+            plugin = self.plugin(name)
+            own = settings_module.plugin_settings(self.settings, name, plugin.settings)
+            host = StoreHost(name, self.store, self.vault, self._clock)
+            self._open.remotes[name] = plugin.open(own, self.targets(name), host)
+        return self._open.remotes[name]
+
+    def _connection(self, name: str) -> settings_module.ConnectionSettings:
+        connection = self.settings.connections.get(name)
+        if connection is None:
+            raise UsageError(
+                f"There is no connection {name!r} in the settings.",
+                hint=f"There are: {', '.join(self.settings.connections) or 'none'}.",
+            )
+        return connection
+
+    # --- mappings ---------------------------------------------------------------------------------
+
+    def vendor_mapping(self, name: str, kind: Kind) -> VendorMapping:
+        connection = self._connection(name)
+        folder = (
+            self.settings.path(connection.mappings)
+            if connection.mappings is not None
+            else packaged(connection.plugin)
+        )
+        return load_vendor(folder / f"{kind}.yaml")
+
+    def local_mapping(self, kind: Kind) -> LocalMapping:
+        one = self.settings.local.kinds()[kind]
+        assert one.mapping is not None
+        return load_local(self.settings.path(one.mapping))
+
+    def targets(self, name: str) -> dict[Kind, Target]:
+        """What the mappings want of a connection's objects."""
+        found = {}
+        for kind in self._kinds(name):
+            mapping = self.vendor_mapping(name, kind)
+            by_name = {rule.canonical: rule.own for rule in mapping.rules}
+            own = dict.fromkeys(
+                name
+                for rule in mapping.rules
+                for name in (rule.own, rule.time)
+                if name is not None and not rule.canonical.startswith("constant.")
+            )
+            found[kind] = Target(
+                object=mapping.object,
+                fields=tuple(own),
+                key_field=mapping.external_key,
+                match_fields=tuple(by_name[m] for m in mapping.match if m in by_name),
+            )
+        return found
+
+    def _kinds(self, name: str) -> list[Kind]:
+        wanted = self._connection(name).kinds
+        return [kind for kind in settings_module.KINDS_IN_ORDER if kind in wanted]
+
+    # --- the main job -----------------------------------------------------------------------------
+
+    def sync(
+        self,
+        *,
+        connections: Iterable[str] | None = None,
+        kinds: Iterable[Kind] | None = None,
+        fail_if_locked: bool = False,
+        max_delete: str | None = None,
+        max_change: str | None = None,
+        progress: Progress = no_progress,
+    ) -> RunReport:
+        """Bring the sides in step. Records set aside do not stop it; `report.exit` tells.
+
+        Raises: SettingsError, SealError, LeaseHeldError (only with `fail_if_locked`), LocalError.
+        """
+        runner = self._runner(
+            self.store, self.local, connections, kinds, max_delete, max_change, progress, None
+        )
+        return runner.run(fail_if_locked=fail_if_locked)
+
+    def plan(
+        self,
+        *,
+        connections: Iterable[str] | None = None,
+        kinds: Iterable[Kind] | None = None,
+        progress: Progress = no_progress,
+    ) -> RunReport:
+        """What `sync` would do now, by the same code on a copy of the state; nothing is written.
+
+        `report.writes` holds every write, field by field, with its values: for the caller's eyes.
+        """
+        copy = Store(
+            copy_of(self.store.engine),
+            lease_s=self.settings.state.lease_s,
+            tenant=self.settings.tenant,
+        )
+        local = self._open_local(self.store)
+        try:
+            runner = self._runner(copy, local, connections, kinds, None, None, progress, [])
+            return runner.run()
+        finally:
+            local.close()
+            copy.engine.dispose()
+
+    def _runner(
+        self,
+        store: Store,
+        local: SqlLocal,
+        connections: Iterable[str] | None,
+        kinds: Iterable[Kind] | None,
+        max_delete: str | None,
+        max_change: str | None,
+        progress: Progress,
+        dry: list[Any] | None,
+    ) -> Runner:
+        chosen = list(connections) if connections is not None else list(self.settings.connections)
+        wanted = set(kinds) if kinds is not None else set(Kind)
+        safety = self.settings.safety
+        setup = Setup(
+            zone=self.settings.local.zone,
+            phone_region=self.settings.local.phone_region,
+            max_delete=Limits(*settings_module.parse_limit(max_delete or safety.max_delete)),
+            max_change=Limits(*settings_module.parse_limit(max_change or safety.max_change)),
+        )
+        opened = [
+            Connection(
+                name,
+                self.remote(name),
+                {kind: self._setup(name, kind) for kind in self._kinds(name) if kind in wanted},
+            )
+            for name in chosen
+        ]
+        ports = Ports(
+            store, self.vault, local, self._clock, store.new_id(), progress=progress, dry=dry
+        )
+        return Runner(ports, setup, opened)
+
+    def _setup(self, name: str, kind: Kind) -> KindSetup:
+        one = self.settings.local.kinds()[kind]
+        return KindSetup(
+            self.vendor_mapping(name, kind),
+            self.local_mapping(kind),
+            first_contact=one.first_contact,
+            create_local=one.create,
+            archive_local=one.deleted is not None,
+        )
+
+    # --- what waits for a person ----------------------------------------------------
+
+    @property
+    def _review(self) -> Review:
+        return Review(self.store, self.vault)
+
+    def letters(self) -> list[Letter]:
+        return self._review.letters()
+
+    def letter(self, letter_id: str) -> Letter:
+        return self._review.letter(letter_id)
+
+    def retry_letter(self, letter_id: str, *, as_new: bool = False) -> Letter:
+        return self._review.retry(letter_id, as_new=as_new)
+
+    def drop_letter(self, letter_id: str) -> Letter:
+        return self._review.drop(letter_id)
+
+    def conflicts(self) -> list[OpenConflict]:
+        return self._review.conflicts()
+
+    def conflict(self, conflict_id: str) -> OpenConflict:
+        return self._review.conflict(conflict_id)
+
+    def resolve_conflict(self, conflict_id: str, take: str, *, who: str = "") -> OpenConflict:
+        """Choose whose value stands, "local" or "remote"; the next `sync` writes it."""
+        return self._review.resolve(conflict_id, take, who=who or "operator")
+
+    def status(self) -> Status:
+        """Counts and times; opens no sealed value and asks no vendor."""
+        store = self.store
+        with store.read() as tx:
+            now = store.now_us(tx)
+            rows = [_scope_status(tx, row, now) for row in scopes.every(tx)]
+            letters = len(staged.letters(tx)) + len(intents.letters(tx))
+            open_ = len(conflicts.listed(tx, conflicts.OPEN, conflicts.CHOSEN))
+        return Status(rows, letters, open_)
+
+    # --- the host's database --------------------------------------------------------
+
+    def install_local(self) -> LocalStatus:
+        """Make our two tables and the triggers in the host's database; again changes nothing."""
+        store, local = self.store, self.local
+        with local.changing() as tx:
+            capture.install(tx, store.store_id, self._watched(), store.new_id())
+        return self.local_status()
+
+    def remove_local(self) -> list[str]:
+        """Drop them; the host's own tables are as they were. Returns the names dropped."""
+        with self.local.changing() as tx:
+            return capture.remove(tx, self.store.store_id)
+
+    def local_status(self) -> LocalStatus:
+        store, local = self.store, self.local
+        installed = local.identity() is not None
+        with local.changing() as tx:
+            missing = capture.missing_triggers(tx, store.store_id, self._watched())
+        waiting = {
+            kind.value: len(local.journal(kind, 0, 10_000).entries) if installed else 0
+            for kind in local.kinds()
+        }
+        return LocalStatus(installed, missing, waiting)
+
+    def _watched(self) -> list[capture.Captured]:
+        found = []
+        for one in self.settings.local.kinds().values():
+            assert one.table is not None
+            found.append(capture.Captured(one.table, one.key))
+        return found
+
+
+def _table(one: settings_module.LocalKindSettings) -> KindTable:
+    if one.table is None:
+        raise SettingsError("[local] table is missing.")
+    return KindTable(
+        one.table,
+        one.key,
+        where=_condition(one.where),
+        deleted=_condition(one.deleted),
+        create=one.create,
+        defaults=one.defaults,
+    )
+
+
+def _condition(given: ConditionSettings | None) -> Condition | None:
+    return None if given is None else Condition(given.column, *given.test())
+
+
+def _scope_status(tx: Any, row: scopes.Scope, now_us: int) -> ScopeStatus:
+    def moment(us: int | None) -> str | None:
+        return None if us is None else from_us(us).isoformat(timespec="seconds")
+
+    return ScopeStatus(
+        row.connection,
+        row.kind,
+        links.count_live(tx, row.connection, row.kind),
+        staged.count(tx, row.connection, row.kind),
+        staged.count_waiting(tx, row.connection, row.kind),
+        len(intents.unresolved(tx, row.connection, row.kind)),
+        moment(row.since_us),
+        moment(row.success_us),
+        scopes.is_leased(tx, row.connection, row.kind, now_us),
+    )

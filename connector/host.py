@@ -1,0 +1,121 @@
+"""What the core lends a plugin: time, chance, a session, shared budgets, shared secrets."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random, SystemRandom
+
+from connector.errors import LeaseHeldError, RateLimitedError, UnreachableError
+from connector.http.limits import parse_rate, reserve
+from connector.http.session import HttpSession
+from connector.plugin import AllowList, Clock, Session
+from connector.privacy.vault import Vault
+from connector.store import scopes
+from connector.store.database import Lease, Store
+
+LONGEST_WAIT_S = 5.0
+"""A budget that wants a longer wait ends the run as partial; it goes on when called again."""
+
+
+class MachineClock:
+    """The machine's own clock."""
+
+    def now(self) -> dt.datetime:
+        return dt.datetime.now(dt.UTC)
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class StoreHost:
+    """A `plugin.Host` on the state store: what must be shared is shared by all its processes."""
+
+    def __init__(
+        self,
+        connection: str,
+        store: Store,
+        vault: Vault,
+        clock: Clock | None = None,
+        rng: Random | None = None,
+    ) -> None:
+        self._connection = connection
+        self._store = store
+        self._vault = vault
+        self.clock: Clock = clock or MachineClock()
+        self.rng: Random = rng or SystemRandom()
+
+    def session(self, hosts: AllowList, *, timeout_s: float, pool: int = 4) -> Session:
+        return HttpSession(hosts, timeout_s=timeout_s, pool=pool, clock=self.clock, rng=self.rng)
+
+    def spend(self, path: str, cost: int, rate: str) -> None:
+        allowed = parse_rate(rate)
+
+        def take(tat_us: int, now_us: int) -> tuple[int | None, int]:
+            tat, wait = reserve(tat_us, now_us, cost, allowed)
+            return (None if wait > LONGEST_WAIT_S * 1e6 else tat), wait
+
+        wait_us = scopes.reserve(self._store, self._connection, path, take)
+        if wait_us < 0 or wait_us > LONGEST_WAIT_S * 1e6:
+            raise RateLimitedError(
+                f"The rate budget of {self._connection} is spent for now.",
+                hint="Run again later: it goes on where it stopped.",
+            )
+        if wait_us > 0:
+            self.clock.sleep(wait_us / 1e6)
+
+    def pause(self, path: str, for_s: float) -> None:
+        with self._store.read() as tx:
+            now = self._store.now_us(tx)
+        scopes.pause(self._store, self._connection, path, now + int(for_s * 1e6))
+
+    @contextmanager
+    def secret(self, name: str) -> Iterator[_Slot]:
+        """One sealed value, locked across processes while open (30 s at most to get it)."""
+        kind = f"*/secret/{name}"
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                lease = self._store.acquire(self._connection, kind)
+                break
+            except LeaseHeldError:
+                if time.monotonic() > deadline:
+                    raise UnreachableError(
+                        f"Another process keeps the secret {name} of {self._connection} locked."
+                    ) from None
+                self.clock.sleep(0.05)
+        try:
+            yield _Slot(self._connection, kind, self._store, self._vault, lease)
+        finally:
+            self._store.release(lease)
+
+
+class _Slot:
+    """The open slot; see `plugin.SecretSlot`."""
+
+    def __init__(
+        self, connection: str, kind: str, store: Store, vault: Vault, lease: Lease
+    ) -> None:
+        self._connection, self._kind = connection, kind
+        self._store, self._vault, self._lease = store, vault, lease
+        self._name = f"{connection}/{kind}"
+
+    def get(self) -> bytes | None:
+        with self._store.read() as tx:
+            row = scopes.get(tx, self._connection, self._kind)
+            now = self._store.now_us(tx)
+        if row is None or row.resume is None or (row.not_before_us or 0) <= now:
+            return None
+        return self._vault.open_secret(self._name, row.resume)
+
+    def put(self, value: bytes, life: dt.timedelta) -> None:
+        with self._store.write(self._lease, "secret") as tx:
+            end = self._store.now_us(tx) + int(life.total_seconds() * 1e6)
+            sealed = self._vault.seal_secret(self._name, value)
+            scopes.update(tx, self._connection, self._kind, resume=sealed, not_before_us=end)
+
+    def clear(self) -> None:
+        with self._store.write(self._lease, "secret") as tx:
+            scopes.update(tx, self._connection, self._kind, resume=None, not_before_us=None)

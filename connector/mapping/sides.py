@@ -1,0 +1,131 @@
+"""One side of a pair, compiled: its rules' lenses and checks, in two short loops.
+
+A first load runs these loops some million times: they make no call that they can do without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector.mapping import names
+from connector.mapping.checks import Check
+from connector.mapping.drift import Fault
+from connector.mapping.lens import Lens, Refusal
+from connector.mapping.schema import Rule
+from connector.records import Value
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A rule with its compiled lens. `write` checks the value against the vendor's schema too."""
+
+    rule: Rule
+    lens: Lens
+    write: Callable[[Value], Any]
+    required: bool = False
+
+
+def checked(
+    write: Callable[[Value], Any], check: Check | None, required: bool
+) -> Callable[[Value], Any]:
+    """Put a field's checks behind a lens's `write`; the result raises `Refusal` for either."""
+    if check is None and not required:
+        return write
+
+    def write_checked(value: Value) -> Any:
+        own = write(value)
+        if own is None:
+            if required:
+                raise Refusal("required", "the vendor demands a value here")
+        elif check is not None:
+            check(own)
+        return own
+
+    return write_checked
+
+
+class Side:
+    """One side's rules. `joins` is set where full names are put together from parts."""
+
+    def __init__(self, bounds: Iterable[Bound], used: frozenset[str], joins: bool) -> None:
+        all_ = {bound.rule.canonical: bound for bound in bounds}
+        self.joins = joins
+        parts = (names.FAMILY, names.GIVEN) if joins else ()
+        self.parts = tuple(all_[name] for name in parts if name in all_)
+        self._one = {
+            name: bound
+            for name, bound in all_.items()
+            if name in used and not (joins and name in names.NAMES)
+        }
+        bounds = (*self._one.values(), *self.parts)
+        self._reads = tuple((b.rule.own, b.rule.canonical, b.lens.read) for b in bounds)
+        self._writes = {b.rule.canonical: (b.rule.own, b.write, b) for b in bounds}
+        self.own = tuple(dict.fromkeys(b.rule.own for b in bounds))
+
+    def owns(self, canonical: str) -> tuple[Bound, ...]:
+        """The rules that hold a canonical field here: one, or the two parts of a joined name."""
+        if self.joins and canonical == names.FULL:
+            return self.parts
+        bound = self._one.get(canonical)
+        return () if bound is None else (bound,)
+
+    def read(self, own: Mapping[str, Any]) -> dict[str, Value]:
+        """Canonical values; what is not in `own` stays missing."""
+        found: dict[str, Value] = {}
+        get = own.get
+        for name, canonical, read in self._reads:
+            value = get(name, _ABSENT)
+            if value is None:  # no lens makes anything else of it
+                found[canonical] = None
+            elif value is not _ABSENT:
+                found[canonical] = read(value)
+        if self.joins:
+            delivered = all(bound.rule.canonical in found for bound in self.parts)
+            family, given = found.pop(names.FAMILY, None), found.pop(names.GIVEN, None)
+            if delivered:
+                found[names.FULL] = names.join(family, given)
+        return found
+
+    def read_one(self, canonical: str, own: Mapping[str, Any]) -> Value:
+        """One canonical value of own values that hold it."""
+        if self.joins and canonical == names.FULL:
+            return self.read(own).get(canonical)
+        bound = self._one[canonical]
+        return bound.lens.read(own.get(bound.rule.own))
+
+    def write(
+        self, values: Iterable[tuple[str, Value]], create: bool
+    ) -> tuple[dict[str, Any], list[Fault]]:
+        """Own values, and what was left out of them."""
+        fields: dict[str, Any] = {}
+        faults: list[Fault] = []
+        writes = self._writes
+        for canonical, value in self._parted(values) if self.joins else values:
+            own, write, bound = writes[canonical]
+            try:
+                fields[own] = write(value)
+            except Refusal as refusal:
+                faults.append(
+                    Fault(
+                        canonical=canonical,
+                        own=own,
+                        code=refusal.code,
+                        text=f"{own}: {refusal.text}",
+                        mandatory=bound.required and create,
+                    )
+                )
+        return fields, faults
+
+    def _parted(self, values: Iterable[tuple[str, Value]]) -> Iterable[tuple[str, Value]]:
+        for canonical, value in values:
+            if canonical != names.FULL:
+                yield canonical, value
+                continue
+            # A full name goes whole into the family name: taking it apart would be a guess.
+            for part in self.parts:
+                name = part.rule.canonical
+                yield name, value if name == names.FAMILY else None

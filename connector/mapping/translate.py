@@ -1,0 +1,306 @@
+"""Meet one kind's local mapping with a vendor's: what travels, together, and how it translates."""
+
+from __future__ import annotations
+
+import datetime as dt
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from connector.errors import MappingError
+from connector.mapping import drift
+from connector.mapping.checks import check_of
+from connector.mapping.choices import STRICTNESS
+from connector.mapping.drift import Fault
+from connector.mapping.lens import Where, as_text
+from connector.mapping.lenses import LensSpec, build
+from connector.mapping.phones import e164
+from connector.mapping.schema import LocalMapping, Rule, VendorMapping
+from connector.mapping.sides import Bound, Side, checked
+from connector.mapping.texts import email_identity
+from connector.mapping.times import zone_of
+from connector.mapping.units import Unit, units_of
+from connector.plugin import Schema
+from connector.records import Canonical, Field, Value, field_of, may_leave
+
+__all__ = ["Fault", "Pair", "Unit", "Written"]
+
+_MOMENT = Field("datetime", "system.time")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Own values to write, and what was left out of them and why."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+
+class Pair:
+    """One kind between the host's table and one vendor's object.
+
+    `zone` is of local values without one, `phone_region` such as "CN". With the account's `schema`,
+    rules that it contradicts are left out (`drift` says why) and values are checked against it.
+    Raises: MappingError.
+    """
+
+    def __init__(
+        self,
+        local: LocalMapping,
+        vendor: VendorMapping,
+        *,
+        zone: str,
+        phone_region: str | None,
+        schema: Schema | None = None,
+    ) -> None:
+        home = zone_of(zone)
+        if local.kind != vendor.kind:
+            raise MappingError(
+                f"{local.path} is about a {local.kind}, {vendor.path} about a {vendor.kind}."
+            )
+        if home is None:
+            raise MappingError(f"There is no time zone {zone!r}.", hint="Write Asia/Shanghai.")
+        self.kind = vendor.kind
+        self.local = local
+        self.vendor = vendor
+        self._region = phone_region
+        self._schema = schema
+        self._zone = home
+        near = [self._bind(rule, "local", None) for rule in local.rules]
+        far = [self._bind(rule, "remote", schema) for rule in vendor.rules]
+        self._constants = [b for b in far if b.rule.canonical.startswith("constant.")]
+        self._bound_far = far
+        leaving = [b for b in far if self._travels(b, schema)]
+        self.units, near_joins, far_joins = units_of(
+            [rule for rule in local.rules if may_leave(self.kind, rule.canonical)],
+            [bound.rule for bound in leaving],
+            schema,
+        )
+        self._check_times()
+        used = frozenset(name for unit in self.units for name in unit.fields)
+        self._near = Side(near, used, near_joins)
+        self._far = Side(leaving, used, far_joins)
+        self._unit_of = {
+            bound.rule.canonical: unit
+            for side in (self._near, self._far)
+            for unit in self.units
+            for name in unit.fields
+            for bound in side.owns(name)
+        }
+        self._pushed = frozenset(name for unit in self.units if unit.push for name in unit.fields)
+        self._pulled = frozenset(name for unit in self.units if unit.pull for name in unit.fields)
+        self.columns = _with_times(self._near.own, (unit.local_time for unit in self.units))
+        self.remote_fields = _with_times(self._far.own, (unit.remote_time for unit in self.units))
+        self.reference_fields = tuple(
+            name
+            for name in self._unit_of
+            if any(bound.rule.lens.name == "reference" for bound in self._far.owns(name))
+        )
+        self._moment = {
+            side: build(LensSpec("datetime", {}), self._where(_MOMENT, side)).read
+            for side in ("local", "remote")
+        }
+
+    # --- values ---------------------------------------------------------------------------------
+
+    def read_local(self, own: Mapping[str, Any]) -> dict[str, Value]:
+        """Canonical values of a row; a column not in `own` stays missing. Never raises on data."""
+        return self._near.read(own)
+
+    def read_remote(self, own: Mapping[str, Any]) -> dict[str, Value]:
+        """Canonical values of a vendor's record; a field not in `own` stays missing."""
+        return self._far.read(own)
+
+    def write_local(self, values: Canonical, *, create: bool = False) -> Written:
+        """Columns to write. Fields that may not travel this way are passed over in silence.
+
+        A group is written whole or not at all: a fault in one of its fields leaves out the others.
+        """
+        pulled = self._pulled
+        asked = [(name, value) for name, value in values.items() if name in pulled]
+        return self._written(self._near, asked, create)
+
+    def write_remote(self, values: Canonical, *, create: bool = False) -> Written:
+        """Vendor fields to write; on `create` constants too, and a fault for each mandatory field
+        that has no value. `Fault.mandatory` is set on `create` only."""
+        pushed = self._pushed
+        asked = [(name, value) for name, value in values.items() if name in pushed]
+        written = self._written(self._far, asked, create)
+        if not create:
+            return written
+        for bound in self._constants:
+            if self._schema is None or bound.rule.own in self._schema.fields:
+                written.fields[bound.rule.own] = bound.write(None)
+        return Written(written.fields, (*written.faults, *self._lacking(written)))
+
+    def _written(self, side: Side, asked: list[tuple[str, Value]], create: bool) -> Written:
+        fields, found = side.write(asked, create)
+        if not found:
+            return Written(fields)
+        spoiled = {self._unit_of[fault.canonical].name for fault in found}
+        for unit in self.units:
+            if unit.name in spoiled:
+                for name in unit.fields:
+                    for bound in side.owns(name):
+                        fields.pop(bound.rule.own, None)
+        return Written(fields, tuple(found))
+
+    def _lacking(self, written: Written) -> Iterable[Fault]:
+        if self._schema is None:
+            return
+        named = {bound.rule.own: bound.rule.canonical for bound in self._bound_far}
+        known = {fault.own for fault in written.faults if fault.mandatory}
+        skip = known | {self.vendor.external_key}
+        for info in self._schema.fields.values():
+            if not (info.required and info.writable) or info.name in skip:
+                continue
+            if written.fields.get(info.name) is None:
+                yield Fault(
+                    canonical=named.get(info.name, ""),
+                    own=info.name,
+                    code="missing",
+                    text=f"{info.name}: the vendor demands a value and there is none",
+                    mandatory=True,
+                )
+
+    # --- comparing ------------------------------------------------------------------------------
+
+    def same(self, canonical: str, a: Value, b: Value) -> bool:
+        """Say whether two canonical values are one, as far as both sides can express them.
+
+        Two values are one if either side would hold the same for both: a check box that only knows
+        "withdrawn" or not holds the same for granted and unknown.
+        """
+        if a == b and type(a) is type(b):
+            return True
+        return self.far_form(canonical, a) == self.far_form(canonical, b) or self.near_form(
+            canonical, a
+        ) == self.near_form(canonical, b)
+
+    def far_form(self, canonical: str, value: Value) -> Value:
+        """What the vendor would give back for a value written there; the value if it refuses."""
+        return self._form(self._far, canonical, value)
+
+    def near_form(self, canonical: str, value: Value) -> Value:
+        """What the host's row would give back for a value written there."""
+        return self._form(self._near, canonical, value)
+
+    def _form(self, side: Side, canonical: str, value: Value) -> Value:
+        bounds = side.owns(canonical)
+        if not bounds:
+            return value
+        fields, faults = side.write([(canonical, value)], False)
+        found = value if faults else side.read_one(canonical, fields)
+        bound = bounds[0]
+        if bound.rule.vendor_normalises and bound.lens.normalise is not None:
+            return bound.lens.normalise(found)
+        return found
+
+    def strictness(self, canonical: str, value: Value) -> int:
+        """Order for `most_restrictive`: the higher wins. Other values than consents and flags: 0.
+
+        withdrawn and denied are 2, unknown and empty 1, granted 0; a flag that is true is 2, an
+        empty one 1.
+        """
+        known = field_of(self.kind, canonical)
+        if known is not None and known.type == "flag":
+            return 2 if value is True else 0 if value is False else 1
+        if value is None or isinstance(value, str):
+            return STRICTNESS.get(value, 1)
+        return 0
+
+    def match_values(self, canonical: Canonical) -> list[tuple[str, str]]:
+        """Identities for first contact: (identifier kind, normalised value), kinds as in
+        `email/1`. Empty values and those that cannot be parsed give nothing."""
+        found: list[tuple[str, str]] = []
+        for name in self.vendor.match:
+            value = canonical.get(name)
+            known = field_of(self.kind, name)
+            if value is None or known is None:
+                continue
+            identity = self._identity(known.type, as_text(value))
+            if identity is not None and identity not in found:
+                found.append(identity)
+        return found
+
+    def _identity(self, type_: str, text: str) -> tuple[str, str] | None:
+        if type_ == "email":
+            address = email_identity(text)
+            return None if address is None else ("email/1", address)
+        if type_ == "phone":
+            number = e164(text, self._region)
+            return None if number is None else ("phone/1", number)
+        plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+        return ("text/1", plain) if plain else None
+
+    # --- own names and times --------------------------------------------------------------------
+
+    def columns_of(self, unit: Unit) -> tuple[str, ...]:
+        """The columns that hold a unit."""
+        return _own_of(self._near, unit)
+
+    def remote_fields_of(self, unit: Unit) -> tuple[str, ...]:
+        """The vendor's fields that hold a unit."""
+        return _own_of(self._far, unit)
+
+    def edited_local(self, unit: Unit, own: Mapping[str, Any]) -> dt.datetime | None:
+        """When a unit was last edited in the row, if the row says."""
+        return self._edited("local", unit.local_time, own)
+
+    def edited_remote(self, unit: Unit, own: Mapping[str, Any]) -> dt.datetime | None:
+        """When a unit was last edited at the vendor, if the record says."""
+        return self._edited("remote", unit.remote_time, own)
+
+    def _edited(self, side: str, name: str | None, own: Mapping[str, Any]) -> dt.datetime | None:
+        found = self._moment[side](own.get(name)) if name is not None else None
+        return found if isinstance(found, dt.datetime) else None
+
+    def drift(self, schema: Schema) -> list[Fault]:
+        """What the mapping says and the account contradicts, in the order of the file."""
+        return [
+            fault
+            for bound in self._bound_far
+            for fault in drift.faults_of(bound.rule, bound.lens, schema)
+        ]
+
+    # --- building -------------------------------------------------------------------------------
+
+    def _where(self, known: Field, side: str, type_: str | None = None) -> Where:
+        here: Literal["local", "remote"] = "local" if side == "local" else "remote"
+        return Where(here, self._zone, self._region, known, type_)
+
+    def _bind(self, rule: Rule, side: str, schema: Schema | None) -> Bound:
+        known = field_of(self.kind, rule.canonical)
+        assert known is not None, f"the loader let {rule.canonical} through"
+        lens = build(rule.lens, self._where(known, side, rule.type))
+        info = schema.fields.get(rule.own) if schema is not None else None
+        check = check_of(info) if info is not None else None
+        required = info is not None and info.required
+        return Bound(rule, lens, checked(lens.write, check, required), required)
+
+    def _travels(self, bound: Bound, schema: Schema | None) -> bool:
+        name = bound.rule.canonical
+        if name.startswith("constant.") or not may_leave(self.kind, name):
+            return False
+        return schema is None or drift.why_disabled(bound.rule, bound.lens, schema) is None
+
+    def _check_times(self) -> None:
+        lacking = [u for u in self.units if u.policy == "newest" and u.local_time is None]
+        if lacking:
+            raise MappingError(
+                "The mappings cannot be used together:",
+                faults=[
+                    f"{self.local.path}: `{unit.name}` is judged by `newest` in {self.vendor.path}"
+                    " and needs `time` here too."
+                    for unit in lacking
+                ],
+            )
+
+
+def _own_of(side: Side, unit: Unit) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(b.rule.own for name in unit.fields for b in side.owns(name)))
+
+
+def _with_times(own: tuple[str, ...], times: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*own, *(time for time in times if time is not None))))

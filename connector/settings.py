@@ -1,0 +1,315 @@
+"""The settings: one TOML file, checked whole before anything is opened.
+
+Relative paths and SQLite URLs count from the file's own folder, not from the working folder, so
+that a scheduled job means the same as a person. Secrets are references (`env:NAME`, `file:path`).
+A known setting that is not built yet is an error that says so; it is never ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from connector.errors import SettingsError
+from connector.records import Kind
+
+ENV_FILE = "CRM_CONNECTOR_CONFIG"
+DEFAULT_FILE = "connector.toml"
+
+KINDS_IN_ORDER = (Kind.CUSTOMER, Kind.MEMBERSHIP, Kind.FEEDBACK)
+"""Parents before children."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class StateSettings(_Model):
+    """`[state]`: where the engine remembers."""
+
+    url: str = "sqlite:///state.db"
+    lease_s: float = Field(default=90, ge=10)
+
+
+class KeysSettings(_Model):
+    """`[keys]`: the ring, what it is wrapped with, and the database of people's keys."""
+
+    provider: Literal["file", "env", "command", "vault", "aws-kms"] = "file"
+    path: str = "keyring.json"
+    kek: str = "file:kek.bin"
+    subjects: str = "sqlite:///keys.db"
+
+
+class ConditionSettings(_Model):
+    """A test on one column; exactly one of the four."""
+
+    column: str
+    equals: Any = None
+    in_: list[Any] | None = Field(default=None, alias="in")
+    not_in: list[Any] | None = None
+    is_null: bool | None = None
+
+    def test(self) -> tuple[str, Any]:
+        given = self.model_fields_set - {"column"}
+        if len(given) != 1:
+            raise SettingsError("A condition takes exactly one of equals, in, not_in, is_null.")
+        name = given.pop()
+        return name.rstrip("_"), getattr(self, name)
+
+
+class LocalKindSettings(_Model):
+    """`[local.KIND]`: how one kind lies in the host's database."""
+
+    table: str | None = None
+    key: str = "id"
+    capture: Literal["journal", "column", "scan"] = "journal"
+    modified: str | None = None
+    deleted: ConditionSettings | None = None
+    where: ConditionSettings | None = None
+    mapping: str | None = None
+    create: bool = True
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    first_contact: Literal["local", "remote", "fill_blank", "manual"] = "manual"
+    part_of: Kind | None = None
+    exists: dict[str, Any] | None = None
+
+
+class LocalSettings(_Model):
+    """`[local]`: the host's database."""
+
+    url: str
+    zone: str = "UTC"
+    phone_region: str | None = None
+    customer: LocalKindSettings | None = None
+    membership: LocalKindSettings | None = None
+    feedback: LocalKindSettings | None = None
+
+    def kinds(self) -> Mapping[Kind, LocalKindSettings]:
+        given = {kind: getattr(self, kind) for kind in KINDS_IN_ORDER}
+        return {kind: one for kind, one in given.items() if one is not None}
+
+
+class ConnectionSettings(BaseModel):
+    """`[connections.NAME]`: the keys every plugin has; the rest is the plugin's own."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, hide_input_in_errors=True)
+
+    plugin: str
+    kinds: list[Kind]
+    mappings: str | None = None
+
+    def own(self) -> dict[str, Any]:
+        """The plugin's own keys, references not yet followed."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class SafetySettings(_Model):
+    """`[safety]`: the most that one run may remove or change in one scope."""
+
+    max_delete: str = "5% or 5"
+    max_change: str = "50% or 200"
+
+
+class Settings(_Model):
+    """The whole file."""
+
+    tenant: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    state: StateSettings = StateSettings()
+    keys: KeysSettings = KeysSettings()
+    local: LocalSettings
+    connections: dict[str, ConnectionSettings] = Field(default_factory=dict)
+    safety: SafetySettings = SafetySettings()
+    privacy: dict[str, Any] | None = None
+    folder: Path = Field(exclude=True)
+
+    def path(self, text: str) -> Path:
+        """A path of the file, counted from the file's folder."""
+        return self.folder / text
+
+    def url(self, text: str) -> str:
+        """A database URL with an SQLite path counted from the file's folder."""
+        if text.startswith("sqlite:///") and not text.startswith("sqlite:////"):
+            name = text.removeprefix("sqlite:///")
+            if name and name != ":memory:":
+                return f"sqlite:///{(self.folder / name).resolve()}"
+        return text
+
+
+def load(path: str | os.PathLike[str] | None = None) -> Settings:
+    """Read and check a settings file: the given one, that of the environment, or the default.
+
+    Raises: SettingsError with all faults at once; it names keys, never values.
+    """
+    file = Path(path or os.environ.get(ENV_FILE) or DEFAULT_FILE)
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"There is no settings file {file}.",
+            hint=f"Run `crm-connector init`, or name one with --config or {ENV_FILE}.",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        place = re.search(r"\(at line \d+, column \d+\)", str(error))
+        raise SettingsError(
+            f"{file} is not valid TOML {place.group() if place else ''}".rstrip() + "."
+        ) from None
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read ({type(error).__name__}).") from None
+    return parse(table, file.resolve().parent)
+
+
+def parse(table: Mapping[str, Any], folder: Path) -> Settings:
+    """Check a settings table, as `load` does. Raises: SettingsError."""
+    try:
+        settings = Settings.model_validate({**table, "folder": folder})
+    except ValidationError as error:
+        faults = [
+            _sentence(fault) for fault in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("The settings are wrong:", faults=faults) from None
+    faults = [*_not_built(settings), *_wrong(settings)]
+    if faults:
+        raise SettingsError("The settings cannot be used:", faults=faults)
+    return settings
+
+
+_SENTENCES = {
+    "extra_forbidden": "there is no such setting",
+    "missing": "is missing",
+    "string_type": "must be text",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "list_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+    "string_pattern_mismatch": "may hold only a-z, 0-9 and -, at most 40 of them",
+}
+
+
+def _sentence(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"])
+    allowed = (fault.get("ctx") or {}).get("expected")
+    said = _SENTENCES.get(fault["type"])
+    if said is None:
+        said = f"must be one of {allowed}" if allowed else fault["msg"].lower()
+    return f"{where} {said}"
+
+
+def _not_built(settings: Settings) -> Iterator[str]:
+    """Settings that are known and that this version does not carry out yet."""
+    later = "is known but not built yet"
+    if settings.privacy is not None:
+        yield f"[privacy] {later}; without it the classes of connector/records.py apply"
+    if settings.keys.provider != "file":
+        yield f'keys.provider = {settings.keys.provider!r} {later}; use "file"'
+    for name, url in (("state.url", settings.state.url), ("local.url", settings.local.url)):
+        if not url.startswith("sqlite:"):
+            yield f"{name}: {url.split(':')[0]} {later}; use an sqlite:/// URL"
+    for kind, one in settings.local.kinds().items():
+        if one.capture != "journal":
+            yield f'local.{kind}.capture = {one.capture!r} {later}; use "journal"'
+        for key in ("part_of", "exists", "modified"):
+            if getattr(one, key) is not None:
+                yield f"local.{kind}.{key} {later}"
+
+
+def _wrong(settings: Settings) -> Iterator[str]:
+    local = settings.local.kinds()
+    for kind, one in local.items():
+        if one.table is None:
+            yield f"local.{kind}.table is missing"
+        if one.mapping is None:
+            yield f"local.{kind}.mapping is missing"
+        for key in ("where", "deleted"):
+            condition = getattr(one, key)
+            if condition is not None:
+                try:
+                    condition.test()
+                except SettingsError as error:
+                    yield f"local.{kind}.{key}: {error}"
+    for name, connection in settings.connections.items():
+        if not re.fullmatch(r"[a-z0-9_-]{1,40}", name) or name == "local":
+            yield f"connections.{name}: a connection is named with a-z, 0-9, - and _, not `local`"
+        for kind in connection.kinds:
+            if kind not in local:
+                yield f"connections.{name}.kinds has {kind}, but there is no [local.{kind}]"
+    for key in ("max_delete", "max_change"):
+        try:
+            parse_limit(getattr(settings.safety, key))
+        except SettingsError as error:
+            yield f"safety.{key}: {error}"
+
+
+def parse_limit(text: str) -> tuple[float, int]:
+    """Read "5% or 5": a share and a number.
+
+    >>> parse_limit("5% or 5")
+    (5.0, 5)
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*or\s*(\d+)\s*", text)
+    if match is None:
+        raise SettingsError('it is written like "5% or 5"')
+    return float(match[1]), int(match[2])
+
+
+# --- secrets --------------------------------------------------------------------------------------
+
+
+def follow(settings: Settings, where: str, text: str) -> str:
+    """Follow a reference (`env:NAME`, `file:path`). Raises: SettingsError naming key and reference.
+
+    Text that is no reference comes back as it is.
+    """
+    scheme, _, rest = text.partition(":")
+    if scheme == "env":
+        value = os.environ.get(rest)
+        if value is None:
+            raise SettingsError(f"{where}: the environment has no {rest}.")
+        return value
+    if scheme == "file":
+        try:
+            return settings.path(rest).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsError(
+                f"{where}: the file it names cannot be read ({type(error).__name__})."
+            ) from None
+    return text
+
+
+def plugin_settings(settings: Settings, name: str, model: type[BaseModel]) -> BaseModel:
+    """Check a connection's own keys against its plugin's model, references followed.
+
+    Raises: SettingsError, also for a secret that stands in the file itself.
+    """
+    own = settings.connections[name].own()
+    faults = []
+    for key, value in own.items():
+        field = model.model_fields.get(key)
+        secret = field is not None and field.annotation is SecretStr
+        if not isinstance(value, str):
+            continue
+        if secret and not value.startswith(("env:", "file:")):
+            faults.append(f"connections.{name}.{key} is a secret: write env:NAME or file:PATH")
+            continue
+        try:
+            own[key] = follow(settings, f"connections.{name}.{key}", value)
+        except SettingsError as error:
+            faults.append(str(error))
+    if not faults:
+        try:
+            return model.model_validate(own)
+        except ValidationError as error:
+            faults = [
+                f"connections.{name}.{_sentence(fault)}"
+                for fault in error.errors(include_input=False, include_url=False)
+            ]
+    raise SettingsError("The settings are wrong:", faults=faults)

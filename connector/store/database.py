@@ -1,0 +1,254 @@
+"""The state database: opening it, its clock, and fenced transactions."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random, SystemRandom
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event as sa_event
+
+from connector.errors import LeaseHeldError, LeaseLostError, SettingsError
+from connector.store import tables as t
+
+Hook = Callable[[str], None]
+"""Called with a name at each point where a process may die: before and after each commit."""
+
+
+def no_hook(point: str) -> None:
+    """Do nothing: the hook of every run outside the tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a scope, until `expires_us` unless renewed; `fence` only ever grows."""
+
+    connection: str
+    kind: str
+    holder: str
+    fence: int
+
+
+def open_engine(url: str) -> sa.Engine:
+    """Make an engine; on SQLite with WAL, `secure_delete` and transactions that start writing."""
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url)
+    memory = url in ("sqlite://", "sqlite:///:memory:")
+    options: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else {}
+    engine = sa.create_engine(
+        url, connect_args={"check_same_thread": False, "timeout": 30}, **options
+    )
+
+    @sa_event.listens_for(engine, "connect")
+    def connect(dbapi: Any, record: Any) -> None:
+        # The driver must not begin transactions on its own: we begin them as writers, so that
+        # two processes queue up instead of failing in the middle.
+        dbapi.isolation_level = None
+        cursor = dbapi.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA secure_delete=ON")
+        cursor.execute("PRAGMA busy_timeout=30000")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.close()
+
+    @sa_event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        reading = connection.get_execution_options().get("reading")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def owner(rng: Random) -> str:
+    """Name this execution: host, process and a random part, unique even in one process."""
+    return f"{socket.gethostname()}:{os.getpid()}:{rng.getrandbits(64):016x}"
+
+
+def owner_is_dead(holder: str) -> bool:
+    """Say whether a lease's owner was a process of this host that no longer runs."""
+    host, _, rest = holder.rpartition(":")[0].rpartition(":")
+    if host != socket.gethostname() or not rest.isdigit():
+        return False
+    return not Path(f"/proc/{rest}").exists() if Path("/proc/self").exists() else False
+
+
+class Store:
+    """The state. All writing goes through `write`, which checks the lease and calls the hook."""
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        *,
+        lease_s: float = 90,
+        now_us: Callable[[], int] | None = None,
+        hook: Hook = no_hook,
+        tenant: str = "",
+        rng: Random | None = None,
+    ) -> None:
+        self.engine = engine
+        self.lease_us = int(lease_s * 1_000_000)
+        self.rng = rng or SystemRandom()
+        self._now_us = now_us
+        self._hook = hook
+        self.holder = owner(self.rng)
+        self._create(tenant)
+
+    def _create(self, tenant: str) -> None:
+        with self.engine.begin() as tx:
+            t.metadata.create_all(tx)
+            known = dict(tx.execute(sa.select(t.meta.c.key, t.meta.c.value)).tuples().all())
+            if not known:
+                known = {
+                    "schema": str(t.SCHEMA_VERSION),
+                    "store_id": f"{self.rng.getrandbits(32):08x}",
+                    "tenant": tenant,
+                    "generation": "0",
+                }
+                tx.execute(sa.insert(t.meta), [{"key": k, "value": v} for k, v in known.items()])
+        if int(known["schema"]) != t.SCHEMA_VERSION:
+            raise SettingsError(
+                f"The state store has schema {known['schema']}, this version works with"
+                f" {t.SCHEMA_VERSION}.",
+                hint="Install the version that wrote it, or a newer one.",
+            )
+        if known["tenant"] != tenant:
+            raise SettingsError(
+                "The state store belongs to another tenant than the settings name.",
+                hint="Set `tenant` back, or point [state] url at that tenant's own state.",
+            )
+        self.store_id = known["store_id"]
+
+    def close(self) -> None:
+        """Let go of the database, and leave no deleted bytes in SQLite's side file."""
+        if self.engine.dialect.name == "sqlite" and not isinstance(self.engine.pool, sa.StaticPool):
+            raw = self.engine.raw_connection()
+            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            raw.close()
+        self.engine.dispose()
+
+    # --- time and transactions ----------------------------------------------------------------
+
+    def now_us(self, tx: sa.Connection) -> int:
+        """The database's clock, in microseconds since 1970."""
+        if self._now_us is not None:
+            return self._now_us()
+        if self.engine.dialect.name == "sqlite":
+            # SQLite's clock is its host's clock: it lives in this process.
+            return time.time_ns() // 1000
+        seconds = tx.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one()
+        return int(float(seconds) * 1_000_000)
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        with self.engine.connect() as tx:
+            tx = tx.execution_options(reading=True)
+            with tx.begin():
+                yield tx
+
+    @contextmanager
+    def write(self, lease: Lease | None, what: str) -> Iterator[sa.Connection]:
+        """A transaction that commits only if `lease` still holds, and renews it.
+
+        Raises: LeaseLostError, with nothing written.
+        """
+        with self.engine.connect() as tx:
+            with tx.begin():
+                if lease is not None:
+                    self._renew(tx, lease)
+                yield tx
+                self._hook(f"before commit: {what}")
+            self._hook(f"after commit: {what}")
+
+    def renew(self, lease: Lease) -> None:
+        """Prove the lease and lengthen it, right before bytes leave."""
+        with self.engine.begin() as tx:
+            self._renew(tx, lease)
+
+    def _renew(self, tx: sa.Connection, lease: Lease) -> None:
+        c = t.scope.c
+        renewed = tx.execute(
+            sa.update(t.scope)
+            .where(
+                c.connection == lease.connection,
+                c.kind == lease.kind,
+                c.fence == lease.fence,
+                c.holder == lease.holder,
+            )
+            .values(expires_us=self.now_us(tx) + self.lease_us)
+        )
+        if renewed.rowcount != 1:
+            raise LeaseLostError(
+                f"Another run took over {lease.connection}/{lease.kind} while this one paused;"
+                " this one stopped and wrote nothing more."
+            )
+
+    def acquire(self, connection: str, kind: str) -> Lease:
+        """Take the lease of a scope. Raises: LeaseHeldError."""
+        c = t.scope.c
+        with self.engine.begin() as tx:
+            self.ensure_scope(tx, connection, kind)
+            row = tx.execute(
+                sa.select(c.holder, c.fence, c.expires_us).where(
+                    c.connection == connection, c.kind == kind
+                )
+            ).one()
+            free = sa.or_(c.holder.is_(None), c.expires_us < self.now_us(tx))
+            if row.holder is not None and owner_is_dead(row.holder):
+                free = c.holder == row.holder
+            taken = tx.execute(
+                sa.update(t.scope)
+                .where(c.connection == connection, c.kind == kind, c.fence == row.fence, free)
+                .values(
+                    holder=self.holder,
+                    fence=row.fence + 1,
+                    expires_us=self.now_us(tx) + self.lease_us,
+                )
+            )
+        if taken.rowcount != 1:
+            raise LeaseHeldError(f"Another run is working on {connection}/{kind}.")
+        return Lease(connection, kind, self.holder, row.fence + 1)
+
+    def release(self, lease: Lease) -> None:
+        c = t.scope.c
+        with self.engine.begin() as tx:
+            tx.execute(
+                sa.update(t.scope)
+                .where(
+                    c.connection == lease.connection,
+                    c.kind == lease.kind,
+                    c.fence == lease.fence,
+                    c.holder == lease.holder,
+                )
+                .values(holder=None, expires_us=None)
+            )
+
+    def ensure_scope(self, tx: sa.Connection, connection: str, kind: str) -> None:
+        """Make the scope's row if it is not there."""
+        c = t.scope.c
+        known = tx.execute(
+            sa.select(c.fence).where(c.connection == connection, c.kind == kind)
+        ).first()
+        if known is None:
+            tx.execute(sa.insert(t.scope).values(connection=connection, kind=kind, mode="normal"))
+
+    # --- meta -----------------------------------------------------------------------------------
+
+    def meta(self, key: str) -> str | None:
+        with self.read() as tx:
+            return tx.execute(sa.select(t.meta.c.value).where(t.meta.c.key == key)).scalar()
+
+    def set_meta(self, tx: sa.Connection, key: str, value: str) -> None:
+        changed = tx.execute(sa.update(t.meta).where(t.meta.c.key == key).values(value=value))
+        if changed.rowcount == 0:
+            tx.execute(sa.insert(t.meta).values(key=key, value=value))
+
+    def new_id(self) -> str:
+        """A random id of 32 hex digits."""
+        return f"{self.rng.getrandbits(128):032x}"

@@ -1,0 +1,39 @@
+"""What was done and why: an append-only list without values, but for a loser's, sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+
+from connector.store.tables import event
+
+
+@dataclass(slots=True)
+class Event:
+    """One thing that happened to a link (or a scope), and its cause."""
+
+    at_us: int
+    run: str
+    connection: str
+    kind: str
+    cause: str
+    link: str | None = None
+    field: str | None = None
+    doc: bytes | None = None
+
+
+def append(tx: sa.Connection, rows: Sequence[Event]) -> None:
+    if rows:
+        tx.execute(sa.insert(event), [asdict(row) for row in rows])
+
+
+def of_link(tx: sa.Connection, link: str) -> list[Event]:
+    c = event.c
+    rows = tx.execute(
+        sa.select(c.at_us, c.run, c.connection, c.kind, c.cause, c.link, c.field, c.doc)
+        .where(c.link == link)
+        .order_by(c.seq)
+    )
+    return [Event(*row) for row in rows]

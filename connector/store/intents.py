@@ -1,0 +1,103 @@
+"""Writes decided on, stored before they are sent; and those refused (outbound letters)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import sqlalchemy as sa
+
+from connector.store.tables import intent
+
+SENDING, UNKNOWN, LETTER = "sending", "unknown", "letter"
+
+
+@dataclass(slots=True)
+class Intent:
+    """One row of `intent`. `open` is 1 until the row is removed."""
+
+    id: str
+    connection: str
+    kind: str
+    link: str
+    side: str
+    op: str
+    doc: bytes | None
+    state: str
+    fence: int
+    open: int | None = 1
+    attempt: int = 1
+    sent_us: int | None = None
+    reason: str | None = None
+
+
+_COLUMNS = [intent.c[f.name] for f in fields(Intent)]
+
+
+def put(tx: sa.Connection, rows: Sequence[Intent]) -> None:
+    """Store intents about to be sent; an earlier letter of the same link and side makes way."""
+    if not rows:
+        return
+    tx.execute(
+        sa.delete(intent).where(intent.c.link.in_([r.link for r in rows]), intent.c.state == LETTER)
+    )
+    tx.execute(sa.insert(intent), [asdict(row) for row in rows])
+
+
+def resend(tx: sa.Connection, rows: Sequence[Intent]) -> None:
+    """Mark stored intents as being sent once more."""
+    if rows:
+        tx.execute(
+            sa.update(intent)
+            .where(intent.c.id == sa.bindparam("b_id"))
+            .values(
+                state=SENDING,
+                attempt=intent.c.attempt + 1,
+                fence=sa.bindparam("b_fence"),
+                sent_us=sa.bindparam("b_sent"),
+            ),
+            [{"b_id": r.id, "b_fence": r.fence, "b_sent": r.sent_us} for r in rows],
+        )
+
+
+def finish(tx: sa.Connection, ids: Sequence[str]) -> None:
+    """Remove intents that ended; what they did is in their link and in the events."""
+    if ids:
+        tx.execute(sa.delete(intent).where(intent.c.id.in_(ids)))
+
+
+def mark(tx: sa.Connection, ids: Sequence[str], state: str, reason: str | None = None) -> None:
+    if ids:
+        tx.execute(sa.update(intent).where(intent.c.id.in_(ids)).values(state=state, reason=reason))
+
+
+def unresolved(tx: sa.Connection, connection: str, kind: str) -> list[Intent]:
+    """Intents that were sent and whose outcome is not known."""
+    rows = tx.execute(
+        sa.select(*_COLUMNS)
+        .where(
+            intent.c.connection == connection,
+            intent.c.kind == kind,
+            intent.c.state.in_([SENDING, UNKNOWN]),
+        )
+        .order_by(intent.c.id)
+    )
+    return [Intent(*row) for row in rows]
+
+
+def unresolved_links(tx: sa.Connection, links: Iterable[str]) -> set[str]:
+    """Of these links, the ones that must not be planned before an intent of theirs has ended."""
+    wanted = list(links)
+    if not wanted:
+        return set()
+    rows = tx.execute(
+        sa.select(intent.c.link).where(
+            intent.c.link.in_(wanted), intent.c.state.in_([SENDING, UNKNOWN])
+        )
+    )
+    return set(rows.scalars())
+
+
+def letters(tx: sa.Connection) -> list[Intent]:
+    rows = tx.execute(sa.select(*_COLUMNS).where(intent.c.state == LETTER).order_by(intent.c.id))
+    return [Intent(*row) for row in rows]

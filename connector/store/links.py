@@ -1,0 +1,271 @@
+"""Links with their bases and tombstones, and the claims on identity values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import sqlalchemy as sa
+
+from connector.store.tables import claim, link
+
+PENDING, ACTIVE, OUT, GONE, MERGED, ERASED = (
+    "pending",
+    "active",
+    "out_of_scope",
+    "gone",
+    "merged",
+    "erased",
+)
+
+
+@dataclass(slots=True)
+class Link:
+    """One row of `link`. Pending with one id only: a record whose other half is not known yet."""
+
+    id: str
+    connection: str
+    kind: str
+    local_id: str | None = None
+    remote_id: str | None = None
+    live: int | None = 1
+    state: str = PENDING
+    epoch: int = 1
+    subject: str | None = None
+    parent: str | None = None
+    external_key: str | None = None
+    local_digest: bytes | None = None
+    remote_digest: bytes | None = None
+    remote_version: str | None = None
+    remote_observed_us: int | None = None
+    base: bytes | None = None
+    evidence: str | None = None
+    keep_until_us: int | None = None
+
+
+_COLUMNS = [link.c[f.name] for f in fields(Link)]
+_CHANGING = [f.name for f in fields(Link) if f.name not in ("id", "connection", "kind")]
+_SAVE = (
+    sa.update(link)
+    .where(link.c.id == sa.bindparam("b_id"))
+    .values({name: sa.bindparam(f"b_{name}") for name in _CHANGING})
+)
+
+
+def by_ids(tx: sa.Connection, ids: Iterable[str]) -> dict[str, Link]:
+    wanted = list(ids)
+    rows = tx.execute(sa.select(*_COLUMNS).where(link.c.id.in_(wanted))) if wanted else ()
+    return {row[0]: Link(*row) for row in rows}
+
+
+def by_side(
+    tx: sa.Connection, connection: str, kind: str, side: str, records: Iterable[str]
+) -> dict[str, Link]:
+    """Links of records of one side: the live one of each, else its newest tombstone."""
+    column = link.c.local_id if side == "local" else link.c.remote_id
+    wanted = list(records)
+    if not wanted:
+        return {}
+    rows = tx.execute(
+        sa.select(*_COLUMNS).where(
+            link.c.connection == connection, link.c.kind == kind, column.in_(wanted)
+        )
+    )
+    found: dict[str, Link] = {}
+    for row in rows:
+        one = Link(*row)
+        record = one.local_id if side == "local" else one.remote_id
+        assert record is not None
+        known = found.get(record)
+        if known is None or (one.live or 0, one.epoch) > (known.live or 0, known.epoch):
+            found[record] = one
+    return found
+
+
+def by_keys(
+    tx: sa.Connection, connection: str, kind: str, keys: Iterable[str]
+) -> dict[str, list[Link]]:
+    """Links by external key, tombstones too."""
+    wanted = list(keys)
+    if not wanted:
+        return {}
+    rows = tx.execute(
+        sa.select(*_COLUMNS).where(
+            link.c.connection == connection, link.c.kind == kind, link.c.external_key.in_(wanted)
+        )
+    )
+    found: dict[str, list[Link]] = {}
+    for row in rows:
+        one = Link(*row)
+        found.setdefault(one.external_key or "", []).append(one)
+    return found
+
+
+def insert(tx: sa.Connection, rows: Sequence[Link]) -> None:
+    if rows:
+        tx.execute(sa.insert(link), [asdict(row) for row in rows])
+
+
+def save(tx: sa.Connection, rows: Sequence[Link]) -> None:
+    """Write whole rows back; ids stay."""
+    if rows:
+        names = ("id", *_CHANGING)
+        tx.execute(_SAVE, [{f"b_{n}": getattr(row, n) for n in names} for row in rows])
+
+
+def delete(tx: sa.Connection, ids: Sequence[str]) -> None:
+    """Forget pending halves that never met a partner, with their claims."""
+    if ids:
+        tx.execute(sa.delete(link).where(link.c.id.in_(ids)))
+        release_claims(tx, ids)
+
+
+def forget(tx: sa.Connection, link_id: str) -> None:
+    """Remove a half that became part of another link; its claims are handed over apart."""
+    tx.execute(sa.delete(link).where(link.c.id == link_id))
+
+
+def count_live(tx: sa.Connection, connection: str, kind: str) -> int:
+    """Number of live links with both sides known."""
+    return tx.execute(
+        sa.select(sa.func.count())
+        .select_from(link)
+        .where(
+            link.c.connection == connection,
+            link.c.kind == kind,
+            link.c.live == 1,
+            link.c.local_id.is_not(None),
+            link.c.remote_id.is_not(None),
+        )
+    ).scalar_one()
+
+
+# --- claims ---------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Claim:
+    """Who holds an identity value; see the table."""
+
+    digest: bytes
+    link: str
+    rival: str | None
+    contested: int
+
+
+def claims(
+    tx: sa.Connection, connection: str, kind: str, digests: Iterable[bytes]
+) -> dict[bytes, Claim]:
+    wanted = list(digests)
+    if not wanted:
+        return {}
+    c = claim.c
+    rows = tx.execute(
+        sa.select(c.digest, c.link, c.rival, c.contested).where(
+            c.connection == connection, c.kind == kind, c.digest.in_(wanted)
+        )
+    )
+    return {row[0]: Claim(*row) for row in rows}
+
+
+def stake(
+    tx: sa.Connection,
+    connection: str,
+    kind: str,
+    wanted: Mapping[str, Sequence[bytes]],
+    sides: Mapping[str, str],
+) -> dict[bytes, Claim]:
+    """Claim values for links (link id → digests) and return each value's claim as it now stands.
+
+    The first comer holds it. A later comer of the other side becomes its rival; whoever comes
+    after that, or from the same side, makes it contested. `sides` says for each link which half it
+    is ("local" or "remote"; "both" for a whole one).
+    """
+    if not wanted:
+        return {}
+    known = claims(tx, connection, kind, {d for many in wanted.values() for d in many})
+    new: list[Claim] = []
+    changed: dict[bytes, Claim] = {}
+    holders = by_ids(tx, {c.link for c in known.values()} - wanted.keys())
+    for link_id, digests in wanted.items():
+        for digest in digests:
+            held = known.get(digest)
+            if held is None:
+                held = known[digest] = Claim(digest, link_id, None, 0)
+                new.append(held)
+            elif link_id not in (held.link, held.rival):
+                holder = holders.get(held.link)
+                holder_side = sides.get(held.link) or (_half(holder) if holder else "both")
+                other = {holder_side, sides[link_id]} == {"local", "remote"}
+                if other and held.rival is None:
+                    held.rival = link_id
+                elif held.contested:
+                    continue
+                else:
+                    held.contested = 1
+                changed[digest] = held
+    if new:
+        tx.execute(
+            sa.insert(claim),
+            [
+                {
+                    "connection": connection,
+                    "kind": kind,
+                    "digest": n.digest,
+                    "link": n.link,
+                    "rival": n.rival,
+                    "contested": n.contested,
+                }
+                for n in new
+            ],
+        )
+    fresh = {n.digest for n in new}
+    _save_claims(tx, connection, kind, [c for d, c in changed.items() if d not in fresh])
+    return known
+
+
+def _half(one: Link) -> str:
+    if one.local_id is None:
+        return "remote"
+    return "local" if one.remote_id is None else "both"
+
+
+def _save_claims(tx: sa.Connection, connection: str, kind: str, rows: Sequence[Claim]) -> None:
+    if rows:
+        c = claim.c
+        tx.execute(
+            sa.update(claim)
+            .where(
+                c.connection == connection,
+                c.kind == kind,
+                c.digest == sa.bindparam("b_digest"),
+            )
+            .values(
+                link=sa.bindparam("b_link"),
+                rival=sa.bindparam("b_rival"),
+                contested=sa.bindparam("b_contested"),
+            ),
+            [
+                {
+                    "b_digest": r.digest,
+                    "b_link": r.link,
+                    "b_rival": r.rival,
+                    "b_contested": r.contested,
+                }
+                for r in rows
+            ],
+        )
+
+
+def hand_over_claims(tx: sa.Connection, loser: str, winner: str) -> None:
+    """Two halves became one link: what the loser held or contended for is the winner's."""
+    c = claim.c
+    tx.execute(sa.update(claim).where(c.link == loser).values(link=winner, rival=None))
+    tx.execute(sa.update(claim).where(c.link == winner, c.rival == loser).values(rival=None))
+
+
+def release_claims(tx: sa.Connection, ids: Sequence[str]) -> None:
+    """A link died: its claims die with it."""
+    if ids:
+        tx.execute(sa.delete(claim).where(claim.c.link.in_(ids)))
+        tx.execute(sa.update(claim).where(claim.c.rival.in_(ids)).values(rival=None))

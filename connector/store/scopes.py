@@ -1,0 +1,102 @@
+"""Cursors and metadata of a scope; the shared rate budgets and secret slots of a connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.store.database import Store
+from connector.store.tables import scope
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What is remembered of one (connection, kind) beside its lease."""
+
+    connection: str
+    kind: str
+    account: str | None
+    since_us: int | None
+    resume: bytes | None
+    listing: bytes | None
+    fingerprint: str | None
+    schema_doc: str | None
+    schema_us: int | None
+    mode: str
+    not_before_us: int | None
+    tat_us: int | None
+    success_us: int | None
+
+
+_COLUMNS = [scope.c[f.name] for f in fields(Scope)]
+
+
+def get(tx: sa.Connection, connection: str, kind: str) -> Scope | None:
+    row = tx.execute(
+        sa.select(*_COLUMNS).where(scope.c.connection == connection, scope.c.kind == kind)
+    ).first()
+    return Scope(*row) if row else None
+
+
+def update(tx: sa.Connection, connection: str, kind: str, **values: Any) -> None:
+    tx.execute(
+        sa.update(scope)
+        .where(scope.c.connection == connection, scope.c.kind == kind)
+        .values(**values)
+    )
+
+
+def advance(tx: sa.Connection, connection: str, kind: str, since_us: int, now_us: int) -> None:
+    """A window was read to its end: move the watermark (never back) and forget `resume`."""
+    row = get(tx, connection, kind)
+    before = row.since_us if row else None
+    update(
+        tx,
+        connection,
+        kind,
+        since_us=since_us if before is None else max(before, since_us),
+        resume=None,
+        success_us=now_us,
+    )
+
+
+def every(tx: sa.Connection) -> list[Scope]:
+    rows = tx.execute(sa.select(*_COLUMNS).order_by(scope.c.connection, scope.c.kind))
+    return [Scope(*row) for row in rows if not row.kind.startswith("*/")]
+
+
+def reserve(store: Store, connection: str, path: str, take: Any) -> int:
+    """Take from a rate budget; returns the µs to wait, or -1 if nothing was taken.
+
+    `take(tat_us, now_us)` is the pure arithmetic: it returns (new tat_us or None, wait_us).
+    """
+    kind = f"*/{path}"
+    with store.write(None, "rate") as tx:
+        store.ensure_scope(tx, connection, kind)
+        row = get(tx, connection, kind)
+        assert row is not None
+        now = store.now_us(tx)
+        start = max(now, row.not_before_us or 0)
+        tat, wait = take(row.tat_us or 0, start)
+        if tat is None:
+            return -1
+        update(tx, connection, kind, tat_us=tat)
+        return int(wait) + start - now
+
+
+def pause(store: Store, connection: str, path: str, until_us: int) -> None:
+    kind = f"*/{path}"
+    with store.write(None, "pause") as tx:
+        store.ensure_scope(tx, connection, kind)
+        update(tx, connection, kind, not_before_us=until_us)
+
+
+def is_leased(tx: sa.Connection, connection: str, kind: str, now_us: int) -> bool:
+    """Whether a run holds the scope now."""
+    c = scope.c
+    end = tx.execute(
+        sa.select(c.expires_us).where(c.connection == connection, c.kind == kind)
+    ).scalar()
+    return end is not None and end > now_us

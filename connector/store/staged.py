@@ -1,0 +1,195 @@
+"""Records seen and not yet decided, and those set aside with a reason (inbound letters)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+
+import sqlalchemy as sa
+
+from connector.plugin import version_key
+from connector.store.tables import staged
+
+LOCAL, REMOTE = "local", "remote"
+
+
+@dataclass(slots=True)
+class Staged:
+    """One row of `staged`."""
+
+    connection: str
+    kind: str
+    side: str
+    record: str
+    version: str = ""
+    counter: int = 1
+    payload: bytes | None = None
+    gone: str | None = None
+    origin: str | None = None
+    observed_us: int | None = None
+    attempts: int = 0
+    not_before_us: int | None = None
+    waits_for: str | None = None
+    reason: str | None = None
+
+
+_COLUMNS = [staged.c[f.name] for f in fields(Staged)]
+_WHERE = tuple(
+    staged.c[name] == sa.bindparam(f"b_{name}") for name in ("connection", "kind", "side", "record")
+)
+_STATE = ("version", "counter", "payload", "gone", "origin", "observed_us")
+_MIND = ("attempts", "not_before_us", "waits_for", "reason")
+_SAVED = (*_MIND, "gone", "payload", "origin")
+_UPDATE = (
+    sa.update(staged)
+    .where(*_WHERE)
+    .values({name: sa.bindparam(f"b_{name}") for name in (*_STATE, *_MIND)})
+)
+_DELETE = sa.delete(staged).where(
+    *_WHERE,
+    staged.c.counter == sa.bindparam("b_counter"),
+)
+
+
+def _bound(row: Staged) -> dict[str, object]:
+    return {f"b_{name}": value for name, value in asdict(row).items()}
+
+
+def load(
+    tx: sa.Connection, connection: str, kind: str, side: str, records: Iterable[str]
+) -> dict[str, Staged]:
+    wanted = list(records)
+    if not wanted:
+        return {}
+    c = staged.c
+    rows = tx.execute(
+        sa.select(*_COLUMNS).where(
+            c.connection == connection, c.kind == kind, c.side == side, c.record.in_(wanted)
+        )
+    )
+    return {row.record: Staged(*row) for row in rows}
+
+
+def stage(tx: sa.Connection, rows: Sequence[Staged]) -> None:
+    """Upsert rows of one scope and side; a remote row replaces only an older or equal version.
+
+    A row staged anew loses its reason, its waiting and its delay: it has news.
+    """
+    if not rows:
+        return
+    first = rows[0]
+    latest: dict[str, Staged] = {}
+    for row in rows:
+        held = latest.get(row.record)
+        if held is None or version_key(row.version) >= version_key(held.version):
+            latest[row.record] = row
+    known = load(tx, first.connection, first.kind, first.side, latest)
+    inserts, updates = [], []
+    for row in latest.values():
+        old = known.get(row.record)
+        if old is None:
+            inserts.append(asdict(row))
+        elif row.version == "" or version_key(row.version) >= version_key(old.version):
+            row.counter = old.counter + 1
+            row.version = row.version or old.version
+            updates.append(_bound(row))
+    if inserts:
+        tx.execute(sa.insert(staged), inserts)
+    if updates:
+        tx.execute(_UPDATE, updates)
+
+
+def ready(
+    tx: sa.Connection,
+    connection: str,
+    kind: str,
+    side: str,
+    *,
+    gone: bool,
+    after: str,
+    limit: int,
+    now_us: int,
+) -> list[Staged]:
+    """The next rows to decide, in record order behind `after`: not waiting, not a letter."""
+    c = staged.c
+    rows = tx.execute(
+        sa.select(*_COLUMNS)
+        .where(
+            c.connection == connection,
+            c.kind == kind,
+            c.side == side,
+            c.record > after,
+            c.reason.is_(None),
+            c.waits_for.is_(None),
+            c.gone.is_not(None) if gone else c.gone.is_(None),
+            sa.or_(c.not_before_us.is_(None), c.not_before_us <= now_us),
+        )
+        .order_by(c.record)
+        .limit(limit)
+    )
+    return [Staged(*row) for row in rows]
+
+
+def settle(tx: sa.Connection, rows: Sequence[Staged]) -> None:
+    """Remove rows that were decided, unless they were staged again since."""
+    if rows:
+        keys = ("connection", "kind", "side", "record", "counter")
+        tx.execute(_DELETE, [{f"b_{k}": getattr(row, k) for k in keys} for row in rows])
+
+
+def save(tx: sa.Connection, rows: Sequence[Staged]) -> None:
+    """Write reasons, delays and waiting back, unless the row was staged again since."""
+    if rows:
+        tx.execute(
+            sa.update(staged)
+            .where(*_WHERE, staged.c.counter == sa.bindparam("b_counter"))
+            .values(
+                {name: sa.bindparam(f"b_{name}") for name in (*_MIND, "gone", "payload", "origin")}
+            ),
+            [_bound(row) for row in rows],
+        )
+
+
+def wake(tx: sa.Connection, connection: str, parents: Sequence[str]) -> None:
+    """Let the rows go on that waited for these parents."""
+    if parents:
+        tx.execute(
+            sa.update(staged)
+            .where(staged.c.connection == connection, staged.c.waits_for.in_(parents))
+            .values(waits_for=None, reason=None, not_before_us=None)
+        )
+
+
+def count(tx: sa.Connection, connection: str, kind: str, *, gone: bool | None = None) -> int:
+    """Rows that wait for a decision (letters and waiting children left out)."""
+    c = staged.c
+    query = (
+        sa.select(sa.func.count())
+        .select_from(staged)
+        .where(
+            c.connection == connection,
+            c.kind == kind,
+            c.reason.is_(None),
+            c.waits_for.is_(None),
+        )
+    )
+    if gone is not None:
+        query = query.where(c.gone.is_not(None) if gone else c.gone.is_(None))
+    return tx.execute(query).scalar_one()
+
+
+def letters(tx: sa.Connection, connection: str | None = None) -> list[Staged]:
+    query = sa.select(*_COLUMNS).where(staged.c.reason.is_not(None))
+    if connection is not None:
+        query = query.where(staged.c.connection == connection)
+    return [Staged(*row) for row in tx.execute(query.order_by(*_COLUMNS[:4]))]
+
+
+def count_waiting(tx: sa.Connection, connection: str, kind: str) -> int:
+    """Rows that wait for their parent."""
+    c = staged.c
+    return tx.execute(
+        sa.select(sa.func.count())
+        .select_from(staged)
+        .where(c.connection == connection, c.kind == kind, c.waits_for.is_not(None))
+    ).scalar_one()

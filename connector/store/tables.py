@@ -1,0 +1,173 @@
+"""The state store's tables: the only definition of them.
+
+Times are integer microseconds of the state database's clock. Columns marked *sealed* hold
+envelopes that the engine made; the store never opens them. Ids compare byte by byte.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+SCHEMA_VERSION = 1
+
+metadata = sa.MetaData()
+
+_Id = sa.String(255).with_variant(sa.String(255, collation="C"), "postgresql")
+_Word = sa.String(40)
+
+
+def _us(name: str, *, nullable: bool = True) -> sa.Column[int]:
+    return sa.Column(name, sa.BigInteger, nullable=nullable)
+
+
+meta = sa.Table(
+    "meta",
+    metadata,
+    sa.Column("key", sa.String(40), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),
+)
+"""Store id, tenant, local store's id, generation, schema version."""
+
+scope = sa.Table(
+    "scope",
+    metadata,
+    sa.Column("connection", _Word, primary_key=True),
+    sa.Column("kind", _Word, primary_key=True),
+    sa.Column("account", sa.Text),
+    sa.Column("holder", sa.Text),
+    sa.Column("fence", sa.BigInteger, nullable=False, default=0),
+    _us("expires_us"),
+    _us("since_us"),
+    sa.Column("resume", sa.LargeBinary),
+    sa.Column("listing", sa.LargeBinary),
+    sa.Column("fingerprint", sa.Text),
+    sa.Column("schema_doc", sa.Text),
+    _us("schema_us"),
+    sa.Column("mode", _Word, nullable=False, default="normal"),
+    _us("not_before_us"),
+    _us("tat_us"),
+    _us("success_us"),
+)
+"""One row for each (connection, kind): its lease, cursor, account, metadata cache.
+
+Connection `local` is the observer of the local side. A kind `*/NAME` is a rate budget or a secret
+slot of the connection (`resume` holds the sealed secret, `not_before_us` its end of life).
+"""
+
+link = sa.Table(
+    "link",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("connection", _Word, nullable=False),
+    sa.Column("kind", _Word, nullable=False),
+    sa.Column("local_id", _Id),
+    sa.Column("remote_id", _Id),
+    sa.Column("live", sa.SmallInteger),
+    sa.Column("state", _Word, nullable=False),
+    sa.Column("epoch", sa.Integer, nullable=False, default=1),
+    sa.Column("subject", sa.String(32)),
+    sa.Column("parent", sa.String(32)),
+    sa.Column("external_key", sa.String(32)),
+    sa.Column("local_digest", sa.LargeBinary(16)),
+    sa.Column("remote_digest", sa.LargeBinary(16)),
+    sa.Column("remote_version", sa.String(64)),
+    _us("remote_observed_us"),
+    sa.Column("base", sa.LargeBinary),
+    sa.Column("evidence", _Word),
+    _us("keep_until_us"),
+    sa.UniqueConstraint("connection", "kind", "local_id", "live", name="one_live_local"),
+    sa.UniqueConstraint("connection", "kind", "remote_id", "live", name="one_live_remote"),
+    sa.Index("link_by_key", "connection", "kind", "external_key"),
+)
+"""Link, base (sealed) and tombstone in one row; `live` is 1 or NULL (a tombstone)."""
+
+claim = sa.Table(
+    "claim",
+    metadata,
+    sa.Column("connection", _Word, primary_key=True),
+    sa.Column("kind", _Word, primary_key=True),
+    sa.Column("digest", sa.LargeBinary(16), primary_key=True),
+    sa.Column("link", sa.String(32), nullable=False, index=True),
+    sa.Column("rival", sa.String(32), index=True),
+    sa.Column("contested", sa.SmallInteger, nullable=False, default=0),
+)
+"""Who holds an identity value. `rival` is the first unlinked record of the other side with it;
+`contested` says that a third one came."""
+
+staged = sa.Table(
+    "staged",
+    metadata,
+    sa.Column("connection", _Word, primary_key=True),
+    sa.Column("kind", _Word, primary_key=True),
+    sa.Column("side", _Word, primary_key=True),
+    sa.Column("record", _Id, primary_key=True),
+    sa.Column("version", sa.String(64), nullable=False, default=""),
+    sa.Column("counter", sa.BigInteger, nullable=False, default=1),
+    sa.Column("payload", sa.LargeBinary),
+    sa.Column("gone", _Word),
+    sa.Column("origin", sa.Text),
+    _us("observed_us"),
+    sa.Column("attempts", sa.Integer, nullable=False, default=0),
+    _us("not_before_us"),
+    sa.Column("waits_for", sa.Text, index=True),
+    sa.Column("reason", sa.Text),
+)
+"""Records not yet decided. A local row is a mark without payload; a remote row without payload is
+to be read by id. With a `reason` it is an inbound letter."""
+
+intent = sa.Table(
+    "intent",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("connection", _Word, nullable=False),
+    sa.Column("kind", _Word, nullable=False),
+    sa.Column("link", sa.String(32), nullable=False),
+    sa.Column("side", _Word, nullable=False),
+    sa.Column("open", sa.SmallInteger),
+    sa.Column("op", _Word, nullable=False),
+    sa.Column("doc", sa.LargeBinary),
+    sa.Column("state", _Word, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False, default=1),
+    sa.Column("fence", sa.BigInteger, nullable=False),
+    _us("sent_us"),
+    sa.Column("reason", sa.Text),
+    sa.UniqueConstraint("link", "side", "open", name="one_open_intent"),
+    sa.Index("intent_by_scope", "connection", "kind", "state"),
+)
+"""Writes decided on, stored before they are sent. With a `reason` one is an outbound letter."""
+
+conflict = sa.Table(
+    "conflict",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("connection", _Word, nullable=False),
+    sa.Column("kind", _Word, nullable=False),
+    sa.Column("link", sa.String(32), nullable=False),
+    sa.Column("field", sa.String(120), nullable=False),
+    sa.Column("open", sa.SmallInteger),
+    sa.Column("doc", sa.LargeBinary),
+    sa.Column("rule", _Word, nullable=False),
+    sa.Column("state", _Word, nullable=False),
+    sa.Column("who", sa.Text),
+    sa.Column("reason", sa.Text),
+    _us("at_us"),
+    sa.UniqueConstraint("link", "field", "open", name="one_open_conflict"),
+)
+"""Fields (or groups) both sides moved, with both values sealed. State `open`, `chosen` (a person
+said which side), or `left_out` (no conflict: an optional value the other side will not take)."""
+
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("seq", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    _us("at_us", nullable=False),
+    sa.Column("run", sa.String(32), nullable=False),
+    sa.Column("connection", _Word, nullable=False),
+    sa.Column("kind", _Word, nullable=False),
+    sa.Column("link", sa.String(32)),
+    sa.Column("field", sa.String(120)),
+    sa.Column("cause", sa.String(60), nullable=False),
+    sa.Column("doc", sa.LargeBinary),
+    sqlite_autoincrement=True,
+)
+"""What was done and why, append only. `doc` is the loser's value, sealed."""

@@ -1,0 +1,124 @@
+"""The plain content of sealed documents: how values become bytes and come back the same."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+Own = dict[str, Any]
+"""One side's own field names to its own values."""
+
+_TAG = "\x00"
+"""Marks a value JSON has no form for. No field of either side can be called so."""
+
+
+def pack(document: Any) -> bytes:
+    """Encode a document. Keys are sorted, so equal documents give equal bytes.
+
+    >>> unpack(pack({"a": dt.date(2026, 1, 31), "b": Decimal("1.50"), "c": None}))
+    {'a': datetime.date(2026, 1, 31), 'b': Decimal('1.50'), 'c': None}
+    """
+    return orjson.dumps(
+        document,
+        default=_tag,
+        option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
+    )
+
+
+def unpack(data: bytes) -> Any:
+    document = orjson.loads(data)
+    return _untag(document) if b'"\\u0000"' in data else document
+
+
+def _tag(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return {_TAG: ["datetime", value.isoformat()]}
+    if isinstance(value, dt.date):
+        return {_TAG: ["date", value.isoformat()]}
+    if isinstance(value, Decimal):
+        return {_TAG: ["decimal", str(value)]}
+    if isinstance(value, frozenset):
+        return {_TAG: ["set", sorted(value)]}
+    if isinstance(value, bytes):
+        return {_TAG: ["bytes", value.hex()]}
+    if isinstance(value, int):  # wider than 64 bits
+        return {_TAG: ["int", str(value)]}
+    raise AssertionError(f"a value of type {type(value).__name__} reached a sealed document")
+
+
+_MAKE: dict[str, Callable[[Any], Any]] = {
+    "datetime": dt.datetime.fromisoformat,
+    "date": dt.date.fromisoformat,
+    "decimal": Decimal,
+    "set": frozenset,
+    "bytes": bytes.fromhex,
+    "int": int,
+}
+
+
+def _untag(value: Any) -> Any:
+    if isinstance(value, dict):
+        tagged = value.get(_TAG)
+        if tagged is not None:
+            return _MAKE[tagged[0]](tagged[1])
+        return {key: _untag(one) for key, one in value.items()}
+    return [_untag(one) for one in value] if isinstance(value, list) else value
+
+
+@dataclass(slots=True)
+class Base:
+    """What each side held, in its own names and values, when both last agreed."""
+
+    local: Own = field(default_factory=dict)
+    remote: Own = field(default_factory=dict)
+
+    def pack(self) -> bytes:
+        return pack({"L": self.local, "R": self.remote})
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Base:
+        document = unpack(data)
+        return cls(document["L"], document["R"])
+
+    def copy(self) -> Base:
+        return Base(dict(self.local), dict(self.remote))
+
+
+@dataclass(slots=True)
+class Draft:
+    """A write as decided: what it sets and what the base becomes when it has landed.
+
+    `set`: own values written to the side. `old`: own values the local row must still hold.
+    `take`: own values of the *other* side that the base takes with it. `joint`: own names written
+    on both sides at once, which the base takes only when both have landed.
+    """
+
+    side: str
+    op: str
+    set: Own = field(default_factory=dict)
+    old: Own = field(default_factory=dict)
+    take: Own = field(default_factory=dict)
+    joint: tuple[str, ...] = ()
+    parent: str | None = None
+    subject: str | None = None
+
+    def pack(self) -> bytes:
+        return pack(
+            {
+                "set": self.set,
+                "old": self.old,
+                "take": self.take,
+                "joint": list(self.joint),
+                "parent": self.parent,
+            }
+        )
+
+    @classmethod
+    def unpack(cls, side: str, op: str, data: bytes) -> Draft:
+        d = unpack(data)
+        return cls(side, op, d["set"], d["old"], d["take"], tuple(d["joint"]), d["parent"])

@@ -1,0 +1,238 @@
+"""One run: observe both sides, plan, apply, settle, until nothing is left to decide.
+
+The steps of a round, for all kinds of a connection: removals, children before parents; then
+creates and updates, parents before children. Nothing is written to a side that was not observed
+in this run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from connector.errors import CursorExpiredError
+from connector.plugin import Gone, Op
+from connector.store import links, scopes, staged
+from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.observe import observe_remote
+from connector.sync.plan import Decision, decide
+from connector.sync.recover import recover
+from connector.sync.scope import Scope
+from connector.sync.send import as_write, send_local, send_remote
+from connector.sync.settle import Settlement, ensure_subjects, set_aside_broken
+from connector.sync.situation import Batch, Case, gather
+from connector.sync.work import Job, Work
+
+ROUNDS = 6
+"""Rounds of one run at most: what is overtaken again and again is left to the next run."""
+
+
+def run_connection(scopes_in_order: Sequence[Scope]) -> None:
+    """Bring one connection's kinds in step. Scopes come parents first.
+
+    Raises the first error that stopped the connection; what was settled before stays settled.
+    """
+    for scope in scopes_in_order:
+        observe(scope)
+    for _ in range(ROUNDS):
+        busy = [_pass(scope, gone=True) for scope in reversed(scopes_in_order)]
+        busy += [_pass(scope, gone=False) for scope in scopes_in_order]
+        if not any(busy):
+            break
+    for scope in scopes_in_order:
+        if scope.ports.dry is None and recover(scope, wait=True) == 0:
+            scope.counts.unknown = 0
+            _after_recovery(scope)
+
+
+def recover_now(scope: Scope) -> None:
+    """Resolve what an earlier run left open, as far as that needs no waiting."""
+    if scope.ports.dry is None:
+        recover(scope, wait=False)
+
+
+def _after_recovery(scope: Scope) -> None:
+    """What recovery staged is decided in the same run."""
+    for _ in range(ROUNDS):
+        if not (_pass(scope, gone=True) + _pass(scope, gone=False)):
+            return
+
+
+def observe(scope: Scope) -> None:
+    """Read the vendor's window. An expired place starts the window again; both are harmless."""
+    try:
+        observe_remote(scope)
+    except CursorExpiredError:
+        with scope.store.write(scope.lease, "restart window") as tx:
+            scopes.update(tx, scope.connection, scope.kind, resume=None)
+        observe_remote(scope)
+
+
+# --- one pass over what is staged -----------------------------------------------------------------
+
+
+def _pass(scope: Scope, *, gone: bool) -> int:
+    """Decide and carry out all staged rows that are ready; returns how many rows that were."""
+    held = _over_the_cap(scope, gone=gone)
+    queue = _Queue(scope, held, for_removals=gone)
+    decided = 0
+    for rows in _batches(scope, gone=gone):
+        decided += len(rows)
+        _decide_batch(scope, rows, queue)
+    queue.flush()
+    return decided if queue.progressed else 0
+
+
+def _batches(scope: Scope, *, gone: bool) -> Iterator[list[Staged]]:
+    for side in (LOCAL, REMOTE):
+        after = ""
+        while True:
+            with scope.store.read() as tx:
+                rows = staged.ready(
+                    tx,
+                    scope.connection,
+                    scope.kind,
+                    side,
+                    gone=gone,
+                    after=after,
+                    limit=scope.batch,
+                    now_us=scope.store.now_us(tx),
+                )
+            if not rows:
+                break
+            after = rows[-1].record
+            yield rows
+
+
+def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: _Queue) -> None:
+    batch = gather(scope, rows, queue.busy)
+    decided = list(_decisions(scope, batch))
+    passed: list[tuple[Case, Decision]] = []
+    for case, decision in decided:
+        if (decision.removes and queue.held_removals) or (
+            queue.held_changes and _is_change(decision)
+        ):
+            scope.counts.held += 1
+        else:
+            passed.append((case, decision))
+    set_aside_broken(scope, batch.broken)
+    ensure_subjects(scope, [(c, d) for c, d in passed if _needs_subject(d)])
+    works: list[tuple[Work, Decision]] = []
+    with scope.store.write(scope.lease, "plan batch") as tx:
+        settlement = Settlement(scope, tx)
+        for case, decision in passed:
+            work = settlement.take(case, decision)
+            if work is not None:
+                works.append((work, decision))
+        settlement.finish()
+    queue.progressed = queue.progressed or any(
+        d.bind or d.rebirth or d.reread or d.drafts for _, d in passed
+    )
+    for work, decision in works:
+        for draft in decision.drafts:
+            queue.add(Job(work, draft, scope.store.new_id()))
+
+
+def _mark_gone(scope: Scope, rows: Sequence[Staged]) -> None:
+    for row in rows:
+        row.gone = row.gone or Gone.NOT_FOUND
+    with scope.store.write(scope.lease, "mark gone") as tx:
+        staged.save(tx, rows)
+
+
+def _decisions(scope: Scope, batch: Batch) -> Iterator[tuple[Case, Decision]]:
+    for case in batch.cases:
+        yield case, decide(scope.pair, scope.rules, case.situation)
+
+
+def _needs_subject(decision: Decision) -> bool:
+    return bool(decision.drafts or decision.clashes or decision.base is not None)
+
+
+def _is_change(decision: Decision) -> bool:
+    return any(d.op == Op.UPDATE for d in decision.drafts)
+
+
+class _Queue:
+    """Writes waiting for a full batch. Remote ones travel by operation and by `known until`."""
+
+    def __init__(self, scope: Scope, held: tuple[bool, bool], *, for_removals: bool) -> None:
+        self.scope = scope
+        self.for_removals = for_removals
+        self.held_removals, self.held_changes = held
+        self.busy: set[str] = set()
+        self.progressed = False
+        self._remote: dict[tuple[str, object], list[Job]] = {}
+        self._local: list[Job] = []
+
+    def add(self, job: Job) -> None:
+        self.busy.add(job.work.link.id)
+        if job.draft.side == "local":
+            self._local.append(job)
+            if len(self._local) >= self.scope.batch:
+                self._send_local()
+            return
+        write = as_write(self.scope, job)
+        key = (job.draft.op, write.unless_changed_since)
+        self._remote.setdefault(key, []).append(job)
+        if len(self._remote[key]) >= self.scope.caps.batch.get(Op(job.draft.op), 1):
+            self._send_remote(key)
+
+    def flush(self) -> None:
+        if self._local:
+            self._send_local()
+        for key in list(self._remote):
+            self._send_remote(key)
+
+    def _send_local(self) -> None:
+        jobs, self._local = self._local, []
+        send_local(self.scope, jobs)
+        self._free(jobs)
+
+    def _send_remote(self, key: tuple[str, object]) -> None:
+        jobs = self._remote.pop(key)
+        send_remote(self.scope, jobs, [as_write(self.scope, job) for job in jobs])
+        self._free(jobs)
+
+    def _free(self, jobs: Sequence[Job]) -> None:
+        # A link with another write still queued stays busy: both were planned from one look.
+        queued = {j.work.link.id for many in self._remote.values() for j in many}
+        queued |= {j.work.link.id for j in self._local}
+        self.busy -= {j.work.link.id for j in jobs} - queued
+
+
+# --- the brakes -----------------------------------------------------------------------------------
+
+
+def _over_the_cap(scope: Scope, *, gone: bool) -> tuple[bool, bool]:
+    """Whether removals, and whether changes, are more than `[safety]` allows in one run.
+
+    Counting what is staged is enough to say no; only beyond the cap is every row decided to count
+    exactly. What is held back stays staged.
+    """
+    with scope.store.read() as tx:
+        linked = links.count_live(tx, scope.connection, scope.kind)
+        waiting = staged.count(tx, scope.connection, scope.kind, gone=gone)
+    limit = (scope.max_delete if gone else scope.max_change).of(linked)
+    if gone and not scope.may_remove and waiting:
+        scope.stopped = (
+            f"{scope.connection}/{scope.kind}: mapping or schema changed since the last run, so"
+            " this run removes nothing; the next one may"
+        )
+        return True, False
+    if waiting <= limit or (scope.first_sync and not gone):
+        return False, False
+    test: Callable[[Decision], bool] = (lambda d: d.removes) if gone else _is_change
+    count = sum(
+        test(decision)
+        for rows in _batches(scope, gone=gone)
+        for _, decision in _decisions(scope, gather(scope, rows, set()))
+    )
+    if count <= limit:
+        return False, False
+    what = "removed" if gone else "changed"
+    key = "max_delete" if gone else "max_change"
+    scope.stopped = (
+        f"{scope.connection}/{scope.kind}: {count} records would be {what},"
+        f" [safety] {key} allows {limit}; none of them was"
+    )
+    return gone, not gone

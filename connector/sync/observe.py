@@ -1,0 +1,278 @@
+"""Seeing what changed on either side and staging it, page by page, before anything is decided."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from connector.local.contract import Row, RowState
+from connector.plugin import Gone, Kind, Page, Seen, version_key
+from connector.store import intents, links, scopes, staged
+from connector.store.database import Lease
+from connector.store.links import Link
+from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.documents import pack, unpack
+from connector.sync.plan import DETACHED
+from connector.sync.scope import LOCAL_SCOPE, Ports, Scope, as_us, from_us
+
+# --- the vendor's side ----------------------------------------------------------------------------
+
+
+def observe_remote(scope: Scope) -> None:
+    """Stage all that changed at the vendor since the watermark, then move the watermark.
+
+    The watermark is the vendor's clock at the first page less the settle time, never our clock:
+    what was committed at or before it has been seen. Younger rows are staged now and seen again
+    next time. Raises: CursorExpiredError.
+    """
+    store, caps = scope.store, scope.caps
+    with store.read() as tx:
+        known = scopes.get(tx, scope.connection, scope.kind)
+    since_us = known.since_us if known else None
+    settle = caps.feed_lag + caps.version_step
+    overlap = caps.feed_lag + 2 * caps.version_step
+    since = None if since_us is None else from_us(since_us) - overlap
+    resume: bytes | None = None
+    first: dt.datetime | None = None
+    if known is not None and known.resume is not None:
+        # The window began in an earlier run: that run's first page bounds the watermark.
+        place = unpack(scope.ports.vault.open_secret(_resume_name(scope), known.resume))
+        resume, first = place["resume"], place["first"]
+    for page in scope.remote.changes(scope.kind, since, resume):
+        first = first or page.read_at
+        _stage_page(scope, page, first)
+    assert first is not None, "changes() yields at least one page"
+    with store.write(scope.lease, "watermark") as tx:
+        scopes.advance(tx, scope.connection, scope.kind, as_us(first - settle), store.now_us(tx))
+    scope.watermark = first - settle
+
+
+def _resume_name(scope: Scope) -> str:
+    return f"{scope.connection}/{scope.kind}/resume"
+
+
+def _stage_page(scope: Scope, page: Page, first: dt.datetime) -> None:
+    """One page: staged rows and the place to go on from, in one transaction."""
+    scope.counts.read += len(page.seen)
+    with scope.store.write(scope.lease, "stage page") as tx:
+        note_seen(scope, tx, page.seen, page.read_at)
+        sealed = None
+        if page.resume is not None:
+            place = pack({"resume": page.resume, "first": first})
+            sealed = scope.ports.vault.seal_secret(_resume_name(scope), place)
+        scopes.update(tx, scope.connection, scope.kind, resume=sealed)
+    scope.ports.progress(scope.connection, scope.kind, "read", scope.counts.read)
+
+
+def note_seen(scope: Scope, tx: sa.Connection, seen: Sequence[Seen], read_at: dt.datetime) -> None:
+    """Stage what is news among these records; drop stale copies and our own echoes."""
+    known = links.by_side(tx, scope.connection, scope.kind, "remote", {s.ref for s in seen})
+    observed_us = as_us(read_at)
+    rows: list[Staged] = []
+    halves: dict[str, Link] = {}
+    touched: dict[str, Link] = {}
+    wanted: dict[str, list[bytes]] = {}
+    for one in seen:
+        link = known.get(one.ref) or halves.get(one.ref)
+        if link is None:
+            if one.gone is not None:
+                continue
+            link = Link(scope.store.new_id(), scope.connection, scope.kind, remote_id=one.ref)
+            halves[one.ref] = link
+            wanted[link.id] = scope.blind_all(scope.pair.read_remote(one.fields))
+            rows.append(_staged_row(scope, one, observed_us))
+        elif link.live is None:
+            if link.evidence != DETACHED and one.gone is None and _newer(one, link):
+                # Perhaps a restore, perhaps a late copy: read by id before it is believed.
+                rows.append(_staged_row(scope, one, observed_us, by_id=True))
+        elif one.gone is not None:
+            rows.append(_staged_row(scope, one, observed_us, by_id=True))
+        else:
+            row = _news(scope, link, one, observed_us, touched)
+            if row is not None:
+                rows.append(row)
+    links.insert(tx, list(halves.values()))
+    links.stake(tx, scope.connection, scope.kind, wanted, dict.fromkeys(wanted, "remote"))
+    links.save(tx, list(touched.values()))
+    staged.stage(tx, rows)
+
+
+def _newer(one: Seen, link: Link) -> bool:
+    return version_key(one.version) > version_key(link.remote_version or "")
+
+
+def _news(
+    scope: Scope, link: Link, one: Seen, observed_us: int, touched: dict[str, Link]
+) -> Staged | None:
+    """What a row of a live link is: nothing, news, or something to read by id first."""
+    held = link.remote_version or ""
+    if held and version_key(one.version) < version_key(held):
+        return None  # a stale copy of what we know better
+    equal = bool(held) and one.version == held
+    if equal and (scope.caps.counts_writes or not _racy(scope, link)):
+        return None
+    digest = scope.digest(link.id, "R", scope.pair.read_remote(one.fields))
+    if link.remote_digest is not None and digest == link.remote_digest:
+        link.remote_version, link.remote_observed_us = one.version, observed_us
+        touched[link.id] = link
+        return None
+    # An equal version with another content: two writes in one step, or a late copy of the one
+    # before ours. Only a read by id can tell.
+    return _staged_row(scope, one, observed_us, by_id=equal)
+
+
+def _racy(scope: Scope, link: Link) -> bool:
+    """Whether the link's version was read so early that a second edit could hide in its step."""
+    if link.remote_observed_us is None or link.remote_version is None:
+        return True
+    step = scope.caps.version_step + scope.caps.feed_lag
+    try:
+        version_time = dt.datetime.fromisoformat(link.remote_version)
+    except ValueError:
+        return True
+    return link.remote_observed_us < as_us(version_time + step)
+
+
+def _staged_row(scope: Scope, one: Seen, observed_us: int, *, by_id: bool = False) -> Staged:
+    row = Staged(
+        scope.connection, scope.kind, REMOTE, one.ref, one.version, observed_us=observed_us
+    )
+    if by_id:
+        row.gone = one.gone.value if one.gone is not None else None
+    else:
+        row.payload = seal_seen(scope, one)
+    return row
+
+
+def seal_seen(scope: Scope, one: Seen) -> bytes:
+    plain = pack(
+        {
+            "v": one.version,
+            "at": one.changed_at,
+            "f": dict(one.fields),
+            "k": one.external_key,
+        }
+    )
+    return scope.ports.vault.seal_staged(scope.connection, scope.kind, REMOTE, one.ref, plain)
+
+
+def open_seen(scope: Scope, row: Staged) -> Seen:
+    assert row.payload is not None
+    plain = scope.ports.vault.open_staged(
+        scope.connection, scope.kind, REMOTE, row.record, row.payload
+    )
+    d = unpack(plain)
+    return Seen(
+        ref=row.record,  # type: ignore[arg-type]  # the column holds what a plugin called a Ref
+        version=d["v"],
+        changed_at=d["at"],
+        fields=d["f"],
+        external_key=d["k"],
+    )
+
+
+# --- the local side -------------------------------------------------------------------------------
+
+
+def observe_local(ports: Ports, kind: Kind, lease: Lease, peers: Sequence[Scope]) -> None:
+    """Mark the host's changed rows for every connection of the kind.
+
+    The first time all rows are marked, in key order, resumable; after that the journal says which
+    changed. Journal rows are removed only after the marks are committed, and exactly those read.
+    """
+    with ports.store.read() as tx:
+        state = scopes.get(tx, LOCAL_SCOPE, kind)
+    if state is None or state.since_us is None:
+        _backfill(ports, kind, lease, peers, state.resume if state else None)
+    after = 0
+    while True:
+        journal = ports.local.journal(kind, after, 500)
+        if not journal.entries:
+            return
+        rows = ports.local.read(kind, journal.keys)
+        with ports.store.write(lease, "stage journal") as tx:
+            for scope in peers:
+                note_rows(scope, tx, journal.keys, rows)
+        if ports.dry is None:
+            ports.local.forget(kind, journal.entries)
+        after = journal.entries[-1]
+
+
+def _backfill(
+    ports: Ports, kind: Kind, lease: Lease, peers: Sequence[Scope], resume: bytes | None
+) -> None:
+    after = resume.decode() if resume is not None else None
+    done = 0
+    while True:
+        rows = ports.local.scan(kind, after, 500)
+        with ports.store.write(lease, "stage rows") as tx:
+            keys = [row.key for row in rows]
+            for scope in peers:
+                note_rows(scope, tx, keys, {row.key: row for row in rows})
+            if not rows:
+                now = ports.store.now_us(tx)
+                scopes.update(tx, LOCAL_SCOPE, kind, since_us=now, resume=None)
+                return
+            after = rows[-1].key
+            scopes.update(tx, LOCAL_SCOPE, kind, resume=after.encode())
+        done += len(rows)
+        ports.progress(LOCAL_SCOPE, kind, "read", done)
+
+
+def note_rows(
+    scope: Scope, tx: sa.Connection, keys: Sequence[str], rows: Mapping[str, Row]
+) -> None:
+    """Mark these rows for one connection where they differ from what its links know."""
+    known = links.by_side(tx, scope.connection, scope.kind, "local", keys)
+    marks: list[Staged] = []
+    halves: list[Link] = []
+    wanted: dict[str, list[bytes]] = {}
+    made = _made_by_us(scope, tx, [key for key in keys if key not in known])
+    for key in keys:
+        if key in made:
+            continue
+        row, link = rows.get(key), known.get(key)
+        mark = Staged(scope.connection, scope.kind, LOCAL, key)
+        if row is None or row.state is not RowState.LIVE:
+            if link is None or link.live is None:
+                continue
+            out = row is not None and row.state is RowState.OUT
+            if out and link.state == links.OUT:
+                continue
+            mark.gone = Gone.HIDDEN if out else Gone.EXPLICIT
+        elif link is None:
+            half = Link(scope.store.new_id(), scope.connection, scope.kind, local_id=key)
+            half.external_key = scope.ports.vault.external_key(scope.connection, scope.kind, key, 1)
+            halves.append(half)
+            wanted[half.id] = scope.blind_all(scope.pair.read_local(row.values))
+        elif link.live is None:
+            if link.evidence == DETACHED:
+                continue
+        elif _is_as_known(scope, link, row):
+            continue
+        marks.append(mark)
+    links.insert(tx, halves)
+    links.stake(tx, scope.connection, scope.kind, wanted, dict.fromkeys(wanted, "local"))
+    staged.stage(tx, marks)
+
+
+def _is_as_known(scope: Scope, link: Link, row: Row) -> bool:
+    """Whether a live link's row is what its base holds: nothing changed, or an echo of ours."""
+    if link.local_digest is None or link.state != links.ACTIVE or link.evidence is not None:
+        return False
+    record = scope.pair.read_local(row.values)
+    return link.local_digest == scope.digest(link.id, "L", record)
+
+
+def _made_by_us(scope: Scope, tx: sa.Connection, keys: Sequence[str]) -> set[str]:
+    """Rows without a link that a write of ours made whose outcome is not settled yet.
+
+    They are that intent's: recovery binds them. A record of their own would be a twin.
+    """
+    origin = scope.ports.local.origin(scope.kind, keys)
+    if not origin:
+        return set()
+    open_ids = {i.id for i in intents.unresolved(tx, scope.connection, scope.kind)}
+    return {key for key, intent in origin.items() if intent in open_ids}

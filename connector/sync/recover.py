@@ -1,0 +1,209 @@
+"""Finding out what became of writes whose answer was lost, before anything is sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.plugin import Op, Ref, Seen
+from connector.store import intents, links
+from connector.store.intents import Intent
+from connector.store.links import Link
+from connector.sync.documents import Base, Draft
+from connector.sync.observe import note_seen
+from connector.sync.scope import Scope
+from connector.sync.send import Settling, as_write, bind_probe, deliver, wrote_local
+from connector.sync.settle import reread
+from connector.sync.work import Job, Work
+
+
+def recover(scope: Scope, *, wait: bool) -> int:
+    """Resolve every intent that was sent and has no outcome; returns how many must still wait.
+
+    No remote write is looked for before the vendor's `call_life` has passed: until then it may
+    still land. A create under a unique key is the exception, because there a late twin fails.
+    With `wait` the time is waited out, renewing the lease.
+    """
+    while True:
+        with scope.store.read() as tx:
+            open_intents = intents.unresolved(tx, scope.connection, scope.kind)
+            now = scope.store.now_us(tx)
+        if not open_intents:
+            return 0
+        due = [i for i in open_intents if _due_us(scope, i) <= now]
+        if due:
+            _resolve(scope, due)
+            continue
+        if not wait:
+            return len(open_intents)
+        soonest = min(_due_us(scope, i) for i in open_intents)
+        pause = min((soonest - now) / 1_000_000, scope.store.lease_us / 3_000_000)
+        scope.ports.progress(scope.connection, scope.kind, "waiting", len(open_intents))
+        scope.ports.clock.sleep(max(pause, 0.05))
+        scope.store.renew(scope.lease)
+
+
+def _due_us(scope: Scope, intent: Intent) -> int:
+    if intent.side == "local":
+        return 0
+    life = scope.caps.call_life
+    if intent.op == Op.CREATE:
+        if scope.caps.external_key == "unique" and scope.caps.find_lag is not None:
+            return 0
+        life += scope.caps.find_lag or life
+    return (intent.sent_us or 0) + int(life.total_seconds() * 1_000_000)
+
+
+def _resolve(scope: Scope, due: Sequence[Intent]) -> None:
+    with scope.store.read() as tx:
+        known = links.by_ids(tx, [i.link for i in due])
+    scope.ports.vault.preload({k.subject for k in known.values() if k.subject})
+    jobs = [_job(scope, known[i.link], i) for i in due if i.link in known]
+    sides = {i.id: i.side for i in due}
+    _local(scope, [j for j in jobs if sides[j.intent] == "local"])
+    remote = [j for j in jobs if sides[j.intent] == "remote"]
+    _creates(scope, [j for j in remote if j.draft.op == Op.CREATE])
+    _changes(scope, [j for j in remote if j.draft.op != Op.CREATE])
+
+
+def _job(scope: Scope, link: Link, intent: Intent) -> Job:
+    assert link.subject is not None
+    assert intent.doc is not None
+    plain = scope.ports.vault.open(
+        f"intent/{intent.id}", scope.kind, link.subject, link.id, intent.doc
+    )
+    draft = Draft.unpack(intent.side, intent.op, plain)
+    base = scope.open_base(link) or Base()
+    return Job(Work(link, base, [], 1, dies=link.live is None), draft, intent.id)
+
+
+def _local(scope: Scope, jobs: Sequence[Job]) -> None:
+    """A local write landed if its mark stands in the host's database; else it surely did not."""
+    if not jobs:
+        return
+    landed = scope.ports.local.landed(scope.kind, [j.intent for j in jobs])
+    with scope.store.write(scope.lease, "recover local") as tx:
+        settling = Settling(scope, tx)
+        settling.jobs = list(jobs)
+        for job in jobs:
+            key = landed.get(job.intent)
+            if key is None:
+                settling.overtaken(job)
+                continue
+            # The base is what the write set; the row as it is now is news for every connection.
+            wrote_local(settling, job, key, job.draft.set)
+            settling.reread += reread(job.work.link) if job.work.link.live else []
+        settling.finish()
+
+
+def _creates(scope: Scope, jobs: Sequence[Job]) -> None:
+    """Look for our key; a record that is not there is created once more, with the same values."""
+    if not jobs:
+        return
+    keys = [j.work.link.external_key or "" for j in jobs]
+    found: dict[str, Seen] = {}
+    if scope.caps.external_key != "none":
+        target = scope.pair.vendor.external_key
+        assert target is not None
+        scope.ports.hook("before call: find")
+        for seen in scope.remote.find(scope.kind, target, keys):
+            if seen.external_key is not None:
+                found.setdefault(seen.external_key, seen)
+        scope.ports.hook("after call: find")
+    again = []
+    with scope.store.write(scope.lease, "recover creates") as tx:
+        settling = Settling(scope, tx)
+        now = scope.store.now_us(tx)
+        for job in jobs:
+            mine = found.get(job.work.link.external_key or "")
+            if mine is not None:
+                settling.jobs.append(job)
+                bind_probe(settling, job, mine)
+            else:
+                again.append(job)
+        _mark_sending(scope, settling, again, now)
+        settling.finish()
+    if again:
+        size = scope.caps.batch.get(Op.CREATE, 1)
+        for start in range(0, len(again), size):
+            part = again[start : start + size]
+            deliver(scope, part, [as_write(scope, job) for job in part])
+
+
+def _mark_sending(scope: Scope, settling: Settling, jobs: Sequence[Job], now: int) -> None:
+    rows = [
+        Intent(
+            j.intent,
+            scope.connection,
+            scope.kind,
+            j.work.link.id,
+            j.draft.side,
+            j.draft.op,
+            None,
+            intents.SENDING,
+            scope.lease.fence,
+            sent_us=now,
+        )
+        for j in jobs
+    ]
+    intents.resend(settling.tx, rows)
+
+
+def _changes(scope: Scope, jobs: Sequence[Job]) -> None:
+    """Read the records and settle field by field: what holds the value sent is settled as ours."""
+    if not jobs:
+        return
+    refs = [Ref(j.work.link.remote_id or "") for j in jobs]
+    scope.ports.hook("before call: fetch")
+    read = {seen.ref: seen for seen in scope.remote.fetch(scope.kind, refs)}
+    scope.ports.hook("after call: fetch")
+    again: list[Job] = []
+    with scope.store.write(scope.lease, "recover changes") as tx:
+        settling = Settling(scope, tx)
+        now = scope.store.now_us(tx)
+        for job in jobs:
+            seen = read.get(Ref(job.work.link.remote_id or ""))
+            if seen is None:
+                continue
+            if job.draft.op in (Op.REMOVE, Op.PURGE):
+                if seen.gone is None:
+                    again.append(job)
+                else:
+                    settling.jobs.append(job)
+                    settling.landed(job, {})
+            elif seen.gone is not None:
+                settling.jobs.append(job)
+                settling.overtaken(job)
+            else:
+                settling.jobs.append(job)
+                _patched(scope, settling, job, seen)
+        _mark_sending(scope, settling, again, now)
+        settling.finish()
+    for job in again:
+        deliver(scope, [job], [as_write(scope, job)])
+
+
+def _patched(scope: Scope, settling: Settling, job: Job, seen: Seen) -> None:
+    """Keep of the write what the record now holds, and plan the rest anew from both sides."""
+    sent = scope.pair.read_remote(job.draft.set)
+    now = scope.pair.read_remote(seen.fields)
+    ours = {
+        unit.name
+        for unit in scope.pair.units
+        if any(name in sent for name in unit.fields)
+        and all(
+            name in now and scope.pair.same(name, sent[name], now[name])
+            for name in unit.fields
+            if name in sent
+        )
+    }
+    kept = [u for u in scope.pair.units if u.name in ours]
+    remote_names = {n for u in kept for n in scope.pair.remote_fields_of(u)}
+    local_names = {n for u in kept for n in scope.pair.columns_of(u)}
+    job.draft.take = {n: v for n, v in job.draft.take.items() if n in local_names}
+    settling.landed(job, {n: v for n, v in job.draft.set.items() if n in remote_names})
+    link = job.work.link
+    # What was read is news, whatever its version: the base holds only what we sent.
+    link.remote_version, link.remote_observed_us = "", 0
+    links.save(settling.tx, [link])
+    note_seen(scope, settling.tx, [seen], scope.ports.clock.now())
+    settling.reread += [row for row in reread(link) if row.side == "local"]

@@ -1,0 +1,189 @@
+"""What one pass works with: the ports to the outside, the scope, and what it counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from connector.local.contract import Local
+from connector.mapping.translate import Pair
+from connector.plugin import Capabilities, Clock, Kind, Reason, Remote
+from connector.privacy.vault import Vault
+from connector.records import Canonical
+from connector.store.database import Hook, Lease, Store, no_hook
+from connector.store.events import Event
+from connector.store.links import Link
+from connector.sync.documents import Base, pack
+from connector.sync.plan import KindRules
+
+LOCAL_SCOPE = "local"
+"""The `connection` of the observer of the local side."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What one pass did; the summary line and `sync --json` show it."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    removed: int = 0
+    adopted: int = 0
+    conflicts: int = 0
+    letters: int = 0
+    waiting: int = 0
+    unknown: int = 0
+    postponed: int = 0
+    against_direction: int = 0
+    held: int = 0
+
+    def as_dict(self) -> dict[str, int]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`[safety]`: a share of the links and a number, of which the larger counts.
+
+    >>> Limits(5, 5).of(1000)
+    50
+    >>> Limits(5, 5).of(10)
+    5
+    """
+
+    percent: float
+    least: int
+
+    def of(self, links: int) -> int:
+        return max(int(links * self.percent / 100), self.least)
+
+
+@dataclass(slots=True)
+class PlannedWrite:
+    """One write of a plan. `fields` maps own names to (before, after); values stay in memory."""
+
+    connection: str
+    kind: str
+    side: str
+    op: str
+    local_id: str | None
+    remote_id: str | None
+    fields: Mapping[str, tuple[Any, Any]]
+
+
+Progress = Callable[[str, str, str, int], None]
+"""Called with connection, kind, phase and a running count."""
+
+
+def no_progress(connection: str, kind: str, phase: str, count: int) -> None:
+    """Say nothing."""
+
+
+@dataclass(slots=True)
+class Ports:
+    """The engine's ways to the world. All are given; it opens nothing itself."""
+
+    store: Store
+    vault: Vault
+    local: Local
+    clock: Clock
+    run: str
+    hook: Hook = no_hook
+    progress: Progress = no_progress
+    dry: list[PlannedWrite] | None = None
+    """A list to put planned writes into instead of sending them."""
+
+
+@dataclass(slots=True)
+class Scope:
+    """One (connection, kind) in one run."""
+
+    ports: Ports
+    connection: str
+    kind: Kind
+    remote: Remote
+    caps: Capabilities
+    pair: Pair
+    rules: KindRules
+    parent_kinds: Mapping[str, Kind]
+    """Reference field to the kind it points to."""
+    max_delete: Limits
+    max_change: Limits
+    lease: Lease
+    counts: Counts = field(default_factory=Counts)
+    watermark: dt.datetime | None = None
+    """No foreign change at or before this is unknown to us; set once the window was read."""
+    first_sync: bool = False
+    may_remove: bool = True
+    stopped: str | None = None
+    """Why a class of writes was held back (a safety stop)."""
+    batch: int = 200
+
+    @property
+    def store(self) -> Store:
+        return self.ports.store
+
+    # --- sealing --------------------------------------------------------------------------------
+
+    def digest(self, link: str, side: str, record: Canonical) -> bytes:
+        return self.ports.vault.digest(self.kind, link, side, pack(record))
+
+    def seal_base(self, link: Link, base: Base) -> None:
+        """Put a base into its link, with both digests beside it."""
+        assert link.subject is not None
+        vault = self.ports.vault
+        link.base = vault.seal("base", self.kind, link.subject, link.id, base.pack())
+        link.local_digest = self.digest(link.id, "L", self.pair.read_local(base.local))
+        link.remote_digest = self.digest(link.id, "R", self.pair.read_remote(base.remote))
+
+    def open_base(self, link: Link) -> Base | None:
+        if link.base is None:
+            return None
+        assert link.subject is not None
+        plain = self.ports.vault.open("base", self.kind, link.subject, link.id, link.base)
+        return Base.unpack(plain)
+
+    def blind_all(self, record: Canonical) -> list[bytes]:
+        """The record's identity values as blind indexes."""
+        blind = self.ports.vault.blind
+        return [blind(kind, value) for kind, value in self.pair.match_values(record)]
+
+    def event(self, tx_now_us: int, link: str | None, cause: str, **more: Any) -> Event:
+        return Event(
+            at_us=tx_now_us,
+            run=self.ports.run,
+            connection=self.connection,
+            kind=self.kind,
+            cause=cause,
+            link=link,
+            **more,
+        )
+
+
+def as_us(moment: dt.datetime) -> int:
+    """Microseconds since 1970.
+
+    >>> as_us(dt.datetime(1970, 1, 1, 0, 0, 1, tzinfo=dt.UTC))
+    1000000
+    """
+    return (moment - _EPOCH) // dt.timedelta(microseconds=1)
+
+
+def from_us(us: int) -> dt.datetime:
+    """The inverse of `as_us`, in UTC."""
+    return _EPOCH + dt.timedelta(microseconds=us)
+
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+
+
+def reason_text(reason: Reason) -> str:
+    """A reason as the store keeps it."""
+    return json.dumps(asdict(reason), ensure_ascii=False)
+
+
+def reason_of(text: str) -> Reason:
+    return Reason(**json.loads(text))

@@ -1,0 +1,313 @@
+"""Carrying decisions out as far as the state goes: what needs no write, and what waits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from connector.plugin import Reason
+from connector.store import conflicts, events, links, staged
+from connector.store.conflicts import LEFT_OUT, OPEN, RECORD, Conflict
+from connector.store.links import ACTIVE, GONE, Link
+from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.documents import Base, pack
+from connector.sync.merge import Cause
+from connector.sync.plan import Clash, Decision, Lost
+from connector.sync.scope import Scope, reason_text
+from connector.sync.situation import Case
+from connector.sync.work import Work
+
+
+def ensure_subjects(scope: Scope, cases: Sequence[tuple[Case, Decision]]) -> None:
+    """Give every link that is about to hold sealed documents a person's key, committed first."""
+    lacking = []
+    for case, decision in cases:
+        link = case.situation.link
+        parent = next((d.subject for d in decision.drafts if d.subject), None) or _parents(
+            scope, case
+        )
+        if link.subject is None and parent is not None:
+            link.subject = parent
+        elif link.subject is None:
+            lacking.append(link)
+    if lacking:
+        for link, subject in zip(
+            lacking, scope.ports.vault.new_subjects(len(lacking)), strict=True
+        ):
+            link.subject = subject
+
+
+def _parents(scope: Scope, case: Case) -> str | None:
+    """The person of the record's parent, if it has one that is known."""
+    if not scope.parent_kinds or case.situation.row is None:
+        return None
+    record = scope.pair.read_local(case.situation.row.values)
+    for name in scope.parent_kinds:
+        raw = record.get(name)
+        parent = case.situation.parents.get((LOCAL, raw)) if isinstance(raw, str) else None
+        if parent is not None:
+            return parent.subject
+    return None
+
+
+class Settlement:
+    """One transaction's worth of decisions without writes (T3)."""
+
+    def __init__(self, scope: Scope, tx: sa.Connection) -> None:
+        self.scope = scope
+        self.tx = tx
+        self.now = scope.store.now_us(tx)
+        self.saved: list[Link] = []
+        self.gone_rows: list[Staged] = []
+        self.kept_rows: list[Staged] = []
+        self.new_rows: list[Staged] = []
+        self.events: list[events.Event] = []
+        self.clashes: list[Conflict] = []
+        self.close: list[str] = []
+
+    def finish(self) -> None:
+        scope, tx = self.scope, self.tx
+        links.save(tx, self.saved)
+        conflicts.close(tx, self.close)
+        conflicts.put(tx, self.clashes)
+        staged.settle(tx, self.gone_rows)
+        staged.save(tx, self.kept_rows)
+        for side in (LOCAL, REMOTE):
+            staged.stage(tx, [row for row in self.new_rows if row.side == side])
+        events.append(tx, self.events)
+        wake = [link for link in self.saved if link.state == ACTIVE and link.live]
+        staged.wake(tx, scope.connection, waiting_names(scope, wake))
+
+    def take(self, case: Case, decision: Decision) -> Work | None:
+        """Note one decision; a Work if there are writes to send."""
+        link = decision.link
+        self._note_moves(decision)
+        self._note_left(decision)
+        for clash in decision.clashes:
+            self._conflict(link, clash)
+        if decision.letter is not None or decision.waits_for is not None:
+            self._set_aside(case.rows, decision)
+            return None
+        if decision.drop:
+            links.delete(self.tx, [link.id])
+            self.gone_rows += case.rows
+            return None
+        if decision.bind is not None:
+            self._bind(link, decision.bind)
+            return None
+        if decision.rebirth is not None:
+            self._rebirth(case, decision)
+            return None
+        if decision.drafts:
+            base = decision.base or case.situation.base or Base()
+            work = Work(link, base.copy(), case.rows, len(decision.drafts))
+            work.close, work.lost = decision.close, decision.lost
+            # The link dies in the transaction that stores the write, not before: a stop in
+            # between must leave a live link that is planned again.
+            work.dies, work.evidence = decision.state == GONE, decision.evidence
+            self._observed(case, link)
+            return work
+        self._advance(case, decision)
+        return None
+
+    def _advance(self, case: Case, decision: Decision) -> None:
+        """Nothing to write: the base, the state and the versions move, the rows are done."""
+        link = decision.link
+        self.close += decision.close
+        if decision.base is not None:
+            self.scope.seal_base(link, decision.base)
+            if link.state == links.PENDING:
+                link.state = ACTIVE
+                self.scope.counts.adopted += 1
+        if decision.state == GONE:
+            bury(self.scope, self.tx, link, decision.evidence, self.now)
+            self.events.append(self.scope.event(self.now, link.id, "gone_both"))
+        elif decision.state is not None:
+            link.state, link.evidence = decision.state, decision.evidence
+        elif any(c.field == RECORD for c in decision.clashes):
+            link.evidence = decision.clashes[0].rule
+        elif decision.reread:
+            link.evidence = None
+        self._observed(case, link)
+        self.saved.append(link)
+        self.gone_rows += case.rows
+        if decision.reread:
+            self.new_rows += reread(link)
+
+    def _observed(self, case: Case, link: Link) -> None:
+        """The link knows the remote record in the version it was read in."""
+        seen = case.situation.seen
+        if seen is None or seen.gone is not None:
+            return
+        link.remote_version = seen.version
+        row = next((r for r in case.rows if r.side == REMOTE), None)
+        link.remote_observed_us = row.observed_us if row else None
+        if link.local_id is None and link.base is None:
+            # A half that stays one: remember what was seen, so that an echo is not news.
+            link.remote_digest = self.scope.digest(
+                link.id, "R", self.scope.pair.read_remote(seen.fields)
+            )
+
+    # --- parts of a decision --------------------------------------------------------------------
+
+    def _note_moves(self, decision: Decision) -> None:
+        for name, cause in decision.moves:
+            if cause is Cause.AGAINST_DIRECTION:
+                self.scope.counts.against_direction += 1
+            self.events.append(
+                self.scope.event(self.now, decision.link.id, cause.value, field=name or None)
+            )
+
+    def _note_left(self, decision: Decision) -> None:
+        for left in decision.left:
+            self.clashes.append(
+                Conflict(
+                    id=self.scope.store.new_id(),
+                    connection=self.scope.connection,
+                    kind=self.scope.kind,
+                    link=decision.link.id,
+                    field=left.field,
+                    doc=None,
+                    rule=left.reason.code,
+                    state=LEFT_OUT,
+                    at_us=self.now,
+                    reason=reason_text(left.reason),
+                )
+            )
+
+    def _conflict(self, link: Link, clash: Clash) -> None:
+        scope, conflict_id = self.scope, self.scope.store.new_id()
+        doc = pack(
+            {"local": dict(clash.local), "remote": dict(clash.remote), "base": dict(clash.base)}
+        )
+        assert link.subject is not None
+        self.clashes.append(
+            Conflict(
+                id=conflict_id,
+                connection=scope.connection,
+                kind=scope.kind,
+                link=link.id,
+                field=clash.field,
+                doc=scope.ports.vault.seal(
+                    f"conflict/{clash.field}", scope.kind, link.subject, link.id, doc
+                ),
+                rule=clash.rule,
+                state=OPEN,
+                at_us=self.now,
+            )
+        )
+
+    def _set_aside(self, rows: Sequence[Staged], decision: Decision) -> None:
+        for row in rows:
+            row.waits_for = decision.waits_for
+            row.reason = reason_text(decision.letter) if decision.letter is not None else None
+            row.attempts += 1
+            self.kept_rows.append(row)
+        if decision.letter is not None:
+            self.scope.counts.letters += 1
+            self.events.append(
+                self.scope.event(self.now, decision.link.id, f"letter:{decision.letter.code}")
+            )
+        else:
+            self.scope.counts.waiting += 1
+
+    def _bind(self, mine: Link, other_id: str) -> None:
+        """Two halves become one link; the local half's id and key stay."""
+        other = links.by_ids(self.tx, [other_id]).get(other_id)
+        if other is None or other.live is None:
+            return
+        winner, loser = (mine, other) if mine.local_id is not None else (other, mine)
+        if winner.remote_id is not None or loser.local_id is not None:
+            return
+        links.forget(self.tx, loser.id)
+        winner.remote_id = loser.remote_id
+        winner.remote_version = None
+        links.save(self.tx, [winner])
+        links.hand_over_claims(self.tx, loser.id, winner.id)
+        self.events.append(self.scope.event(self.now, winner.id, "bound"))
+
+    def _rebirth(self, case: Case, decision: Decision) -> None:
+        """A record lives again on one side: its dead link stays, a new epoch begins."""
+        old, side = decision.link, decision.rebirth
+        if old.live is not None:
+            bury(self.scope, self.tx, old, decision.evidence, self.now)
+            self.saved.append(old)
+            links.save(self.tx, [old])
+        new = Link(
+            self.scope.store.new_id(),
+            old.connection,
+            old.kind,
+            epoch=old.epoch + 1,
+            subject=old.subject,
+            parent=old.parent,
+        )
+        if side == "local":
+            new.local_id = old.local_id
+            assert old.local_id is not None
+            new.external_key = self.scope.ports.vault.external_key(
+                old.connection, old.kind, old.local_id, new.epoch
+            )
+        else:
+            new.remote_id = old.remote_id
+        links.insert(self.tx, [new])
+        self.gone_rows += case.rows
+        self.close += decision.close
+        self.events.append(self.scope.event(self.now, new.id, f"reborn_{side}"))
+        staged.settle(self.tx, case.rows)
+        self.new_rows += reread(new)
+
+
+def bury(scope: Scope, tx: sa.Connection, link: Link, evidence: str | None, now_us: int) -> None:
+    """Make a link a tombstone: it keeps both ids, and nothing else that could come back."""
+    link.live, link.state, link.evidence = None, GONE, evidence
+    link.base = link.local_digest = link.remote_digest = None
+    link.keep_until_us = now_us + 400 * 86_400 * 1_000_000
+    links.release_claims(tx, [link.id])
+    conflicts.close_links(tx, [link.id])
+
+
+def reread(link: Link) -> list[Staged]:
+    """Marks that make the next plan read both sides of a link by id."""
+    marks = []
+    if link.local_id is not None:
+        marks.append(Staged(link.connection, link.kind, LOCAL, link.local_id))
+    if link.remote_id is not None:
+        version = link.remote_version or ""
+        marks.append(Staged(link.connection, link.kind, REMOTE, link.remote_id, version))
+    return marks
+
+
+def waiting_names(scope: Scope, active: Sequence[Link]) -> list[str]:
+    """What children of these records may be waiting for; see `Decision.waits_for`."""
+    names = []
+    for link in active:
+        if link.local_id is not None:
+            names.append(f"{scope.kind}/local/{link.local_id}")
+        if link.remote_id is not None:
+            names.append(f"{scope.kind}/remote/{link.remote_id}")
+    return names
+
+
+def lost_events(scope: Scope, link: Link, lost: Sequence[Lost], now_us: int) -> list[events.Event]:
+    """The values that a policy overwrites, sealed, so that it can be undone."""
+    assert link.subject is not None or not lost
+    found = []
+    for one in lost:
+        doc = pack({one.side: dict(one.values)})
+        name = f"event/{one.field}"
+        assert link.subject is not None
+        sealed = scope.ports.vault.seal(name, scope.kind, link.subject, link.id, doc)
+        found.append(scope.event(now_us, link.id, f"lost_{one.side}", field=one.field, doc=sealed))
+    return found
+
+
+def set_aside_broken(scope: Scope, broken: Sequence[tuple[Staged, Reason]]) -> None:
+    """Rows that could not even be gathered become letters."""
+    if not broken:
+        return
+    with scope.store.write(scope.lease, "set aside") as tx:
+        for row, reason in broken:
+            row.reason = reason_text(reason)
+            scope.counts.letters += 1
+        staged.save(tx, [row for row, _ in broken])

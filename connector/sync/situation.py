@@ -1,0 +1,281 @@
+"""Gathering what decisions depend on, one batch at a time: a few queries and reads by id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from connector.errors import SealError
+from connector.local.contract import RowState
+from connector.plugin import Gone, Reason, Ref, Seen
+from connector.records import Canonical
+from connector.store import conflicts, intents, links, staged
+from connector.store.links import Claim, Link
+from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.documents import Base
+from connector.sync.observe import open_seen
+from connector.sync.plan import Parent, Partner, Situation
+from connector.sync.scope import Scope
+
+AS_NEW = "as_new"
+"""The `origin` of a staged row that a person declared to be a record of its own."""
+
+
+@dataclass(slots=True)
+class Case:
+    """A situation with the staged rows it came from."""
+
+    situation: Situation
+    rows: list[Staged]
+    fetched: bool = False
+    """The remote record was read by id for this decision."""
+
+
+@dataclass(slots=True)
+class Batch:
+    cases: list[Case] = field(default_factory=list)
+    broken: list[tuple[Staged, Reason]] = field(default_factory=list)
+    """Rows that cannot be decided, with the reason for a person."""
+
+
+def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
+    """Turn staged rows into situations; links in `busy` have writes under way and are left."""
+    batch = Batch()
+    with scope.store.read() as tx:
+        by_link = _links_of(scope, tx, rows)
+        ids = [i for i in by_link if i not in busy]
+        waiting = intents.unresolved_links(tx, ids)
+        ids = [i for i in ids if i not in waiting]
+        found = {i: by_link[i] for i in ids}
+        _add_counterparts(scope, tx, found)
+        standing = conflicts.of_links(tx, found)
+    seen = _hydrate(scope, [r for _, many in found.values() for r in many], batch)
+    fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
+    local_ids = [link.local_id for link, _ in found.values() if link.local_id is not None]
+    table = scope.ports.local.read(scope.kind, local_ids)
+    scope.ports.vault.preload({link.subject for link, _ in found.values() if link.subject})
+    dropped = {(row.side, row.record) for row, _ in batch.broken}
+    for link, staged_rows in found.values():
+        if any((row.side, row.record) in dropped for row in staged_rows):
+            continue
+        base = _open(scope, link, staged_rows, batch)
+        if isinstance(base, Reason):
+            continue
+        remote = seen.get(link.remote_id or "")
+        situation = Situation(
+            link,
+            base,
+            table.get(link.local_id) if link.local_id is not None else None,
+            remote[0] if remote else None,
+            standing.get(link.id, {}),
+            new_only=any(row.origin == AS_NEW for row in staged_rows),
+        )
+        batch.cases.append(Case(situation, staged_rows, (link.remote_id or "") in fetched))
+    _add_parents(scope, [c.situation for c in batch.cases])
+    _add_partners(scope, [c.situation for c in batch.cases])
+    return batch
+
+
+def _links_of(
+    scope: Scope, tx: sa.Connection, rows: Sequence[Staged]
+) -> dict[str, tuple[Link, list[Staged]]]:
+    found: dict[str, tuple[Link, list[Staged]]] = {}
+    for side in (LOCAL, REMOTE):
+        mine = {row.record: row for row in rows if row.side == side}
+        by_record = links.by_side(tx, scope.connection, scope.kind, side, mine)
+        for record, link in by_record.items():
+            found.setdefault(link.id, (link, []))[1].append(mine[record])
+    return found
+
+
+def _add_counterparts(
+    scope: Scope, tx: sa.Connection, found: dict[str, tuple[Link, list[Staged]]]
+) -> None:
+    """The other side's news of the same link is decided together with this one's."""
+    for side in (LOCAL, REMOTE):
+        wanted = {}
+        for link, rows in found.values():
+            record = link.local_id if side == LOCAL else link.remote_id
+            if record is not None and all(row.side != side for row in rows):
+                wanted[record] = link.id
+        for record, row in staged.load(tx, scope.connection, scope.kind, side, wanted).items():
+            found[wanted[record]][1].append(row)
+
+
+def _hydrate(scope: Scope, rows: Iterable[Staged], batch: Batch) -> dict[str, tuple[Seen, bool]]:
+    """The remote records of these rows; those staged without content are read by id."""
+    seen: dict[str, tuple[Seen, bool]] = {}
+    by_id: dict[str, Staged] = {}
+    for row in rows:
+        if row.side != REMOTE:
+            continue
+        if row.payload is None or row.gone is not None:
+            by_id[row.record] = row
+        else:
+            seen[row.record] = (open_seen(scope, row), False)
+    if by_id:
+        for one in scope.remote.fetch(scope.kind, [Ref(ref) for ref in by_id]):
+            if one.ref in by_id:  # what we did not ask for is never believed
+                seen[one.ref] = (_with_evidence(one, by_id[one.ref]), True)
+        reason = Reason(code="not_read", text="the vendor did not answer for this record")
+        batch.broken += [(row, reason) for ref, row in by_id.items() if ref not in seen]
+    return seen
+
+
+def _with_evidence(one: Seen, row: Staged) -> Seen:
+    """A record not found by id, of which the feed said it was removed, is explicitly gone."""
+    if one.gone is Gone.NOT_FOUND and row.gone == Gone.EXPLICIT:
+        return Seen(
+            ref=one.ref,
+            version=one.version or row.version,
+            changed_at=one.changed_at,
+            fields={},
+            gone=Gone.EXPLICIT,
+        )
+    return one
+
+
+def _open(scope: Scope, link: Link, rows: Sequence[Staged], batch: Batch) -> Base | Reason | None:
+    """The link's base. An unreadable one is never taken for none: that would be first contact."""
+    try:
+        return scope.open_base(link)
+    except SealError as error:
+        if not error.missing:
+            raise
+        reason = Reason(code="key_missing", text="the person's key is missing; nothing was changed")
+        batch.broken += [(row, reason) for row in rows]
+        return reason
+
+
+# --- parents --------------------------------------------------------------------------------------
+
+
+def _add_parents(scope: Scope, cases: Sequence[Situation]) -> None:
+    """Look up, for all references of all cases at once, whose children the records are."""
+    for name, kind in scope.parent_kinds.items():
+        raw: dict[str, set[str]] = {LOCAL: set(), REMOTE: set()}
+        for case in cases:
+            for side, record in _records(scope, case):
+                value = record.get(name)
+                if isinstance(value, str):
+                    raw[side].add(value)
+        known: dict[tuple[str, str], Parent] = {}
+        with scope.store.read() as tx:
+            for side, values in raw.items():
+                for record_id, link in links.by_side(
+                    tx, scope.connection, kind, side, values
+                ).items():
+                    if link.live is not None and link.state != links.OUT:
+                        known[side, record_id] = _parent(scope, tx, kind, link)
+        for case in cases:
+            case.parents = {**case.parents, **known} if case.parents else known
+
+
+def _records(scope: Scope, case: Situation) -> Iterable[tuple[str, Canonical]]:
+    if case.row is not None:
+        yield LOCAL, scope.pair.read_local(case.row.values)
+    if case.seen is not None:
+        yield REMOTE, scope.pair.read_remote(case.seen.fields)
+    if case.base is not None:
+        yield LOCAL, scope.pair.read_local(case.base.local)
+        yield REMOTE, scope.pair.read_remote(case.base.remote)
+
+
+def _parent(scope: Scope, tx: sa.Connection, kind: str, link: Link) -> Parent:
+    ready = link.state == links.ACTIVE
+    blocked = False
+    if not ready:
+        side, record = (
+            (LOCAL, link.local_id) if link.local_id is not None else (REMOTE, link.remote_id)
+        )
+        row = staged.load(tx, scope.connection, kind, side, [record or ""]).get(record or "")
+        blocked = row is None or row.reason is not None
+    return Parent(kind, link.id, link.local_id, link.remote_id, link.subject, ready, blocked)
+
+
+# --- partners of half links -----------------------------------------------------------------------
+
+
+def _add_partners(scope: Scope, cases: Sequence[Situation]) -> None:
+    """Find the one record on the other side that a half link belongs to, by key, then by match."""
+    halves = [
+        c
+        for c in cases
+        if c.link.live is not None and (c.link.local_id is None or c.link.remote_id is None)
+    ]
+    if not halves:
+        return
+    with scope.store.write(scope.lease, "claim") as tx:
+        keyed = links.by_keys(
+            tx,
+            scope.connection,
+            scope.kind,
+            {c.seen.external_key for c in halves if c.seen and c.seen.external_key},
+        )
+        wanted = {c.link.id: _identities(scope, c) for c in halves}
+        sides = {c.link.id: LOCAL if c.link.local_id is not None else REMOTE for c in halves}
+        held = links.stake(tx, scope.connection, scope.kind, wanted, sides)
+        others = {h.link for h in held.values()} | {h.rival for h in held.values() if h.rival}
+        known = links.by_ids(tx, others - wanted.keys())
+    known |= {c.link.id: c.link for c in halves}
+    for case in halves:
+        reborn = case.link.epoch > 1
+        if case.seen is not None and case.seen.external_key and not reborn:
+            case.partner = _by_key(keyed.get(case.seen.external_key, []))
+        else:
+            case.partner = _by_match(
+                case.link, [held[d] for d in wanted[case.link.id] if d in held], known
+            )
+
+
+def _identities(scope: Scope, case: Situation) -> list[bytes]:
+    if case.row is not None and case.row.state is RowState.LIVE:
+        return scope.blind_all(scope.pair.read_local(case.row.values))
+    if case.seen is not None and case.seen.gone is None:
+        return scope.blind_all(scope.pair.read_remote(case.seen.fields))
+    return []
+
+
+def _by_key(owners: Sequence[Link]) -> Partner:
+    """A remote record that carries a key of ours belongs to that link and to no other."""
+    live = [o for o in owners if o.live is not None]
+    if live and live[0].remote_id is None:
+        return Partner(candidate=live[0].id)
+    if live:
+        text = "it carries the key of a record that is linked to another one; the older is kept"
+        return Partner(clash=Reason(code="twin", text=text))
+    if owners:
+        text = "it carries the key of a record that was removed; it is not brought back unasked"
+        return Partner(clash=Reason(code="dead_key", text=text))
+    text = "it carries a key of ours that no record here knows"
+    return Partner(clash=Reason(code="foreign_key", text=text))
+
+
+def _by_match(mine: Link, claims: Sequence[Claim], known: dict[str, Link]) -> Partner:
+    """Exactly one unlinked record of the other side with one of our values, or a clash."""
+    candidates: set[str] = set()
+    for claim in claims:
+        if claim.link == mine.id:
+            if claim.rival is None:
+                continue
+            if claim.contested:
+                return _ambiguous("several records have the same identifying value")
+            candidates.add(claim.rival)
+            continue
+        holder = known.get(claim.link)
+        if holder is None:
+            continue
+        half = holder.live is not None and (holder.local_id is None) != (holder.remote_id is None)
+        if half and claim.rival == mine.id and not claim.contested:
+            candidates.add(holder.id)
+        else:
+            return _ambiguous("another record already has the same identifying value")
+    if len(candidates) > 1:
+        return _ambiguous("its identifying values belong to different records")
+    return Partner(candidate=candidates.pop() if candidates else None)
+
+
+def _ambiguous(text: str) -> Partner:
+    return Partner(clash=Reason(code="ambiguous", text=text + " (see `match` in the mapping)"))

@@ -1,0 +1,347 @@
+"""A small world for whole passes: a shop in SQLite, a vendor in memory, the real engine between.
+
+Everything runs on one thread with a clock that moves only when told. `Story.engine_hook` is called
+at every point where a process may die.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.local import capture
+from connector.local.sql import Condition, KindTable, SqlLocal
+from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor
+from connector.plugin import Capabilities, FieldInfo, Kind, Op, Ref, Schema, Target
+from connector.privacy.ring import create_ring
+from connector.privacy.vault import Vault, open_vault
+from connector.store.database import Store, open_engine
+from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
+from connector.sync.scope import PlannedWrite, Ports, as_us
+from connector.testing.clock import ManualClock
+from connector.testing.memory import MemoryRemote, MemoryVendor
+from connector.testing.world import PERFECT
+
+C, M, F = Kind.CUSTOMER, Kind.MEMBERSHIP, Kind.FEEDBACK
+
+SHOP = """
+CREATE TABLE clients (
+  no INTEGER PRIMARY KEY AUTOINCREMENT, full_name TEXT NOT NULL, mobile TEXT, mail TEXT,
+  city TEXT, street TEXT, job TEXT, tags TEXT, no_mail INTEGER NOT NULL DEFAULT 0,
+  is_deleted INTEGER NOT NULL DEFAULT 0, password TEXT);
+CREATE TABLE cards (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, client INTEGER, card TEXT, kind TEXT, points INTEGER,
+  ends TEXT);
+CREATE TABLE remarks (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, client INTEGER, title TEXT, body TEXT, score INTEGER);
+"""
+
+LOCAL: Mapping[Kind, str] = {
+    C: """
+kind: customer
+fields:
+  names.full: {column: full_name, lens: text}
+  phones.mobile: {column: mobile, lens: phone}
+  emails.primary: {column: mail, lens: email}
+  address.city: {column: city, lens: text}
+  address.street: {column: street, lens: text}
+  occupation: {column: job, lens: text}
+  tags: {column: tags, lens: tags}
+  consent.marketing.email: {column: no_mail, lens: {flag: {true: withdrawn, false: unknown}}}
+""",
+    M: """
+kind: membership
+fields:
+  customer: {column: client, lens: {reference: {kind: customer, none: 0}}}
+  card_no: {column: card, lens: text}
+  plan: {column: kind, lens: {choice: {monthly: 月卡, yearly: 年卡, none: 无, else: refuse}}}
+  points: {column: points, lens: integer}
+  valid_to: {column: ends, lens: date}
+""",
+    F: """
+kind: feedback
+fields:
+  customer: {column: client, lens: {reference: {kind: customer, none: 0}}}
+  title: {column: title, lens: text}
+  text: {column: body, lens: text}
+  score: {column: score, lens: integer}
+""",
+}
+
+REMOTE: Mapping[Kind, str] = {
+    C: """
+kind: customer
+object: People
+external_key: Our_Key
+match: [emails.primary, phones.mobile]
+reference: none
+on_gone: {push: archive, pull: propagate}
+fields:
+  names.family: {field: Last, lens: text, policy: local, group: name}
+  names.given: {field: First, lens: text, policy: local, group: name}
+  phones.mobile: {field: Mobile, lens: phone, policy: manual}
+  emails.primary: {field: Mail, lens: email, policy: remote}
+  address.city: {field: City, lens: text, policy: manual, group: address}
+  address.street: {field: Street, lens: text, policy: manual, group: address}
+  occupation: {field: Job, lens: text, policy: local}
+  tags: {field: Tags, lens: tags, policy: union}
+  consent.marketing.email: {field: Opt_Out, lens: {flag: {true: withdrawn, false: unknown}}, policy: most_restrictive}
+""",
+    M: """
+kind: membership
+object: Cards
+external_key: Our_Key
+match: [card_no]
+reference: required
+on_gone: {push: archive, pull: propagate}
+fields:
+  customer: {field: Person, lens: {reference: {kind: customer}}, policy: local}
+  card_no: {field: Name, lens: text, policy: local}
+  plan: {field: Plan, lens: {choice: {monthly: Month, yearly: Year, none: None, else: refuse}}, policy: local}
+  points: {field: Points, lens: integer, policy: max}
+  valid_to: {field: Ends, lens: date, policy: local}
+""",
+    F: """
+kind: feedback
+object: Voices
+external_key: Our_Key
+match: []
+reference: optional
+on_gone: {push: archive, pull: propagate}
+fields:
+  customer: {field: Person, lens: {reference: {kind: customer}}, policy: local}
+  title: {field: Name, lens: text, policy: local}
+  text: {field: Body, lens: text, policy: manual}
+  score: {field: Score, lens: integer, policy: remote}
+""",
+}
+
+
+def _text(name: str, length: int = 120, *, required: bool = False) -> FieldInfo:
+    return FieldInfo(name=name, type="text", max_length=length, required=required)
+
+
+SCHEMAS: Mapping[Kind, Schema] = {
+    C: Schema(
+        object="People",
+        fields={
+            f.name: f
+            for f in (
+                _text("Last", 80, required=True),
+                _text("First", 40),
+                FieldInfo(name="Mobile", type="phone", max_length=30),
+                FieldInfo(name="Mail", type="email", max_length=100),
+                _text("City"),
+                _text("Street"),
+                _text("Job", 40),
+                FieldInfo(name="Tags", type="tags", options=tuple("abcdefgh")),
+                FieldInfo(name="Opt_Out", type="flag"),
+                FieldInfo(name="Our_Key", type="text", max_length=40, unique=True, external=True),
+            )
+        },
+    ),
+    M: Schema(
+        object="Cards",
+        fields={
+            f.name: f
+            for f in (
+                _text("Name", required=True),
+                FieldInfo(name="Person", type="reference", target="People"),
+                FieldInfo(name="Plan", type="choice", options=("Month", "Year", "None")),
+                FieldInfo(name="Points", type="integer"),
+                FieldInfo(name="Ends", type="date"),
+                FieldInfo(name="Our_Key", type="text", max_length=40, unique=True, external=True),
+            )
+        },
+    ),
+    F: Schema(
+        object="Voices",
+        fields={
+            f.name: f
+            for f in (
+                _text("Name", required=True),
+                FieldInfo(name="Person", type="reference", target="People"),
+                _text("Body", 2000),
+                FieldInfo(name="Score", type="integer"),
+                FieldInfo(name="Our_Key", type="text", max_length=40, unique=True, external=True),
+            )
+        },
+    ),
+}
+
+TABLES: Mapping[Kind, KindTable] = {
+    C: KindTable("clients", "no", deleted=Condition("is_deleted", "equals", 1)),
+    M: KindTable("cards", "id"),
+    F: KindTable("remarks", "id"),
+}
+
+
+def load_mappings() -> tuple[dict[Kind, LocalMapping], dict[Kind, VendorMapping]]:
+    """The mappings above, through the real loaders."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        local, remote = {}, {}
+        for kind in (C, M, F):
+            (folder / f"l-{kind}.yaml").write_text(LOCAL[kind], encoding="utf-8")
+            (folder / f"r-{kind}.yaml").write_text(REMOTE[kind], encoding="utf-8")
+            local[kind] = load_local(folder / f"l-{kind}.yaml")
+            remote[kind] = load_vendor(folder / f"r-{kind}.yaml")
+    return local, remote
+
+
+_MAPPINGS = load_mappings()
+
+
+class Story:
+    """Shop, vendor and engine. `run()` is one `sync`; `shop` and `vendor` are people's hands."""
+
+    def __init__(
+        self,
+        *,
+        seed: int = 1,
+        capabilities: Capabilities = PERFECT,
+        kinds: tuple[Kind, ...] = (C, M, F),
+        first_contact: str = "manual",
+        setup: Setup | None = None,
+        page_size: int = 7,
+        folder: Path | None = None,
+    ) -> None:
+        self.rng = Random(seed)
+        self.clock = ManualClock()
+        self.kinds = kinds
+        self.first_contact = first_contact
+        self.setup = setup or Setup(zone="Asia/Shanghai", phone_region="CN")
+        self.vendor = MemoryVendor(
+            self.clock,
+            Random(seed + 1),
+            SCHEMAS,
+            capabilities,
+            page_size=page_size,
+        )
+        self.hook: Callable[[str], None] = lambda point: None
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="story-"))
+        self.shop_engine = open_engine("sqlite://")
+        with self.shop_engine.begin() as tx:
+            for statement in SHOP.split(";"):
+                if statement.strip():
+                    tx.exec_driver_sql(statement)
+        self.state_engine = open_engine("sqlite://")
+        ring = self.folder / "ring.json"
+        if not ring.exists():
+            create_ring(ring, "file:kek.bin", "story", self.clock.now())
+        self.vault: Vault = open_vault(
+            ring_path=ring,
+            kek="file:kek.bin",
+            subjects_url=f"sqlite:///{self.folder}/keys.db",
+            tenant="story",
+            clock_now=self.clock.now,
+        )
+        self.runs = 0
+        self.remote_factory: Callable[[], Any] = self._memory_remote
+        store = self.store()
+        with self.shop_engine.begin() as tx:
+            watched = [capture.Captured(TABLES[k].table, TABLES[k].key) for k in kinds]
+            capture.install(tx, store.store_id, watched, "shop-one")
+
+    # --- the machinery --------------------------------------------------------------------------
+
+    def store(self) -> Store:
+        return Store(
+            self.state_engine,
+            now_us=lambda: as_us(self.clock.now()),
+            hook=lambda point: self.hook(point),
+            tenant="story",
+            rng=self.rng,
+        )
+
+    def _memory_remote(self) -> MemoryRemote:
+        local, remote = _MAPPINGS
+        targets = {
+            kind: Target(
+                object=remote[kind].object,
+                fields=tuple(r.own for r in remote[kind].rules),
+                key_field="Our_Key",
+                match_fields=(),
+            )
+            for kind in self.kinds
+        }
+        return MemoryRemote(self.vendor, targets)
+
+    def runner(self, *, dry: list[PlannedWrite] | None = None) -> Runner:
+        """The engine as a new process would build it."""
+        self.runs += 1
+        store = self.store()
+        local = SqlLocal(
+            self.shop_engine,
+            {k: TABLES[k] for k in self.kinds},
+            store.store_id,
+            hook=lambda point: self.hook(point),
+        )
+        ports = Ports(
+            store,
+            self.vault,
+            local,
+            self.clock,
+            f"run-{self.runs}",
+            hook=lambda point: self.hook(point),
+            dry=dry,
+        )
+        locals_, remotes = _MAPPINGS
+        connection = Connection(
+            "crm",
+            self.remote_factory(),
+            {
+                kind: KindSetup(
+                    remotes[kind],
+                    locals_[kind],
+                    first_contact=self.first_contact,
+                    archive_local=TABLES[kind].deleted is not None,
+                )
+                for kind in self.kinds
+            },
+        )
+        return Runner(ports, self.setup, [connection])
+
+    def run(self) -> RunReport:
+        """One sync by a new process."""
+        return self.runner().run()
+
+    def later(self, **span: float) -> None:
+        self.clock.move(dt.timedelta(**span))
+
+    # --- people -----------------------------------------------------------------------------------
+
+    def sql(self, statement: str, **values: Any) -> Any:
+        """A program of the shop's; returns the last row's id, or rows."""
+        with self.shop_engine.begin() as tx:
+            done = tx.execute(sa.text(statement), values)
+            return done.mappings().all() if done.returns_rows else done.lastrowid
+
+    def client(self, name: str, **columns: Any) -> int:
+        columns = {"full_name": name, **columns}
+        names = ", ".join(columns)
+        bound = ", ".join(f":{n}" for n in columns)
+        return int(self.sql(f"INSERT INTO clients ({names}) VALUES ({bound})", **columns))
+
+    def people(self) -> dict[str, dict[str, Any]]:
+        """The vendor's customers by last name."""
+        return {d["fields"]["Last"]: d["fields"] for d in self.vendor.dump(C)}
+
+    def ref(self, last: str) -> Ref:
+        found: list[Ref] = [d["ref"] for d in self.vendor.dump(C) if d["fields"]["Last"] == last]
+        assert len(found) == 1, f"{len(found)} records"
+        return found[0]
+
+    def close(self) -> None:
+        self.vault.close()
+        self.shop_engine.dispose()
+        self.state_engine.dispose()
+
+
+BATCH = {Op.CREATE: 100, Op.UPDATE: 100, Op.REMOVE: 100}
