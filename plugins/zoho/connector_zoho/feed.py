@@ -23,6 +23,7 @@ _QUIET_ROWS: Final = 200
 """The first query asks for few rows: a quiet pass costs one credit, not three."""
 _UNSETTLED_READS: Final = 5
 _START: Final = "0"
+_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def changes(records: Records, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
@@ -160,15 +161,16 @@ def _all_by_list(records: Records, last: str, *, ids_only: bool) -> Iterator[Pag
     Its pages cannot be continued later: a token lives a day and counts places.
     """
     given: set[str] = set()
+    # The vendor's clock has whole seconds: one more back, so that no removal is overlooked.
+    begun = _removals(records, _LONG_AGO, 1).read_at - timedelta(seconds=1)
+    removed = _ids(_removals(records, begun, 1))
     for _ in range(_UNSETTLED_READS):
         token = ""
-        begun: datetime | None = None
         while True:
             params = {"sort_by": "id", "sort_order": "asc"}
             answer = records.page(
                 params | ({"page_token": token} if token else {}), ids_only=ids_only
             )
-            begun = begun or answer.read_at
             fresh = [
                 row
                 for row in answer.rows
@@ -179,8 +181,8 @@ def _all_by_list(records: Records, last: str, *, ids_only: bool) -> Iterator[Pag
             token = _next_token(answer)
             if not answer.more or not token:
                 break
-        # The vendor's clock has whole seconds: one more back, so that none is overlooked.
-        if not _removals(records, begun - timedelta(seconds=1), 1).rows:
+        before, removed = removed, _ids(_removals(records, begun, 1))
+        if before == removed:
             return
         if ids_only:
             break  # out of order they would be no listing

@@ -75,6 +75,8 @@ class ZohoRemote:
                 Op.CREATE: facts.WRITE_BATCH,
                 Op.UPDATE: facts.WRITE_BATCH,
                 Op.REMOVE: facts.DELETE_BATCH,
+                Op.PURGE: facts.PURGE_BATCH,
+                Op.RESTORE: 0,  # no page offers it: people bring records back by hand
             },
             external_key="unique",
             conditional=True,
