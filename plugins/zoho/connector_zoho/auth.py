@@ -29,6 +29,7 @@ from connector_zoho.settings import ZohoSettings
 
 SLOT: Final = "access_token"
 _OPERATION: Final = "login"
+_LAST_USE: Final = timedelta(seconds=60)
 _FAULT_WAIT_S: Final = 30.0
 _SAFE_CODE: Final = re.compile(r"[A-Za-z_ ]{1,40}")
 
@@ -77,15 +78,21 @@ class Tokens:
         with self._host.secret(SLOT) as slot:
             kept = self._kept(slot)
             now = self._host.clock.now()
-            if (until := kept.get("throttled_until")) and now.timestamp() < until:
-                raise _throttled(until - now.timestamp())
             token, ends = kept.get("token"), datetime.fromtimestamp(kept.get("ends", 0), UTC)
-            if token is None or token == refused or now >= ends - facts.REFRESH_BEFORE_EXPIRY:
-                token, ends = self._fetch(slot)
+            if token is None or token == refused:
+                token, ends = self._fetch(slot, kept)
+            elif now >= ends - facts.REFRESH_BEFORE_EXPIRY:
+                try:
+                    token, ends = self._fetch(slot, kept)
+                except RetryableError:
+                    if now >= ends - _LAST_USE:
+                        raise
+                    # The old one still has minutes to live: use them, and ask again soon.
+                    self._token, self._renew_at = token, now + _LAST_USE
+                    return
             self._token = token
             # A token whose whole life is shorter than our margin is used for half of it.
-            margin = min(facts.REFRESH_BEFORE_EXPIRY, (ends - now) / 2)
-            self._renew_at = ends - margin
+            self._renew_at = ends - min(facts.REFRESH_BEFORE_EXPIRY, (ends - now) / 2)
 
     def _kept(self, slot: SecretSlot) -> dict[str, Any]:
         value = slot.get()
@@ -95,10 +102,12 @@ class Tokens:
         return kept if isinstance(kept, dict) and kept.get("of") == self._of else {}
 
     def _keep(self, slot: SecretSlot, life: timedelta, **what: Any) -> None:
-        slot.put(orjson.dumps({"of": self._of, **what}), life)
+        slot.put(orjson.dumps({**what, "of": self._of}), life)
 
-    def _fetch(self, slot: SecretSlot) -> tuple[str, datetime]:
+    def _fetch(self, slot: SecretSlot, kept: dict[str, Any]) -> tuple[str, datetime]:
         settings, now = self._settings, self._host.clock.now()
+        if (until := kept.get("throttled_until")) and now.timestamp() < until:
+            raise _throttled(until - now.timestamp())
         form = {
             "grant_type": "refresh_token",
             "client_id": settings.client_id.get_secret_value(),
@@ -115,14 +124,16 @@ class Tokens:
         told = _read(answer.body)
         token = told.get("access_token")
         if not isinstance(token, str) or not token:
-            self._refuse(slot, told, answer.status)
+            self._refuse(slot, kept, told, answer.status)
         self._check_domain(told.get("api_domain"))
         ends = now + _life(told)
         self._keep(slot, ends - now, token=token, ends=ends.timestamp())
         assert isinstance(token, str), "an answer without a token was refused above"
         return token, ends
 
-    def _refuse(self, slot: SecretSlot, told: dict[str, Any], status: int) -> None:
+    def _refuse(
+        self, slot: SecretSlot, kept: dict[str, Any], told: dict[str, Any], status: int
+    ) -> None:
         """Raise what an answer without a token means. Its HTTP status may well be 200."""
         error = told.get("error")
         code = error if isinstance(error, str) and _SAFE_CODE.fullmatch(error) else "unreadable"
@@ -130,7 +141,7 @@ class Tokens:
             # Every further try prolongs it, so all processes are told to leave it alone.
             wait = facts.TOKEN_WINDOW
             until = self._host.clock.now() + wait
-            self._keep(slot, wait, throttled_until=until.timestamp())
+            self._keep(slot, wait, **{**kept, "throttled_until": until.timestamp()})
             raise _throttled(wait.total_seconds())
         if code == "unreadable" or code in facts.TOKEN_TRANSIENT or status >= 500:
             raise RetryableError(

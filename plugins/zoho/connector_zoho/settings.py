@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from connector.http.limits import parse_rate
 from connector_zoho import facts
 
 RATE = "80000/86400s"
 """80 % of the day's credits that the Standard edition can have at most; see `rate`."""
+_EXCHANGE = 1.5
+"""A session lets one exchange take so many times `timeout_s`."""
 
 
 class ZohoSettings(BaseModel):
@@ -55,6 +57,12 @@ class ZohoSettings(BaseModel):
     def _is_rate(cls, value: str) -> str:
         parse_rate(value)
         return value
+
+    @model_validator(mode="after")
+    def _lives_long_enough(self) -> ZohoSettings:
+        if self.call_life_s < _EXCHANGE * self.timeout_s:
+            raise ValueError("call_life_s must be at least 1.5 times timeout_s")
+        return self
 
     @property
     def origins(self) -> tuple[str, ...]:

@@ -11,10 +11,17 @@ from typing import Any, Final
 from connector.errors import ConnectorError, RetryableError, UnknownOutcomeError
 from connector.plugin import Gone, Op, Outcome, Reason, Ref, Result, Write
 from connector_zoho import coql, facts, outcomes
-from connector_zoho.client import NOT_ALLOWED, Answer
+from connector_zoho.client import NOT_ALLOWED, WRONG_ADDRESS, Answer
 from connector_zoho.records import Records
 
 _ALREADY_GONE: Final = "INVALID_DATA"
+_OF_CALLS: Final = WRONG_ADDRESS | {
+    "AUTHENTICATION_FAILURE",
+    "INVALID_OAUTHTOKEN",
+    "INVALID_TOKEN",
+    "OAUTH_SCOPE_MISMATCH",
+}
+"""Codes that never speak of one record, even where a single record was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +107,21 @@ def _results(
     """
     rows = answer.body.get(key)
     refusal = answer.refusal
-    alone = not isinstance(rows, list) or (len(rows) == 1 < len(writes) and answer.status >= 400)
-    if refusal is None or not alone:
+    if refusal is None or (isinstance(rows, list) and not _alone(rows, writes, refusal, answer)):
         return rows if isinstance(rows, list) else []
-    if refusal in NOT_ALLOWED:
+    if refusal in NOT_ALLOWED or refusal in WRONG_ADDRESS:
         raise records.client.error("write", refusal, answer.status)
     return [outcomes.of_call(one, refusal, answer.status) for one in writes]
+
+
+def _alone(rows: list[Any], writes: Sequence[Write], refusal: str, answer: Answer) -> bool:
+    """Whether one error inside `data` speaks of the whole call and of no record in particular."""
+    return (
+        len(rows) == 1
+        and answer.status >= 400
+        and outcomes.place_of(rows[0]) is None
+        and (len(writes) > 1 or refusal in _OF_CALLS)
+    )
 
 
 def _is_ours(rows: Sequence[Any]) -> bool:
