@@ -54,6 +54,11 @@ def test_an_unknown_code_is_judged_by_where_it_stands(status: int, outcome: Outc
     assert outcomes.of_result(CREATE, told("NEVER_SEEN"), status).outcome is outcome
 
 
+@pytest.mark.parametrize("code", ["INVALID_DATA", "DUPLICATE_DATA", "NO_PERMISSION", "NEVER_SEEN"])
+def test_no_refusal_is_believed_from_a_vendor_that_failed(code: str) -> None:
+    assert outcomes.of_result(CREATE, told(code), 500).outcome is Outcome.UNKNOWN
+
+
 @pytest.mark.parametrize(
     "odd", [None, 5, "x", [], {}, {"code": "SUCCESS"}, {"code": 5, "status": "x"}, told("no code")]
 )

@@ -287,6 +287,7 @@ def test_pauses_grow_with_each_refusal_in_a_row(rig: Rig) -> None:
         ("half", {"drop": True}),
         ("error", {}),
         ("error", {"status": 503, "code": "SERVICE_UNAVAILABLE"}),
+        ("error", {"status": 500, "code": "INVALID_DATA"}),
         ("error_although_applied", {}),
         ("slow", {"seconds": 4.0}),
     ],
@@ -340,6 +341,14 @@ def test_a_refusal_moved_to_another_place_is_given_to_its_own_record(rig: Rig) -
     results = write_all(rig, create("1", Last_Name="x" * 81), create("2"), create("3"))
     assert results["1"].outcome is REFUSED
     assert (results["2"].outcome, results["3"].outcome) == (APPLIED, APPLIED)
+
+
+def test_a_success_moved_to_the_place_of_a_refusal_is_given_to_its_own_record(rig: Rig) -> None:
+    rig.sandbox.fault("reordered", operation="insert")
+    results = write_all(rig, create("1", Last_Name="x" * 81), create("2"))
+    assert (results["1"].outcome, results["2"].outcome) == (REFUSED, APPLIED)
+    assert results["2"].seen is not None
+    assert names(rig) == {results["2"].seen.ref: "N2"}
 
 
 @pytest.mark.parametrize("fault", ["reordered", "duplicated"])
