@@ -261,7 +261,7 @@ class Story:
         )
 
     def _memory_remote(self) -> MemoryRemote:
-        local, remote = _MAPPINGS
+        _, remote = _MAPPINGS
         targets = {
             kind: Target(
                 object=remote[kind].object,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from connector.mapping import choices, numbers, phones, texts, times
-from connector.mapping.lens import Lens, OptionError, Options, Where, as_text
+from connector.mapping.lens import Lens, OptionError, Options, Refusal, Where, as_text
 from connector.records import Value
 
 BUILDERS: Final[Mapping[str, Callable[[Options, Where], Lens]]] = {
@@ -75,6 +75,10 @@ def _with_none(lens: Lens, none: Any) -> Lens:
 
     def write(value: Value) -> Any:
         own = write_on(value)
-        return none if own is None else own
+        if own is None:
+            return none
+        if as_text(own) == mark:
+            raise Refusal("none", "the value is what means empty on this side")
+        return own
 
     return replace(lens, read=read, write=write)

@@ -245,7 +245,10 @@ class _Reader:
         if not isinstance(table, Table):
             self.fault(line, f"`{name}` must be such as {{{own_key}: NAME, lens: text}}")
             return None
-        self.check_keys(table, _RULE_KEYS | {own_key}, f"`{name}`")
+        known_keys = _RULE_KEYS | {own_key}
+        if self.side == "local":
+            known_keys -= {"vendor_normalises"}
+        self.check_keys(table, known_keys, f"`{name}`")
         own = None
         if own_key in table or "sum" not in table:
             own = self.text(table, own_key, needed=True)

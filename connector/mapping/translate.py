@@ -286,16 +286,21 @@ class Pair:
         return schema is None or drift.why_disabled(bound.rule, bound.lens, schema) is None
 
     def _check_times(self) -> None:
-        lacking = [u for u in self.units if u.policy == "newest" and u.local_time is None]
-        if lacking:
-            raise MappingError(
-                "The mappings cannot be used together:",
-                faults=[
-                    f"{self.local.path}: `{unit.name}` is judged by `newest` in {self.vendor.path}"
-                    " and needs `time` here too."
-                    for unit in lacking
-                ],
-            )
+        faults = []
+        for unit in self.units:
+            if unit.policy != "newest":
+                continue
+            for mapping in (self.local, self.vendor):
+                rules = [
+                    rule for rule in mapping.rules if (rule.group or rule.canonical) == unit.name
+                ]
+                if not any(rule.time for rule in rules):
+                    faults.append(
+                        f"{mapping.path}: `{unit.name}` is judged by `newest` and needs `time`, the"
+                        " name of what holds its time, here too."
+                    )
+        if faults:
+            raise MappingError("The mappings cannot be used together:", faults=faults)
 
 
 def _own_of(side: Side, unit: Unit) -> tuple[str, ...]:

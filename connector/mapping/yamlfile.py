@@ -116,10 +116,7 @@ def _build(node: yaml.Node, path: Path, faults: list[str]) -> Any:
     if node.tag.endswith(":timestamp"):
         return node.value  # a date in a table of choices is the text that stands there
     try:
-        return _CONSTRUCTOR.construct_object(node, deep=True)
+        return yaml.constructor.SafeConstructor().construct_object(node)
     except (yaml.YAMLError, ValueError, OverflowError):
         faults.append(f"{path}:{line}: this value cannot be read; put it in quotes.")
         return None
-
-
-_CONSTRUCTOR = yaml.constructor.SafeConstructor()

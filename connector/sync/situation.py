@@ -51,7 +51,8 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         found = {i: by_link[i] for i in ids}
         _add_counterparts(scope, tx, found)
         standing = conflicts.of_links(tx, found)
-    seen = _hydrate(scope, [r for _, many in found.values() for r in many], batch)
+    rows = [r for _, many in found.values() for r in many]
+    seen = _hydrate(scope, rows, _about_to_go(found), batch)
     fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
     local_ids = [link.local_id for link, _ in found.values() if link.local_id is not None]
     table = scope.ports.local.read(scope.kind, local_ids)
@@ -64,10 +65,15 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         if isinstance(base, Reason):
             continue
         remote = seen.get(link.remote_id or "")
+        asked = {row.side for row in staged_rows}
+        own_row = table.get(link.local_id) if link.local_id is not None else None
+        if link.live is None:
+            own_row = own_row if LOCAL in asked else None
+            remote = remote if REMOTE in asked else None
         situation = Situation(
             link,
             base,
-            table.get(link.local_id) if link.local_id is not None else None,
+            own_row,
             remote[0] if remote else None,
             standing.get(link.id, {}),
             new_only=any(row.origin == AS_NEW for row in staged_rows),
@@ -98,13 +104,33 @@ def _add_counterparts(
         wanted = {}
         for link, rows in found.values():
             record = link.local_id if side == LOCAL else link.remote_id
-            if record is not None and all(row.side != side for row in rows):
+            # A dead link's other id may live on under another link: its news is that link's.
+            if link.live is None or record is None:
+                continue
+            if all(row.side != side for row in rows):
                 wanted[record] = link.id
         for record, row in staged.load(tx, scope.connection, scope.kind, side, wanted).items():
             found[wanted[record]][1].append(row)
 
 
-def _hydrate(scope: Scope, rows: Iterable[Staged], batch: Batch) -> dict[str, tuple[Seen, bool]]:
+def _about_to_go(found: dict[str, tuple[Link, list[Staged]]]) -> list[str]:
+    """Remote records that may be removed because their row is gone.
+
+    They are read by id first: an edit that the feed does not show yet must not be destroyed.
+    """
+    return [
+        link.remote_id
+        for link, rows in found.values()
+        if link.live is not None
+        and link.remote_id is not None
+        and any(row.side == LOCAL and row.gone == Gone.EXPLICIT for row in rows)
+        and all(row.side != REMOTE for row in rows)
+    ]
+
+
+def _hydrate(
+    scope: Scope, rows: Iterable[Staged], others: Sequence[str], batch: Batch
+) -> dict[str, tuple[Seen, bool]]:
     """The remote records of these rows; those staged without content are read by id."""
     seen: dict[str, tuple[Seen, bool]] = {}
     by_id: dict[str, Staged] = {}
@@ -115,9 +141,12 @@ def _hydrate(scope: Scope, rows: Iterable[Staged], batch: Batch) -> dict[str, tu
             by_id[row.record] = row
         else:
             seen[row.record] = (open_seen(scope, row), False)
-    if by_id:
-        for one in scope.remote.fetch(scope.kind, [Ref(ref) for ref in by_id]):
-            if one.ref in by_id:  # what we did not ask for is never believed
+    asked = [*by_id, *(ref for ref in others if ref not in by_id)]
+    if asked:
+        for one in scope.remote.fetch(scope.kind, [Ref(ref) for ref in asked]):
+            if one.ref in others:
+                seen[one.ref] = (one, True)
+            elif one.ref in by_id:  # what we did not ask for is never believed
                 seen[one.ref] = (_with_evidence(one, by_id[one.ref]), True)
         reason = Reason(code="not_read", text="the vendor did not answer for this record")
         batch.broken += [(row, reason) for ref, row in by_id.items() if ref not in seen]

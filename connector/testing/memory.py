@@ -126,7 +126,7 @@ class MemoryRemote:
         return None if whole or not self._reports(commit) else commit
 
     def _reports(self, commit: Commit) -> bool:
-        can = self.capabilities
+        can = self._vendor.capabilities
         return can.reports_removals or (can.reports_merges and commit.merged_into is not None)
 
     def _older(self, kind: Kind, commit: Commit) -> Seen:
@@ -238,7 +238,7 @@ class MemoryRemote:
         sent = False
         for op in Op:
             some = [write for write in writes if write.op is op]
-            size = self.capabilities.batch.get(op, 1)
+            size = self._vendor.capabilities.batch.get(op, 1)
             for start in range(0, len(some), size):
                 batch = some[start : start + size]
                 try:

@@ -74,7 +74,7 @@ ABILITIES: dict[str, Capabilities] = {
 
 
 class TestMemory(PluginContract):
-    @pytest.fixture(params=ABILITIES.values(), ids=ABILITIES.keys())
+    @pytest.fixture(params=list(ABILITIES.values()), ids=list(ABILITIES))
     def abilities(self, request: pytest.FixtureRequest) -> Capabilities:
         found: Any = request.param
         assert isinstance(found, Capabilities)

@@ -423,6 +423,14 @@ def test_what_a_side_cannot_hold_is_refused_without_its_value(
     assert str(value) not in caught.value.text
 
 
+def test_a_value_that_would_mean_empty_is_refused() -> None:
+    it = lens("datetime", {"format": "epoch_s", "none": 0}, type_="datetime")
+    assert (it.read(0), it.read("0"), it.write(None)) == (None, None, 0)
+    with pytest.raises(Refusal) as caught:
+        it.write(dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
+    assert caught.value.code == "none"
+
+
 def test_decimals_are_exact_and_equal_values_have_one_form() -> None:
     it = lens("decimal", type_="decimal")
     for own in ("1.50", 1.5, Decimal("1.500"), " １.5 "):

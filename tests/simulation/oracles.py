@@ -1,0 +1,297 @@
+"""What must hold after every story. Each oracle returns sentences, one for each violation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+import sqlalchemy as sa
+
+from connector.plugin import version_key
+from connector.store import tables as t
+from connector.sync.scope import from_us
+from tests.simulation.history import Edit
+from tests.simulation.stage import FIELDS, Stage
+from tests.story import C
+
+
+def during(stage: Stage) -> list[str]:
+    """Oracles of every step."""
+    return [
+        *one_to_one(stage),
+        *nobody_elses_value(stage),
+        *cursor_truth(stage),
+        *removed_with_evidence(stage),
+    ]
+
+
+def at_the_end(stage: Stage) -> list[str]:
+    """Oracles of a story that has come to rest."""
+    return [
+        *during(stage),
+        *no_twins(stage),
+        *agreement(stage),
+        *no_lost_edit(stage),
+        *everything_ended(stage),
+        *sealed(stage),
+    ]
+
+
+def _rows(stage: Stage, table: sa.Table) -> list[sa.RowMapping]:
+    with stage.state_engine.connect() as tx:
+        tx = tx.execution_options(reading=True)
+        return list(tx.execute(sa.select(table)).mappings())
+
+
+def one_to_one(stage: Stage) -> Iterator[str]:
+    """O2: live links are one-to-one; a claim has one live holder."""
+    live = [row for row in _rows(stage, t.link) if row["live"]]
+    for column in ("local_id", "remote_id"):
+        held = Counter((r["kind"], r[column]) for r in live if r[column] is not None)
+        yield from (f"O2 {key} has {n} live links" for key, n in held.items() if n > 1)
+    ids = {row["id"] for row in live}
+    for claim in _rows(stage, t.claim):
+        if claim["link"] not in ids:
+            yield f"O2 a claim is held by a dead link {claim['link']}"
+
+
+def nobody_elses_value(stage: Stage) -> Iterator[str]:
+    """O3: no value that began with one person stands in another's record."""
+    for person, row in stage._shop_rows().items():
+        for column in FIELDS:
+            if row[column] and not str(row[column]).startswith(f"{person}."):
+                yield f"O3 the shop's {person} holds {row[column]} in {column}"
+    for person, record in stage._records().items():
+        for field in FIELDS.values():
+            value = record["fields"].get(field)
+            if value and not str(value).startswith(f"{person}."):
+                yield f"O3 the vendor's {person} holds {value} in {field}"
+
+
+def cursor_truth(stage: Stage) -> Iterator[str]:
+    """O6: what the feed shows and is at or below the watermark has been staged or settled."""
+    marks = {r["kind"]: r["since_us"] for r in _rows(stage, t.scope) if r["connection"] == "crm"}
+    staged = {r["record"] for r in _rows(stage, t.staged) if r["side"] == "remote"}
+    known: dict[str, sa.RowMapping] = {}
+    for row in _rows(stage, t.link):
+        if row["kind"] == C and row["remote_id"] and (row["live"] or row["remote_id"] not in known):
+            known[row["remote_id"]] = row
+    since = marks.get(C)
+    if since is None:
+        return
+    now, until = stage.clock.now(), from_us(since)
+    for ref, record in stage.vendor.records[C].items():
+        seen = record.seen("feed", now)
+        if seen is None or seen.state != "live" or seen.stamp > until:
+            continue
+        link = known.get(ref)
+        if ref in staged or ref in stage.ever_hidden:
+            continue
+        if link is None:
+            yield f"O6 {ref} is below the watermark and unknown"
+        elif link["live"] and link["remote_version"] and link["state"] == "active":
+            if version_key(link["remote_version"]) < version_key(seen.version):
+                yield f"O6 {ref} is known in an older version than the cursor passed"
+
+
+def removed_with_evidence(stage: Stage) -> Iterator[str]:
+    """O7: we remove only what a person removed on the other side."""
+    by_shop = {p for p, many in stage.history.deleted.items() for s, _ in many if s == "shop"}
+    by_crm = {p for p, many in stage.history.deleted.items() for s, _ in many if s == "crm"}
+    for record in stage.vendor.records[C].values():
+        last = record.now
+        if last.state != "live" and last.by_us:
+            person = str(last.fields.get("Mail", "")).partition("@")[0]
+            if person not in by_shop:
+                yield f"O7 we removed {person} from the vendor and nobody asked for it"
+    kept = set(stage._shop_rows())
+    for person in stage.rows.keys() - kept - by_shop - by_crm:
+        yield f"O7 we removed {person} from the shop and nobody asked for it"
+
+
+def no_twins(stage: Stage) -> Iterator[str]:
+    """O2 at rest: each person once on each side."""
+    # A twin that a person made and that waits as a letter is noticed.
+    letters = {(r["side"], r["record"]) for r in _rows(stage, t.staged) if r["reason"]}
+    rows = stage.sql("SELECT no, mail FROM clients WHERE is_deleted = 0")
+    shop = Counter(r["mail"] for r in rows if ("local", str(r["no"])) not in letters)
+    crm = Counter(
+        d["fields"].get("Mail") for d in stage.vendor.dump(C) if ("remote", d["ref"]) not in letters
+    )
+    for name, counted in (("shop", shop), ("vendor", crm)):
+        yield from (f"O2 {mail} is {n} times in the {name}" for mail, n in counted.items() if n > 1)
+
+
+def _set_aside(stage: Stage) -> set[str]:
+    """People with an open letter or a conflict about the whole record."""
+    keys = {r["record"] for r in _rows(stage, t.staged) if r["reason"]}
+    found = set()
+    links = {r["id"]: r for r in _rows(stage, t.link)}
+    held = {r["link"] for r in _rows(stage, t.intent)}
+    for row in links.values():
+        if row["local_id"] in keys or row["remote_id"] in keys or row["id"] in held:
+            found.add(row["local_id"])
+            found.add(row["remote_id"])
+    found |= keys
+    people = {p for p, row in stage._shop_rows().items() if str(row["no"]) in found}
+    return people | {p for p, d in stage._records().items() if d["ref"] in found}
+
+
+def _open_fields(stage: Stage) -> dict[str, set[str]]:
+    """Person to the units in open conflict."""
+    links = {r["id"]: r for r in _rows(stage, t.link)}
+    by_ref = {d["ref"]: p for p, d in stage._records().items()}
+    by_row = {str(r["no"]): p for p, r in stage._shop_rows().items()}
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in _rows(stage, t.conflict):
+        link = links.get(row["link"])
+        if link is not None:
+            person = by_ref.get(link["remote_id"]) or by_row.get(link["local_id"])
+            if person:
+                found[person].add(row["field"])
+    return found
+
+
+UNIT = {"job": "occupation", "street": "address", "full_name": "name", "tags": "tags"}
+
+
+def agreement(stage: Stage) -> Iterator[str]:
+    """O4: both sides show the same, record by record and field by field."""
+    shop, crm = stage._shop_rows(), stage._records()
+    aside, open_ = _set_aside(stage), _open_fields(stage)
+    for person in (shop.keys() ^ crm.keys()) - aside:
+        if "*" not in open_.get(person, set()):
+            yield f"O4 {person} is only in the {'shop' if person in shop else 'vendor'}"
+    for person in shop.keys() & crm.keys() - aside:
+        for column, field in FIELDS.items():
+            unit = UNIT[column] if column != "full_name" else "names.full"
+            if {unit, UNIT[column]} & open_.get(person, set()):
+                continue
+            here, there = shop[person][column], crm[person]["fields"].get(field)
+            if (here or None) != (there or None):
+                yield f"O4 {person}: {column} is {here} in the shop, {there} at the vendor"
+
+
+def no_lost_edit(stage: Stage) -> Iterator[str]:
+    """O1: each edit stands, was knowingly replaced, or lost by a rule with an event, or waits."""
+    shop, crm = stage._shop_rows(), stage._records()
+    aside, open_ = _set_aside(stage), _open_fields(stage)
+    lost = _lost_by_rule(stage)
+    for edit in stage.history.edits:
+        if edit.name not in FIELDS or edit.person in aside:
+            continue
+        units = {UNIT[edit.name], "names.full" if edit.name == "full_name" else UNIT[edit.name]}
+        if (units | {"*"}) & open_.get(edit.person, set()):
+            continue
+        known: set[str] = set()
+        if edit.person in shop:
+            value = shop[edit.person][edit.name]
+            known |= stage.history.known_to(edit.person, edit.name, value)
+        if edit.person in crm:
+            value = crm[edit.person]["fields"].get(FIELDS[edit.name])
+            known |= stage.history.known_to(edit.person, edit.name, value)
+        for side, seen in stage.history.deleted.get(edit.person, []):
+            if side == edit.side or edit.person not in shop:
+                value = seen.get(edit.name)
+                known |= stage.history.known_to(edit.person, edit.name, value)
+        overruled = units & lost.get(edit.person, set())
+        if edit.value not in known and not overruled and not _unclosable(stage, edit):
+            yield f"O1 {edit.person}: {edit.name} = {edit.value} ({edit.side}) is lost"
+
+
+def _lost_by_rule(stage: Stage) -> dict[str, set[str]]:
+    """Person to the units of which a value lost by a rule, with an event that says so."""
+    by_row = {
+        str(r["no"]): r["mail"].partition("@")[0] for r in stage.sql("SELECT no, mail FROM clients")
+    }
+    by_ref = {
+        ref: str(record.now.fields.get("Mail", "")).partition("@")[0]
+        for ref, record in stage.vendor.records[C].items()
+    }
+    links = {r["id"]: r for r in _rows(stage, t.link)}
+    found: dict[str, set[str]] = defaultdict(set)
+    for row in _rows(stage, t.event):
+        link = links.get(row["link"])
+        if link is not None and row["cause"].startswith(("lost_", "possibly_overwritten")):
+            person = by_row.get(link["local_id"]) or by_ref.get(link["remote_id"]) or ""
+            found[person].add(row["field"])
+    return found
+
+
+def _unclosable(stage: Stage, edit: Edit) -> bool:
+    """Whether the edit fell into the one window that cannot be closed at this vendor.
+
+    It was made at the vendor after our last look, and our write of the same field came before
+    the feed showed it. A conditional write refuses that, except within one version step.
+    """
+    if edit.side != "crm":
+        return False
+    can, field = stage.vendor.capabilities, FIELDS[edit.name]
+    for record in stage.vendor.records[C].values():
+        ours_before = None
+        for at, commit in enumerate(record.commits):
+            if commit.fields.get(field) == edit.value and not commit.by_us:
+                later = [c for c in record.commits[at + 1 :] if c.by_us]
+                over = next((c for c in later if c.fields.get(field) != edit.value), None)
+                if over is None or over.shown["read"] > commit.shown["feed"]:
+                    return False
+                same_step = ours_before is not None and ours_before.stamp == commit.stamp
+                return same_step or not can.conditional
+            ours_before = commit
+    return False
+
+
+def everything_ended(stage: Stage) -> Iterator[str]:
+    """O13: nothing is left under way; what waits for a person says so."""
+    for row in _rows(stage, t.intent):
+        if row["state"] in ("sending", "unknown"):
+            yield f"O13 a {row['op']} is still {row['state']}"
+    for row in _rows(stage, t.staged):
+        if not row["reason"] and not row["waits_for"]:
+            yield f"O13 {row['side']} {row['record']} ({row['kind']}) is still staged"
+
+
+def sealed(stage: Stage) -> Iterator[str]:
+    """O10, as far as it applies: no person's value stands in clear in the state."""
+    marker = f"x{stage.seed}."
+    for table in t.metadata.tables.values():
+        for row in _rows(stage, table):
+            for column, value in row.items():
+                text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+                if marker in text or "@example.test" in text:
+                    yield f"O10 {table.name}.{column} holds a value in clear"
+
+
+def is_silent(stage: Stage) -> list[str]:
+    """O5: two more runs write nothing and read at most a constant."""
+    found = []
+    for _ in range(2):
+        stage.later(seconds=900)
+        before = _writes(stage)
+        stage.attempt()
+        if _writes(stage) != before:
+            found.append(f"O5 a quiet run wrote: {_writes(stage) - before}")
+    return found
+
+
+def _writes(stage: Stage) -> Counter[str]:
+    calls = Counter({str(k): n for k, n in stage.vendor.calls.items()})
+    counted = Counter({k: calls[k] for k in ("create", "update", "remove", "restore")})
+    applied = next(
+        r["name"]
+        for r in stage.sql("SELECT name FROM sqlite_master WHERE name LIKE '%applied%'")
+        if r["name"].startswith("crm_connector_applied") and not r["name"].endswith("key")
+    )
+    counted["local"] = stage.sql(f"SELECT count(*) AS n FROM {applied}")[0]["n"]
+    return counted
+
+
+def digest(stage: Stage) -> str:
+    """O12: the story's event log in one word; equal for equal seeds and builds."""
+    rows = _rows(stage, t.event)
+    plain = "\n".join(
+        f"{r['seq']} {r['at_us']} {r['run']} {r['kind']} {r['link']} {r['field']} {r['cause']}"
+        for r in rows
+    )
+    return hashlib.sha256(plain.encode()).hexdigest()[:16]

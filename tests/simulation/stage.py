@@ -1,0 +1,351 @@
+"""One seed's story: people, weather, stops and frozen workers around the real engine."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from connector.errors import ConnectorError
+from connector.plugin import Capabilities, Ref
+from connector.store.database import Lease, Store
+from connector.sync.run import RunReport, Setup
+from connector.sync.scope import Limits, as_us
+from connector.testing.weather import Phase, Trouble
+from connector.testing.world import PERFECT
+from tests.simulation.history import History
+from tests.story import BATCH, C, Story
+
+FIELDS = {"job": "Job", "street": "Street", "full_name": "Last"}
+"""Columns of a customer that people edit, and the vendor's fields they meet."""
+
+
+class Died(BaseException):
+    """The process dies here: nothing of ours may catch it."""
+
+
+class Stage(Story):
+    """A story with a seed's own vendor, weather and people."""
+
+    def __init__(self, seed: int, folder: Path) -> None:
+        rng = Random(seed)
+        super().__init__(
+            seed=seed,
+            capabilities=draw_capabilities(rng),
+            page_size=rng.choice([2, 3, 7]),
+            setup=Setup("Asia/Shanghai", "CN", Limits(100, 1000), Limits(100, 1000)),
+            first_contact=rng.choice(["fill_blank", "manual", "local"]),
+            folder=folder,
+        )
+        self.seed = seed
+        self.steps = 0
+        self.dice = Random(seed * 7919 + 1)
+        self.history = History()
+        self.fired: Counter[str] = Counter()
+        self.bad_weather = 0.0
+        self.fuse = -1
+        self.dead = False
+        self.frozen = False
+        self.vendor.weather = self._weather
+        self.hook = self._point
+        self.people_made = 0
+        self.refs: dict[str, Ref] = {}
+        self.rows: dict[str, int] = {}
+        self.last_error: str | None = None
+        self.ever_hidden: set[Ref] = set()
+        """No feed tells of what happened to a record while it was hidden."""
+
+    # --- faults -----------------------------------------------------------------------------------
+
+    def store(self) -> Store:
+        stage = self
+
+        class Mortal(Store):
+            """A dead process releases no lease."""
+
+            def release(self, lease: Lease) -> None:
+                if not stage.dead:
+                    super().release(lease)
+
+        return Mortal(
+            self.state_engine,
+            now_us=lambda: as_us(self.clock.now()),
+            hook=lambda point: self.hook(point),
+            tenant="story",
+            rng=self.rng,
+        )
+
+    def _weather(self, operation: str, phase: Phase) -> Trouble | None:
+        if self.dice.random() >= self.bad_weather:
+            return None
+        trouble = self.dice.choice(list(Trouble))
+        self.fired[f"fault {trouble}"] += 1
+        return trouble
+
+    def _point(self, point: str) -> None:
+        if self.fuse < 0:
+            return
+        self.fuse -= 1
+        if self.fuse >= 0:
+            return
+        if self.frozen and point.startswith("before commit"):
+            self.fuse = 0  # an open transaction locks others out; it freezes after it
+            return
+        self.fired[f"stop {point}"] += 1
+        if self.frozen:
+            self.frozen = False
+            self.fired["frozen worker"] += 1
+            # The worker sleeps past its lease; another does a whole run; then this one wakes.
+            self.later(seconds=200)
+            self.attempt()
+            return
+        self.dead = True
+        raise Died(point)
+
+    def attempt(self) -> RunReport | None:
+        """One sync, whatever becomes of it. None if the process died or gave up."""
+        try:
+            report = self.runner().run()
+        except Died:
+            self.fuse, self.dead = -1, False
+            self.later(seconds=self.dice.choice([1, 100, 100]))
+            return None
+        except ConnectorError as error:
+            self.last_error = f"{type(error).__name__}: {error}"
+            self.fired[f"ended {type(error).__name__}"] += 1
+            return None
+        finally:
+            self.dead = False
+        for stopped in report.errors:
+            self.fired[f"ended {type(stopped).__name__}"] += 1
+        return report
+
+    # --- people -----------------------------------------------------------------------------------
+
+    def operations(self) -> list[tuple[str, int]]:
+        return [
+            ("new_client", 4),
+            ("new_person", 3),
+            ("edit_shop", 8),
+            ("edit_vendor", 8),
+            ("edit_both", 4),
+            ("clear", 2),
+            ("opt_out", 2),
+            ("delete_shop", 1),
+            ("delete_vendor", 1),
+            ("restore_vendor", 1),
+            ("hide", 1),
+            ("wait", 5),
+            ("sync", 8),
+            ("sync_dying", 5),
+            ("sync_frozen", 2),
+            ("remark", 2),
+        ]
+
+    def step(self) -> str:
+        names, weights = zip(*self.operations(), strict=True)
+        name: str = self.dice.choices(names, weights)[0]
+        getattr(self, f"do_{name}")()
+        return name
+
+    def do_new_client(self) -> None:
+        person = self._person()
+        name = f"{person}.n0"
+        self.rows[person] = self.client(
+            name, mail=f"{person}@example.test", mobile=self._mobile(), job=f"{person}.j0"
+        )
+        self.history.edit(person, "full_name", "shop", name, None)
+        self.history.edit(person, "job", "shop", f"{person}.j0", None)
+
+    def do_new_person(self) -> None:
+        person = self._person()
+        fields = {
+            "Last": f"{person}.n0",
+            "Mail": f"{person}@example.test",
+            "Mobile": "+86" + self._mobile(),
+            "Street": f"{person}.s0",
+        }
+        self.refs[person] = self.vendor.create(C, fields)
+        self.history.edit(person, "full_name", "crm", f"{person}.n0", None)
+        self.history.edit(person, "street", "crm", f"{person}.s0", None)
+
+    def _person(self) -> str:
+        self.people_made += 1
+        return f"p{self.people_made}x{self.seed}"
+
+    def _mobile(self) -> str:
+        return f"139{self.people_made:08d}"
+
+    def _shop_rows(self) -> dict[str, Any]:
+        rows = self.sql("SELECT * FROM clients WHERE is_deleted = 0 ORDER BY no")
+        return {row["mail"].partition("@")[0]: row for row in rows if row["mail"]}
+
+    def _records(self) -> dict[str, dict[str, Any]]:
+        return {
+            d["fields"]["Mail"].partition("@")[0]: d
+            for d in self.vendor.dump(C)
+            if d["fields"].get("Mail")
+        }
+
+    def do_edit_shop(self, person: str | None = None, column: str | None = None) -> None:
+        rows = self._shop_rows()
+        if not rows:
+            return
+        person = person or self.dice.choice(sorted(rows))
+        column = column or self.dice.choice(sorted(FIELDS))
+        if person not in rows:
+            return
+        value = f"{person}.{len(self.history.edits)}"
+        self.history.edit(person, column, "shop", value, rows[person][column])
+        self.sql(f"UPDATE clients SET {column} = :v WHERE no = :n", v=value, n=rows[person]["no"])
+
+    def do_edit_vendor(self, person: str | None = None, column: str | None = None) -> None:
+        records = self._records()
+        if not records:
+            return
+        person = person or self.dice.choice(sorted(records))
+        column = column or self.dice.choice(sorted(FIELDS))
+        if person not in records:
+            return
+        value = f"{person}.{len(self.history.edits)}"
+        held = records[person]["fields"].get(FIELDS[column])
+        self.history.edit(person, column, "crm", value, held)
+        self.vendor.edit(C, records[person]["ref"], {FIELDS[column]: value})
+
+    def do_edit_both(self) -> None:
+        both = sorted(self._shop_rows().keys() & self._records().keys())
+        if both:
+            person, column = self.dice.choice(both), self.dice.choice(sorted(FIELDS))
+            self.do_edit_shop(person, column)
+            self.do_edit_vendor(person, column)
+
+    def do_clear(self) -> None:
+        rows = self._shop_rows()
+        if rows:
+            person = self.dice.choice(sorted(rows))
+            value = f"cleared {len(self.history.edits)}"
+            self.history.edit(person, "tags", "shop", value, None)
+            self.sql("UPDATE clients SET tags = NULL WHERE no = :n", n=rows[person]["no"])
+
+    def do_opt_out(self) -> None:
+        rows = self._shop_rows()
+        if rows:
+            person = self.dice.choice(sorted(rows))
+            self.sql("UPDATE clients SET no_mail = 1 WHERE no = :n", n=rows[person]["no"])
+
+    def do_remark(self) -> None:
+        rows = self._shop_rows()
+        if rows:
+            row = rows[self.dice.choice(sorted(rows))]
+            title = f"{row['mail'].partition('@')[0]}.t{len(self.history.edits)}"
+            self.sql(
+                "INSERT INTO remarks (client, title, body) VALUES (:c, :t, 'text')",
+                c=row["no"],
+                t=title,
+            )
+
+    def do_delete_shop(self) -> None:
+        rows = self._shop_rows()
+        if rows:
+            person = self.dice.choice(sorted(rows))
+            self.history.delete(person, "shop", {c: rows[person][c] for c in FIELDS})
+            self.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=rows[person]["no"])
+
+    def do_delete_vendor(self) -> None:
+        records = self._records()
+        if records:
+            person = self.dice.choice(sorted(records))
+            held = records[person]["fields"]
+            self.history.delete(person, "crm", {c: held.get(f) for c, f in FIELDS.items()})
+            self.vendor.remove(C, records[person]["ref"])
+
+    def do_restore_vendor(self) -> None:
+        if self.vendor.capabilities.removal == "final":
+            return
+        binned = [
+            r
+            for r in self.vendor.records[C].values()
+            if r.now.state == "removed" and not r.now.by_us and r.now.merged_into is None
+        ]
+        if binned:
+            record = self.dice.choice(binned)
+            key = record.now.key
+            if key is None or all(d["key"] != key for d in self.vendor.dump(C)):
+                self.vendor.restore(C, record.ref)
+                self.fired["restored"] += 1
+
+    def do_hide(self) -> None:
+        """An administrator hides a record for a while; a run meanwhile must not delete it."""
+        records = self._records()
+        if records:
+            record = records[self.dice.choice(sorted(records))]
+            self.vendor.hide(C, record["ref"])
+            self.ever_hidden.add(record["ref"])
+            self.attempt()
+            self.vendor.hide(C, record["ref"], hidden=False)
+            held = record["fields"].get("City")
+            self.vendor.edit(C, record["ref"], {"City": held})
+            self.fired["hidden"] += 1
+
+    def do_wait(self) -> None:
+        self.later(seconds=self.dice.choice([0.2, 0.5, 1, 5, 30, 200, 2000]))
+
+    def do_sync(self) -> None:
+        self.attempt()
+
+    def do_sync_dying(self) -> None:
+        self.fuse = self.dice.choice([self.dice.randrange(20), self.dice.randrange(120)])
+        self.attempt()
+        self.fuse = -1
+
+    def do_sync_frozen(self) -> None:
+        self.fuse, self.frozen = self.dice.randrange(60), True
+        self.attempt()
+        self.fuse, self.frozen = -1, False
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def play(self, steps: int, judge: Callable[[Stage], list[str]]) -> list[str]:
+        """Edits and faults; then edits stop; then faults stop. Judged after every step."""
+        self.bad_weather = self.dice.choice([0.02, 0.08, 0.15])
+        for _ in range(steps):
+            name = self.step()
+            self.steps += 1
+            violations = judge(self)
+            if violations:
+                return [*violations, f"(after step {self.steps}: {name})"]
+            self.later(milliseconds=self.dice.randrange(1, 900))
+        for _ in range(3):
+            self.attempt()
+            self.later(seconds=100)
+        self.bad_weather = 0.0
+        return []
+
+    def drain(self) -> list[RunReport | None]:
+        reports = []
+        for _ in range(6):
+            self.later(seconds=700)
+            reports.append(self.attempt())
+        return reports
+
+
+def draw_capabilities(rng: Random) -> Capabilities:
+    """A vendor drawn from the seed: what it can do, how late and how coarse it is."""
+    counts = rng.random() < 0.3
+    step = dt.timedelta(0) if counts else dt.timedelta(seconds=rng.choice([0, 1, 1, 1]))
+    return replace(
+        PERFECT,
+        batch=BATCH if rng.random() < 0.5 else {op: 3 for op in BATCH},
+        external_key=rng.choice(["unique", "unique", "plain"]),
+        conditional=rng.random() < 0.6,
+        counts_writes=counts,
+        version_step=step,
+        feed_lag=dt.timedelta(seconds=rng.choice([0, 2, 120])),
+        find_lag=dt.timedelta(seconds=rng.choice([0, 0, 5])),
+        removal=rng.choice(["recycle", "recycle", "final"]),
+        call_life=dt.timedelta(seconds=30),
+    )
