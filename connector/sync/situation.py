@@ -118,9 +118,9 @@ def _distrusted(link: Link, row: Staged) -> Staged:
 
     Its content is out of date: the record is read by id instead.
     """
-    if row.side == REMOTE and link.remote_version and link.base is not None:
-        if version_key(row.version) <= version_key(link.remote_version):
-            row.payload = None
+    known = link.remote_version if link.base is not None else None
+    if row.side == REMOTE and known and version_key(row.version) <= version_key(known):
+        row.payload = None
     return row
 
 

@@ -93,9 +93,10 @@ def cursor_truth(stage: Stage) -> Iterator[str]:
             continue
         if link is None:
             yield f"O6 {ref} is below the watermark and unknown"
-        elif link["live"] and link["remote_version"] and link["state"] == "active":
-            if version_key(link["remote_version"]) < version_key(seen.version):
-                yield f"O6 {ref} is known in an older version than the cursor passed"
+            continue
+        held = link["remote_version"] if link["live"] and link["state"] == "active" else None
+        if held and version_key(held) < version_key(seen.version):
+            yield f"O6 {ref} is known in an older version than the cursor passed"
 
 
 def removed_with_evidence(stage: Stage) -> Iterator[str]:
