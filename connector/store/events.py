@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from connector.store.rows import parameters
+from connector.store.rows import many, parameters
 from connector.store.tables import event
 
 
@@ -26,11 +26,12 @@ class Event:
 
 
 _PARAMETERS = parameters(Event)
+_INSERT = sa.insert(event)
 
 
 def append(tx: sa.Connection, rows: Sequence[Event]) -> None:
     if rows:
-        tx.execute(sa.insert(event), [_PARAMETERS(row) for row in rows])
+        many(tx, _INSERT, [_PARAMETERS(row) for row in rows])
 
 
 def of_link(tx: sa.Connection, link: str) -> list[Event]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import sqlalchemy as sa
 
 from connector.plugin import version_key
-from connector.store.rows import parameters
+from connector.store.rows import many, parameters
 from connector.store.tables import staged
 
 LOCAL, REMOTE = "local", "remote"
@@ -36,6 +36,7 @@ class Staged:
 
 _PARAMETERS = parameters(Staged)
 _BOUND = parameters(Staged, "b_")
+_INSERT = sa.insert(staged)
 _COLUMNS = [staged.c[f.name] for f in fields(Staged)]
 _WHERE = tuple(
     staged.c[name] == sa.bindparam(f"b_{name}") for name in ("connection", "kind", "side", "record")
@@ -93,9 +94,9 @@ def stage(tx: sa.Connection, rows: Sequence[Staged]) -> None:
             row.version = row.version or old.version
             updates.append(_BOUND(row))
     if inserts:
-        tx.execute(sa.insert(staged), inserts)
+        many(tx, _INSERT, inserts)
     if updates:
-        tx.execute(_UPDATE, updates)
+        many(tx, _UPDATE, updates)
 
 
 def ready(
@@ -148,7 +149,7 @@ def settle(tx: sa.Connection, rows: Sequence[Staged]) -> None:
     """Remove rows that were decided, unless they were staged again since."""
     if rows:
         keys = ("connection", "kind", "side", "record", "counter")
-        tx.execute(_DELETE, [{f"b_{k}": getattr(row, k) for k in keys} for row in rows])
+        many(tx, _DELETE, [{f"b_{k}": getattr(row, k) for k in keys} for row in rows])
 
 
 def save(tx: sa.Connection, rows: Sequence[Staged]) -> None:

@@ -124,7 +124,7 @@ class Scope:
     match_fields: tuple[str, ...] = ()
     removed_strangers: dict[str, str] = field(default_factory=dict)
     """Records removed in this run's window that no link knows, with the removal's version."""
-    batch: int = 200
+    batch: int = 1000
 
     def __post_init__(self) -> None:
         match = set(self.pair.vendor.match)
