@@ -1,0 +1,62 @@
+"""Zoho CRM, as a plugin of the connector, and a stand-in of it for demos and tests.
+
+Facts about the vendor, with their sources, are in `facts`; the stand-in's page is the README.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from connector.plugin import Host, Target
+from connector.records import Kind
+from connector_zoho.settings import ZohoSettings
+
+if TYPE_CHECKING:
+    from connector_zoho.remote import ZohoRemote
+    from connector_zoho.sandbox.handle import ZohoSandbox
+
+__all__ = ["ZohoPlugin", "plugin", "start_sandbox"]
+
+
+class ZohoPlugin:
+    """Implements `connector.plugin.Plugin` and `connector.plugin.Sandboxed`."""
+
+    name = "zoho"
+    settings = ZohoSettings
+
+    def open(
+        self, settings: ZohoSettings, targets: Mapping[Kind, Target], host: Host
+    ) -> ZohoRemote:
+        """Open an account; nothing is sent before the first question."""
+        # lazily: naming the plugin and checking its settings need no HTTP libraries
+        from connector_zoho.remote import ZohoRemote
+
+        return ZohoRemote(settings, targets, host)
+
+    def start_sandbox(
+        self, *, port: int = 0, targets: Mapping[Kind, Target] | None = None
+    ) -> ZohoSandbox:
+        """Start the stand-in in a process of its own on loopback."""
+        return start_sandbox(port, targets)
+
+
+plugin = ZohoPlugin()
+
+
+def start_sandbox(
+    port: int = 0,
+    targets: Mapping[Kind, Target] | None = None,
+    modules: Path | None = None,
+) -> ZohoSandbox:
+    """Start it in a process of its own on loopback; port 0 picks a free one.
+
+    `targets` changes nothing: the default organisation has what the packaged mappings need, and
+    `modules` names a file with another organisation.
+    """
+    del targets
+    # lazily: most uses of the plugin never start a sandbox
+    from connector_zoho.sandbox.handle import ZohoSandbox
+
+    return ZohoSandbox(port, modules)

@@ -1,0 +1,278 @@
+"""The vendor's language: addresses, credits, tokens, envelopes and refusals of whole calls."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, TypedDict
+
+import orjson
+
+from connector.errors import (
+    ConnectorError,
+    CursorExpiredError,
+    InvalidError,
+    LoginRefusedError,
+    RateLimitedError,
+    RetryableError,
+    SchemaDriftError,
+    UnknownOutcomeError,
+)
+from connector.plugin import AllowList, Host, Response
+from connector_zoho import facts
+from connector_zoho.auth import Tokens
+from connector_zoho.facts import Class
+from connector_zoho.settings import ZohoSettings
+
+_log = logging.getLogger(__name__)
+
+BUDGET: Final = "api"
+_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
+_EMPTY: Final = (204, 304)
+_FIRST_PAUSE_S: Final = 2.0
+_LONGEST_PAUSE_S: Final = 300.0
+_CREDITS_PAUSE_S: Final = 3600.0
+_FAULT_WAIT_S: Final = 5.0
+_LATER_S: Final = 3600.0
+
+NOT_ALLOWED: Final = frozenset(
+    {
+        "API_NOT_SUPPORTED",
+        "AUTHENTICATION_FAILURE",
+        "AUTHORIZATION_FAILED",
+        "FEATURE_NOT_SUPPORTED",
+        "NOT_ALLOWED",
+        "NOT_SUPPORTED",
+        "NO_PERMISSION",
+        "OAUTH_SCOPE_MISMATCH",
+        "STORAGE_SPACE_EXCEEDED",
+    }
+)
+"""Codes that a person must heal in the organisation's settings, or in the login's scopes."""
+WRONG_ADDRESS: Final = frozenset({"INVALID_MODULE", "INVALID_URL_PATTERN"})
+
+
+class _About(TypedDict, total=False):
+    """What every error about the vendor carries."""
+
+    plugin: str
+    operation: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A readable answer; `body` is {} where the vendor sent none, `read_at` its own clock."""
+
+    status: int
+    read_at: datetime
+    body: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def rows(self) -> list[Any]:
+        """The records or results; [] if there are none."""
+        rows = self.body.get("data")
+        return rows if isinstance(rows, list) else []
+
+    @property
+    def more(self) -> bool:
+        info = self.body.get("info")
+        return isinstance(info, Mapping) and info.get("more_records") is True
+
+    @property
+    def refusal(self) -> str | None:
+        """The code of an answer that refuses the whole call; None if it does not.
+
+        It stands bare, or alone in `data` without naming any record: both forms are met.
+        """
+        for one in (self.body, *self.rows[:1]):
+            if not isinstance(one, Mapping) or "id" in one:
+                continue
+            if (code := code_of(one)) is not None and code != facts.SUCCESS:
+                return code
+        return None
+
+
+class Client:
+    """One login's way to the API. Safe for threads."""
+
+    def __init__(self, settings: ZohoSettings, host: Host, *, plugin: str = "zoho") -> None:
+        self._settings = settings
+        self._host = host
+        self._plugin = plugin
+        self._session = host.session(
+            AllowList(settings.origins, settings.allow_loopback), timeout_s=settings.timeout_s
+        )
+        self._tokens = Tokens(settings, host, self._session)
+        self._throttles = 0
+
+    def close(self) -> None:
+        self._session.close()
+
+    def read(
+        self,
+        operation: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        cost: int = 1,
+    ) -> Answer:
+        """GET something. Raises: VendorError and its kin for everything that is no answer."""
+        answer = self._call(operation, "GET", path, params, None, headers, cost, repeatable=True)
+        return self._accepted(operation, answer)
+
+    def query(self, text: str, rows: int) -> Answer:
+        """Run a query of at most `rows` rows. Raises as `read`."""
+        body = {"select_query": text}
+        cost = facts.coql_credits(rows)
+        # A query is a POST that changes nothing, so it may be repeated like any read.
+        answer = self._call("query", "POST", facts.COQL_PATH, None, body, None, cost, True)
+        return self._accepted("query", answer)
+
+    def write(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        cost: int,
+    ) -> Answer:
+        """Send a write and return the answer, be it a refusal.
+
+        Raises: UnknownOutcomeError if it may have landed; RetryableError if it surely did not.
+        """
+        return self._call(operation, method, path, params, body, headers, cost, repeatable=False)
+
+    # --- one call ---
+
+    def _call(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+        cost: int,
+        repeatable: bool,
+    ) -> Answer:
+        self._host.spend(BUDGET, cost, self._settings.rate)
+        token = self._tokens.get()
+        for attempt in (1, 2):
+            response = self._session.request(
+                method,
+                self._settings.api_url + path,
+                params=params,
+                json=body,
+                headers={**(headers or {}), "Authorization": f"{facts.AUTH_SCHEME} {token}"},
+                repeatable=repeatable,
+            )
+            answer = self._understand(operation, response, repeatable)
+            if response.status != 401:
+                return answer
+            if facts.CODES.get(answer.refusal or "") is not Class.TOKEN:
+                return answer
+            if attempt == 1:
+                # Refused at the door, so nothing was done and a write may be repeated too. Once:
+                # a fresh token that is refused will not be mended by a third one.
+                token = self._tokens.renew(token)
+        return answer
+
+    def _understand(self, operation: str, response: Response, repeatable: bool) -> Answer:
+        if response.status == 429:
+            raise self._throttled(operation, response)
+        self._throttles = 0
+        read_at = _date(response.headers.get("date")) or self._host.clock.now()
+        if response.status in _EMPTY:
+            return Answer(response.status, read_at, {})
+        try:
+            told = orjson.loads(response.body)
+        except orjson.JSONDecodeError:
+            told = None
+        lost = RetryableError if repeatable else UnknownOutcomeError
+        about: _About = {"plugin": self._plugin, "operation": operation}
+        if not isinstance(told, dict) or 300 <= response.status < 400:
+            raise lost(
+                f"The answer to {operation} is unreadable (HTTP {response.status}).", **about
+            )
+        answer = Answer(response.status, read_at, told)
+        if response.status >= 500 and not (answer.rows and not repeatable):
+            code = answer.refusal or ""
+            about["code"] = code
+            raise lost(f"The vendor failed at {operation} ({code or response.status}).", **about)
+        return answer
+
+    def _throttled(self, operation: str, response: Response) -> RateLimitedError:
+        """Tell all processes to leave the budget alone, longer with each refusal in a row."""
+        wait_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._throttles)
+        self._throttles = min(self._throttles + 1, 10)
+        told = response.headers.get(facts.RETRY_AFTER_HEADER.lower(), "")
+        if told.isascii() and told.isdigit() and len(told) < 6:
+            wait_s = max(wait_s, float(told))
+        if response.headers.get(facts.CREDITS_HEADER.lower(), "").strip() == "0":
+            wait_s = _CREDITS_PAUSE_S
+        self._host.pause(BUDGET, wait_s)
+        _log.warning(
+            "the vendor asks for a pause", extra={"operation": operation, "wait_s": wait_s}
+        )
+        return RateLimitedError(
+            "The vendor's rate or the day's credits are spent.",
+            after_s=wait_s,
+            plugin=self._plugin,
+            operation=operation,
+        )
+
+    def _accepted(self, operation: str, answer: Answer) -> Answer:
+        code = answer.refusal
+        if code is None and answer.status < 400:
+            return answer
+        raise self.error(operation, code or "", answer.status)
+
+    def error(self, operation: str, code: str, status: int) -> ConnectorError:
+        """The error that a refused call is."""
+        about: _About = {"plugin": self._plugin, "operation": operation, "code": code}
+        said = f"The vendor refuses {operation} ({code or f'HTTP {status}'})"
+        if code in NOT_ALLOWED:
+            return LoginRefusedError(
+                f"{said}.", hint="Check the login's scopes and its user's profile.", **about
+            )
+        if code in WRONG_ADDRESS:
+            return SchemaDriftError(f"{said}.", hint="Check `object` in the mapping and api_url.")
+        match facts.classify(code, status, item=False):
+            case Class.RETRY:
+                return RetryableError(f"{said}.", after_s=_FAULT_WAIT_S, **about)
+            case Class.LATER:
+                return RetryableError(f"{said}.", after_s=_LATER_S, **about)
+            case Class.TOKEN:
+                return LoginRefusedError(f"{said}, with a fresh token too.", **about)
+            case Class.CURSOR:
+                return CursorExpiredError(f"{said}: paging broke off.", **about)
+        if status in (401, 403):
+            return LoginRefusedError(f"{said}.", **about)
+        return InvalidError(f"{said}.", **about)
+
+
+def code_of(one: Mapping[str, Any]) -> str | None:
+    """The code of an error or result object; None if it is neither. "UNREADABLE" for odd codes."""
+    if "code" not in one or ("status" not in one and "message" not in one):
+        return None
+    code = one["code"]
+    return code if isinstance(code, str) and _CODE.fullmatch(code) else "UNREADABLE"
+
+
+def _date(told: str | None) -> datetime | None:
+    if told is None:
+        return None
+    try:
+        at = parsedate_to_datetime(told)
+    except ValueError:
+        return None
+    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,126 @@
+"""One open organisation: what the connector asks, answered in its words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from connector.errors import UsageError, VendorError
+from connector.plugin import (
+    Capabilities,
+    Host,
+    Op,
+    Page,
+    Ref,
+    Result,
+    Schema,
+    Seen,
+    Target,
+    Write,
+)
+from connector.records import Kind
+from connector_zoho import facts, feed, writing
+from connector_zoho.client import Client
+from connector_zoho.records import Queries, Records
+from connector_zoho.schema import describe
+from connector_zoho.settings import ZohoSettings
+
+
+class ZohoRemote:
+    """Implements `connector.plugin.Remote`. Safe for threads."""
+
+    def __init__(self, settings: ZohoSettings, targets: Mapping[Kind, Target], host: Host) -> None:
+        self._settings = settings
+        self._client = Client(settings, host)
+        self._queries = Queries(self._client, settings.coql)
+        self._records = {
+            kind: Records(
+                self._client,
+                self._queries,
+                settings,
+                target,
+                partial(describe, self._client, target.object),
+            )
+            for kind, target in targets.items()
+        }
+        self._lock = threading.Lock()
+        self._account = ""
+
+    def __repr__(self) -> str:
+        return "<ZohoRemote>"
+
+    def close(self) -> None:
+        self._client.close()
+
+    @property
+    def account(self) -> str:
+        """The organisation's `zgid`. One call, the first time."""
+        with self._lock:
+            if not self._account:
+                body = self._client.read("org", facts.ORG_PATH).body
+                orgs = body.get("org")
+                told = orgs[0].get("zgid") if isinstance(orgs, list) and orgs else None
+                if not isinstance(told, str | int) or not str(told).isalnum():
+                    raise VendorError("The vendor does not say which organisation this is.")
+                self._account = str(told)
+            return self._account
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account can do; `find_lag` depends on whether the login may query."""
+        return Capabilities(
+            batch={
+                Op.CREATE: facts.WRITE_BATCH,
+                Op.UPDATE: facts.WRITE_BATCH,
+                Op.REMOVE: facts.DELETE_BATCH,
+                Op.PURGE: facts.PURGE_BATCH,
+                Op.RESTORE: 0,  # no page offers it: people bring records back by hand
+            },
+            external_key="unique",
+            conditional=True,
+            counts_writes=False,
+            reports_removals=True,
+            reports_merges=False,
+            removal="recycle",
+            version_step=facts.VERSION_STEP,
+            feed_lag=timedelta(seconds=self._settings.feed_lag_s),
+            # A query sees what is committed; the search index follows when it likes.
+            find_lag=timedelta(0) if self._queries.allowed else None,
+            reads_own_writes=True,
+            call_life=timedelta(seconds=self._settings.call_life_s),
+        )
+
+    def describe(self, kind: Kind) -> Schema:
+        """The module's fields and rights: three calls."""
+        records = self._of(kind)
+        schema = describe(self._client, records.module)
+        records.use(schema)
+        return schema
+
+    def changes(self, kind: Kind, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
+        """See `feed`. Raises: CursorExpiredError."""
+        return feed.changes(self._of(kind), since, resume)
+
+    def listing(self, kind: Kind, after: Ref | None) -> Iterator[Page]:
+        """Ids, versions and external keys in id order."""
+        return feed.listing(self._of(kind), after)
+
+    def fetch(self, kind: Kind, refs: Sequence[Ref]) -> Sequence[Seen]:
+        """A hundred by one call; what is missing costs one call each."""
+        return self._of(kind).fetch(refs)
+
+    def find(self, kind: Kind, field: str, values: Sequence[str]) -> Sequence[Seen]:
+        """Fifty values by one query; without queries one call each."""
+        return self._of(kind).find(field, values)
+
+    def write(self, kind: Kind, writes: Sequence[Write]) -> Iterator[Result]:
+        """A hundred by one call; see `writing`."""
+        return writing.write(self._of(kind), writes)
+
+    def _of(self, kind: Kind) -> Records:
+        found = self._records.get(kind)
+        if found is None:
+            raise UsageError(f"This connection has no mapping for the kind {kind}.")
+        return found

@@ -1,0 +1,50 @@
+"""The Zoho plugin keeps the plugin contract, against its sandbox over a real socket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from connector_zoho.sandbox.handle import ZohoSandbox
+
+from connector.plugin import Remote, Target
+from connector.records import Kind
+from connector.testing.contract import PluginContract
+from connector.testing.hands import Hands, SandboxHands
+from tests.unit.zoho_rig import Rig
+
+TARGET = Target(
+    object="Contacts",
+    fields=("Last_Name", "First_Name", "Email", "Mobile", "WeChat", "Customer_Stage"),
+    key_field="Connector_Key",
+    match_fields=("Email",),
+)
+TARGETS = {Kind.CUSTOMER: TARGET}
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[ZohoSandbox]:
+    with ZohoSandbox() as sandbox:
+        yield sandbox
+
+
+class TestZoho(PluginContract):
+    @pytest.fixture(params=[True, False], ids=["queries", "lists"])
+    def remote(self, sandbox: ZohoSandbox, request: pytest.FixtureRequest) -> Iterator[Remote]:
+        rig = Rig(sandbox)
+        rig.reset()
+        yield rig.open(
+            TARGETS, coql=request.param, list_page=3, query_page=3, timeout_s=10, call_life_s=15
+        )
+        rig.reset()
+
+    @pytest.fixture
+    def hands(self, sandbox: ZohoSandbox) -> Hands:
+        def sleep(seconds: float) -> None:
+            sandbox.now(advance=seconds)
+
+        return SandboxHands(sandbox, TARGETS, sleep)
+
+    @pytest.fixture
+    def target(self) -> Target:
+        return TARGET
