@@ -15,7 +15,7 @@ from connector.commands.invocation import Invocation
 from connector.commands.progress import ProgressLines
 from connector.commands.stopping import StoppableClock
 from connector.demo.story import Plant, play
-from connector.errors import UsageError
+from connector.errors import SettingsError, UsageError
 from connector.http.limits import parse_rate
 
 
@@ -38,8 +38,8 @@ def demo(invocation: Invocation, plant: Plant | None, rate: str | None, keep: st
     if rate is not None:
         try:
             parse_rate(rate)
-        except ValueError:
-            raise UsageError('--rate is written like "80/20s".') from None
+        except SettingsError as error:
+            raise UsageError(f"--rate: {error.sentence}") from None
     with ExitStack() as stack:
         folder = _folder(keep, stack)
         progress = stack.enter_context(ProgressLines(invocation.stopping.check))
