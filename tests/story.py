@@ -91,7 +91,10 @@ fields:
   address.street: {field: Street, lens: text, policy: manual, group: address}
   occupation: {field: Job, lens: text, policy: local}
   tags: {field: Tags, lens: tags, policy: union}
-  consent.marketing.email: {field: Opt_Out, lens: {flag: {true: withdrawn, false: unknown}}, policy: most_restrictive}
+  consent.marketing.email:
+    field: Opt_Out
+    lens: {flag: {true: withdrawn, false: unknown}}
+    policy: most_restrictive
 """,
     M: """
 kind: membership
@@ -103,7 +106,10 @@ on_gone: {push: archive, pull: propagate}
 fields:
   customer: {field: Person, lens: {reference: {kind: customer}}, policy: local}
   card_no: {field: Name, lens: text, policy: local}
-  plan: {field: Plan, lens: {choice: {monthly: Month, yearly: Year, none: None, else: refuse}}, policy: local}
+  plan:
+    field: Plan
+    lens: {choice: {monthly: Month, yearly: Year, none: None, else: refuse}}
+    policy: local
   points: {field: Points, lens: integer, policy: max}
   valid_to: {field: Ends, lens: date, policy: local}
 """,

@@ -130,6 +130,21 @@ def ready(
     return [Staged(*row) for row in rows]
 
 
+def distrust(tx: sa.Connection, connection: str, kind: str, before_us: int) -> None:
+    """Have remote rows that were seen before an instant read by id when they are decided."""
+    c = staged.c
+    tx.execute(
+        sa.update(staged)
+        .where(
+            c.connection == connection,
+            c.kind == kind,
+            c.side == REMOTE,
+            c.observed_us < before_us,
+        )
+        .values(payload=None)
+    )
+
+
 def settle(tx: sa.Connection, rows: Sequence[Staged]) -> None:
     """Remove rows that were decided, unless they were staged again since."""
     if rows:

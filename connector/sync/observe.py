@@ -45,6 +45,10 @@ def observe_remote(scope: Scope) -> None:
         _stage_page(scope, page, first)
     assert first is not None, "changes() yields at least one page"
     with store.write(scope.lease, "watermark") as tx:
+        if since is None:
+            # A whole read tells of no removals: what an earlier, broken-off one staged may be
+            # gone since.
+            staged.distrust(tx, scope.connection, scope.kind, as_us(first))
         scopes.advance(tx, scope.connection, scope.kind, as_us(first - settle), store.now_us(tx))
     scope.watermark = first - settle
 
@@ -78,6 +82,10 @@ def note_seen(scope: Scope, tx: sa.Connection, seen: Sequence[Seen], read_at: dt
         link = known.get(one.ref) or halves.get(one.ref)
         if link is None:
             if one.gone is not None:
+                # A late copy of it may still come along in this window.
+                scope.removed_strangers[one.ref] = one.version
+                continue
+            if version_key(one.version) <= version_key(scope.removed_strangers.get(one.ref, "")):
                 continue
             link = Link(scope.store.new_id(), scope.connection, scope.kind, remote_id=one.ref)
             halves[one.ref] = link

@@ -202,8 +202,9 @@ def _patched(scope: Scope, settling: Settling, job: Job, seen: Seen) -> None:
     job.draft.take = {n: v for n, v in job.draft.take.items() if n in local_names}
     settling.landed(job, {n: v for n, v in job.draft.set.items() if n in remote_names})
     link = job.work.link
-    # What was read is news, whatever its version: the base holds only what we sent.
-    link.remote_version, link.remote_observed_us = "", 0
+    # The base holds only what we sent; whatever else the record shows is news, and a row staged
+    # before this look is older than it.
+    link.remote_version, link.remote_observed_us = seen.version, 0
     links.save(settling.tx, [link])
     note_seen(scope, settling.tx, [seen], scope.ports.clock.now())
     settling.reread += [row for row in reread(link) if row.side == "local"]

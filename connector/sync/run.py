@@ -109,6 +109,7 @@ class Runner:
         """One run. Raises SettingsError before any read if this is the wrong place."""
         ports = self._ports
         report = RunReport(ports.run)
+        ports.vault.refresh()
         self._right_local_store()
         with ExitStack() as leases:
             opened: list[list[Scope]] = []

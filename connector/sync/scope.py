@@ -120,6 +120,8 @@ class Scope:
     may_remove: bool = True
     stopped: str | None = None
     """Why a class of writes was held back (a safety stop)."""
+    removed_strangers: dict[str, str] = field(default_factory=dict)
+    """Records removed in this run's window that no link knows, with the removal's version."""
     batch: int = 200
 
     @property

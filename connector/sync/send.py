@@ -178,6 +178,8 @@ class Settling:
         for row in job.work.rows:
             row.not_before_us = self.now + int(after_s * 1_000_000)
             row.attempts += 1
+            # Another write of this link may have landed: what was staged is then out of date.
+            row.payload = None
             self.postponed.append(row)
         self._revive(job)
 
@@ -248,6 +250,14 @@ def _settle_remote(scope: Scope, jobs: Mapping[str, Job], results: Sequence[Resu
 def _applied(settling: Settling, job: Job, seen: Seen | None) -> None:
     link = job.work.link
     if seen is not None:
+        if _foreign_write_between(settling.scope, job, seen):
+            # The count says that somebody wrote after our last look: their value of a field we
+            # sent may be gone, and their other fields are news. Read by id before the next plan.
+            settling.events += [
+                settling.scope.event(settling.now, link.id, "possibly_overwritten", field=name)
+                for name in job.draft.set
+            ]
+            settling.reread += reread(link)
         if link.remote_id is None:
             link.remote_id = seen.ref
         link.remote_version = seen.version
@@ -257,6 +267,14 @@ def _applied(settling: Settling, job: Job, seen: Seen | None) -> None:
     shown = seen.fields if seen is not None else {}
     held = {name: shown.get(name, value) for name, value in job.draft.set.items()}
     settling.landed(job, blank(settling.scope, job) | held)
+
+
+def _foreign_write_between(scope: Scope, job: Job, seen: Seen) -> bool:
+    """Whether a counting vendor shows more writes than ours since the version we knew."""
+    known = job.work.link.remote_version
+    if not scope.caps.counts_writes or job.draft.op != Op.UPDATE or not known:
+        return False
+    return known.isdigit() and seen.version.isdigit() and int(seen.version) > int(known) + 1
 
 
 def blank(scope: Scope, job: Job) -> dict[str, object]:
@@ -292,7 +310,7 @@ def bind_probe(settling: Settling, job: Job, seen: Seen) -> None:
         links.forget(settling.tx, half.id)
         links.hand_over_claims(settling.tx, half.id, link.id)
     link.remote_id = seen.ref
-    link.remote_version = ""
+    link.remote_version = seen.version
     link.remote_observed_us = 0
     settling.landed(job, blank(scope, job) | job.draft.set)
     links.save(settling.tx, [link])

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from connector.errors import SealError
 from connector.local.contract import RowState
-from connector.plugin import Gone, Reason, Ref, Seen
+from connector.plugin import Gone, Reason, Ref, Seen, version_key
 from connector.records import Canonical
 from connector.store import conflicts, intents, links, staged
 from connector.store.links import Claim, Link
@@ -51,7 +51,8 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         found = {i: by_link[i] for i in ids}
         _add_counterparts(scope, tx, found)
         standing = conflicts.of_links(tx, found)
-    seen = _hydrate(scope, [r for _, many in found.values() for r in many], batch)
+    rows = [_distrusted(link, row) for link, many in found.values() for row in many]
+    seen = _hydrate(scope, rows, _about_to_go(found), batch)
     fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
     local_ids = [link.local_id for link, _ in found.values() if link.local_id is not None]
     table = scope.ports.local.read(scope.kind, local_ids)
@@ -112,7 +113,35 @@ def _add_counterparts(
             found[wanted[record]][1].append(row)
 
 
-def _hydrate(scope: Scope, rows: Iterable[Staged], batch: Batch) -> dict[str, tuple[Seen, bool]]:
+def _distrusted(link: Link, row: Staged) -> Staged:
+    """A remote row no newer than what the link knows was seen before our last write or look.
+
+    Its content is out of date: the record is read by id instead.
+    """
+    known = link.remote_version if link.base is not None else None
+    if row.side == REMOTE and known and version_key(row.version) <= version_key(known):
+        row.payload = None
+    return row
+
+
+def _about_to_go(found: dict[str, tuple[Link, list[Staged]]]) -> list[str]:
+    """Remote records that may be removed because their row is gone.
+
+    They are read by id first: an edit that the feed does not show yet must not be destroyed.
+    """
+    return [
+        link.remote_id
+        for link, rows in found.values()
+        if link.live is not None
+        and link.remote_id is not None
+        and any(row.side == LOCAL and row.gone == Gone.EXPLICIT for row in rows)
+        and all(row.side != REMOTE for row in rows)
+    ]
+
+
+def _hydrate(
+    scope: Scope, rows: Iterable[Staged], others: Sequence[str], batch: Batch
+) -> dict[str, tuple[Seen, bool]]:
     """The remote records of these rows; those staged without content are read by id."""
     seen: dict[str, tuple[Seen, bool]] = {}
     by_id: dict[str, Staged] = {}
@@ -123,9 +152,12 @@ def _hydrate(scope: Scope, rows: Iterable[Staged], batch: Batch) -> dict[str, tu
             by_id[row.record] = row
         else:
             seen[row.record] = (open_seen(scope, row), False)
-    if by_id:
-        for one in scope.remote.fetch(scope.kind, [Ref(ref) for ref in by_id]):
-            if one.ref in by_id:  # what we did not ask for is never believed
+    asked = [*by_id, *(ref for ref in others if ref not in by_id)]
+    if asked:
+        for one in scope.remote.fetch(scope.kind, [Ref(ref) for ref in asked]):
+            if one.ref in others:
+                seen[one.ref] = (one, True)
+            elif one.ref in by_id:  # what we did not ask for is never believed
                 seen[one.ref] = (_with_evidence(one, by_id[one.ref]), True)
         reason = Reason(code="not_read", text="the vendor did not answer for this record")
         batch.broken += [(row, reason) for ref, row in by_id.items() if ref not in seen]

@@ -97,14 +97,17 @@ class Client:
         path: str,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
+        /,
         **query: str,
     ) -> Answer:
         """`path` is what follows `/crm/v8/`."""
-        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        raw = (
+            body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        )
         told = {"Authorization": f"Zoho-oauthtoken {self.token}", **(headers or {})}
         return self._answer(method, f"/crm/v8/{path}", query, told, raw)
 
-    def get(self, path: str, headers: Mapping[str, str] | None = None, **query: str) -> Answer:
+    def get(self, path: str, headers: Mapping[str, str] | None = None, /, **query: str) -> Answer:
         return self.call("GET", path, None, headers, **query)
 
     def insert(self, module: str, *records: Any, **more: Any) -> Answer:

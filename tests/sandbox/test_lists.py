@@ -178,8 +178,13 @@ def test_nothing_modified_may_be_204(zoho: Client) -> None:
 
 @pytest.mark.parametrize(
     "told",
-    ["Sat, 31 Jan 2026 04:00:00 GMT", "2026-01-31T12:00:00", "2026-01-31T12:00:00.5+08:00"]
-    + ["2026-01-31T12:00:00Z", "2026-02-31T12:00:00+08:00"],
+    [
+        "Sat, 31 Jan 2026 04:00:00 GMT",
+        "2026-01-31T12:00:00",
+        "2026-01-31T12:00:00.5+08:00",
+        "2026-01-31T12:00:00Z",
+        "2026-02-31T12:00:00+08:00",
+    ],
 )
 def test_modified_since_takes_iso_8601_with_offset_only(zoho: Client, told: str) -> None:
     answer = zoho.get("Contacts", {"If-Modified-Since": told}, fields="Email")

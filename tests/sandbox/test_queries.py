@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 import pytest
+from connector_zoho import facts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector_zoho import facts
 from tests.sandbox.client import NOON, Client
 
 T = "2026-01-31T12:00:00+08:00"
@@ -55,6 +55,11 @@ def _contacts(zoho: Client, *names: str, **fields: Any) -> list[str]:
 def test_what_is_no_query_is_a_syntax_error(zoho: Client, query: str) -> None:
     answer = zoho.coql(query)
     assert (answer.status, answer.code) == (400, "SYNTAX_ERROR")
+
+
+def test_a_third_condition_outside_a_pair_is_pointed_at(zoho: Client) -> None:
+    answer = zoho.coql("select Fax from Contacts where Fax is null and Fax = 'a' or Fax = 'b'")
+    assert answer.details == {"clause": "where", "near": "or"}
 
 
 def test_a_missing_where_is_named(zoho: Client) -> None:
@@ -177,6 +182,10 @@ def test_a_body_without_a_query_is_refused(zoho: Client, body: Any, code: str) -
         ("RFM_Recency < 2", ["Lin"]),
         ("Customer_Tags = 'VIP;newsletter'", ["Wang"]),
         ("Date_of_Birth <= '1990-01-01'", ["Lin"]),
+        ("(Last_Name = 'Lin' or RFM_Recency > 2)", ["Lin", "O'Neil"]),
+        ("(RFM_Recency > 2 or Last_Name = 'Lin')", ["Lin", "O'Neil"]),
+        ("(Last_Name = 'Lin' or Last_Name = 'Wang')", ["Lin", "Wang"]),
+        ("(Last_Name = 'Lin' and RFM_Recency > 2)", []),
         (f"Modified_Time = '{T}'", ["Lin", "Wang", "O'Neil"]),
         ("Modified_Time > '2026-01-31T04:00:00+00:00'", []),
         ("Owner = '4150000000000225013'", ["Lin", "Wang", "O'Neil"]),
@@ -217,7 +226,8 @@ def test_lookups_come_as_ids_alone_and_a_dotted_name_reads_through(zoho: Client)
     ref = zoho.contact()
     zoho.insert("Memberships", {"Name": "会员", "Customer": {"id": ref}})
     answer = zoho.coql(
-        f"select Customer, Customer.Last_Name, Modified_By from Memberships where Customer = '{ref}'"
+        "select Customer, Customer.Last_Name, Modified_By from Memberships "
+        f"where Customer = '{ref}'"
     )
     row = answer.rows[0]
     assert row["Customer"] == {"id": ref}
@@ -256,7 +266,10 @@ def _seeded(zoho: Client, count: int, spread: int) -> list[str]:
 
 @settings(max_examples=15, deadline=None)
 @given(
-    spread=st.integers(1, 12), step=st.integers(1, 40), low=st.integers(0, 12), high=st.integers(0, 12)
+    spread=st.integers(1, 12),
+    step=st.integers(1, 40),
+    low=st.integers(0, 12),
+    high=st.integers(0, 12),
 )
 def test_key_sets_by_time_and_id_read_each_record_once(
     spread: int, step: int, low: int, high: int
@@ -264,9 +277,7 @@ def test_key_sets_by_time_and_id_read_each_record_once(
     zoho = Client()
     refs = _seeded(zoho, 60, spread)
     at = zoho.app.org.render
-    expected = sorted(
-        (n % spread, ref) for n, ref in enumerate(refs) if low <= n % spread <= high
-    )
+    expected = sorted((n % spread, ref) for n, ref in enumerate(refs) if low <= n % spread <= high)
     told, last, seen = at(int(NOON) + low), "0", []
     while True:
         answer = zoho.coql(
@@ -291,8 +302,9 @@ def test_key_sets_over_many_records_cost_what_they_return() -> None:
     def cost(last: str) -> float:
         started = time.perf_counter()
         answer = zoho.coql(
-            f"select Fax from Contacts where (Modified_Time > '{T}' or "
-            f"(Modified_Time = '{T}' and id > '{last}')) order by Modified_Time, id limit 200"
+            f"select Fax from Contacts where ((Modified_Time > '{T}' or "
+            f"(Modified_Time = '{T}' and id > '{last}')) and Modified_Time <= '{T}') "
+            "order by Modified_Time, id limit 200"
         )
         assert len(answer.rows) == 200
         return time.perf_counter() - started

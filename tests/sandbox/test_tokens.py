@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from connector_zoho import facts
+
 from tests.sandbox.client import Client
 
 

@@ -41,7 +41,7 @@ def play(seed: int, steps: int = 48) -> Verdict:
                     violations = [*oracles.at_the_end(stage), *oracles.is_silent(stage)]
             except Exception:
                 last = traceback.format_exc().splitlines()
-                violations = ["it crashed:", *last[-8:]]
+                violations = ["it crashed:", *last[-3:]]
             return Verdict(
                 seed, violations, oracles.digest(stage), stage.fired, stage.steps, stage.runs
             )

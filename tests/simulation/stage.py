@@ -56,6 +56,8 @@ class Stage(Story):
         self.refs: dict[str, Ref] = {}
         self.rows: dict[str, int] = {}
         self.last_error: str | None = None
+        self.ever_hidden: set[Ref] = set()
+        """No feed tells of what happened to a record while it was hidden."""
 
     # --- faults -----------------------------------------------------------------------------------
 
@@ -282,6 +284,7 @@ class Stage(Story):
         if records:
             record = records[self.dice.choice(sorted(records))]
             self.vendor.hide(C, record["ref"])
+            self.ever_hidden.add(record["ref"])
             self.attempt()
             self.vendor.hide(C, record["ref"], hidden=False)
             held = record["fields"].get("City")
@@ -295,12 +298,12 @@ class Stage(Story):
         self.attempt()
 
     def do_sync_dying(self) -> None:
-        self.fuse = self.dice.randrange(40)
+        self.fuse = self.dice.choice([self.dice.randrange(20), self.dice.randrange(120)])
         self.attempt()
         self.fuse = -1
 
     def do_sync_frozen(self) -> None:
-        self.fuse, self.frozen = self.dice.randrange(40), True
+        self.fuse, self.frozen = self.dice.randrange(60), True
         self.attempt()
         self.fuse, self.frozen = -1, False
 

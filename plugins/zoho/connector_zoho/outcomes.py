@@ -45,6 +45,9 @@ def of_result(write: Write, told: Any, status: int) -> Result:
     about: Mapping[str, Any] = details if isinstance(details, Mapping) else {}
     if code == facts.SUCCESS:
         return _applied(write, about)
+    if status >= 500:
+        # A vendor that breaks down in the middle of a batch may have done what it denies.
+        return unknown(write, code.lower(), "The CRM failed at this record.")
     return _refused(write, code, about, status)
 
 

@@ -255,16 +255,16 @@ def _expire(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
 
 
 def _calls(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    counted = dict(app.calls)
+    counted = dict(app.watch.counts)
     if asked.get("reset"):
-        app.calls.clear()
+        app.watch.counts.clear()
     return counted
 
 
 def _requests(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    told = [entry for entry in app.log if asked.get("operation") in (None, entry["operation"])]
+    told = app.watch.told(asked.get("operation"))
     if asked.get("reset"):
-        app.log.clear()
+        app.watch.forget()
     return told
 
 

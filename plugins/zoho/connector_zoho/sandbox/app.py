@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from email.utils import formatdate
 from random import Random
@@ -23,12 +22,12 @@ from connector_zoho.sandbox.query import Queries
 from connector_zoho.sandbox.reads import Reads
 from connector_zoho.sandbox.refusals import Json, RefusedCall
 from connector_zoho.sandbox.search import Search
+from connector_zoho.sandbox.watch import Watch
 from connector_zoho.sandbox.writes import Writes
 
 Answer = tuple[int, Json | None]
 WRITING: Final = frozenset({"insert", "update", "upsert", "delete", "purge", "restore"})
 _RECORDS: Final = re.compile(r"/crm/v8/(?P<module>\w+)(?:/(?P<rest>.+))?")
-_LOGGED: Final = 5_000
 
 
 class Dropped(Exception):
@@ -85,8 +84,7 @@ class SandboxApp:
         self.accounts.base_url = self.base_url
         self.faults = Faults()
         self.budget = Budget(self.org)
-        self.calls: Counter[str] = Counter()
-        self.log: deque[Json] = deque(maxlen=_LOGGED)
+        self.watch = Watch()
         self._reads = Reads(self.org)
         self._search = Search(self.org, self._reads)
         self._queries = Queries(self.org)
@@ -158,21 +156,8 @@ class SandboxApp:
         return self._stamp(reply)
 
     def note(self, call: Call, operation: str, status: int) -> None:
-        """Count and keep the call, without its token."""
-        self.calls[operation] += 1
-        kept = {k: v for k, v in call.headers.items() if k != "authorization"}
-        self.log.append(
-            {
-                "operation": operation,
-                "method": call.method,
-                "path": call.path,
-                "query": dict(call.query),
-                "headers": kept,
-                "body": "" if operation == "token" else call.body.decode("utf-8", "replace"),
-                "status": status,
-                "at": self.org.time.now(),
-            }
-        )
+        """Count and keep the call."""
+        self.watch.note(call, operation, status, self.org.time.now())
 
     def _stamp(self, reply: Reply) -> Reply:
         reply.headers["date"] = formatdate(self.org.time.now(), usegmt=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib.util
 import json
 import os
 import subprocess
@@ -24,12 +25,20 @@ class ZohoSandbox:
     """Implements `connector.plugin.SandboxHandle`. Safe to use from several threads."""
 
     def __init__(self, port: int = 0, modules: Path | None = None) -> None:
-        command = [sys.executable, "-m", "connector_zoho.sandbox", "--port", str(port)]
+        if importlib.util.find_spec("uvicorn") is None:
+            raise UsageError(
+                "The sandbox needs a web server.", hint="Install crm-connector[sandbox]."
+            )
+        # -P: the folder we happen to be in must not hide a package of ours
+        command = [sys.executable, "-P", "-m", "connector_zoho.sandbox", "--port", str(port)]
         command.append("--until-eof")
         if modules is not None:
             command += ["--modules", str(modules)]
         # the child finds the same packages, even where they are on the path by hand
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        env = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
+        }
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
         )

@@ -17,10 +17,12 @@ from connector_zoho.sandbox.refusals import RefusedItem, bad_item
 from connector_zoho.sandbox.schema import Field
 
 _EMAIL: Final = re.compile(
-    r"[^\W_][\w.+\-'&%]*@(?=[^@]{4,256}$)(?:[^\W_](?:[\w\-]*[^\W_])?\.)+[^\W\d_]{2,22}"
+    r"[\w+\-][\w!#$%&'*+\-/=?^`{|}~.]*@(?=[^@]{4,256}$)"
+    r"(?:[^\W_](?:[\w\-]*[^\W_])?\.)+[^\W\d_]{2,22}"
 )
-_EMAIL_START: Final = frozenset("+-_")
-_PHONE: Final = re.compile(r"\+?\(?[0-9A-Za-z](?:[.\- ()]?[0-9A-Za-z])*\)?(?:[,;#]+[0-9A-Za-z]+)*")
+_PHONE: Final = re.compile(
+    r"\+?\(?[0-9A-Za-z](?:(?:[.\- ]|[.\- ]?\(|\)[.\- ]?)?[0-9A-Za-z])*\)?(?:[,;#]+[0-9A-Za-z]+)*"
+)
 _WEBSITE: Final = re.compile(r"(?:(?:https?|ftp)://|www\.)\S+")
 _DATETIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[+-]\d\d:\d\d|Z)")
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
@@ -101,8 +103,7 @@ class Values:
         if field.type == "phone" and self._org.switches["phone"] == "stripped":
             text = re.sub(r"[ .()\-]", "", text)
         pattern = {"email": _EMAIL, "phone": _PHONE, "website": _WEBSITE}[field.type]
-        probe = "a" + text[1:] if field.type == "email" and text[0] in _EMAIL_START else text
-        if not pattern.fullmatch(probe):
+        if not pattern.fullmatch(text):
             raise bad_item(field.name, path, expected_data_type=field.type)
         return text
 
@@ -183,7 +184,7 @@ class Values:
             raise bad_item(field.name, path, expected_data_type="jsonobject")
         given = value.get("id")
         if not isinstance(given, str):
-            raise bad_item("id", f"{path}.id", expected_data_type="bigint")
+            raise bad_item(field.name, f"{path}.id", expected_data_type="bigint")
         number = self._resolve(field, given) if self._resolve is not None else None
         if number is None:
             number = parse_id(given)

@@ -1,0 +1,24 @@
+"""One Zoho sandbox for all tests here that want one, emptied for each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from connector_zoho.sandbox.handle import ZohoSandbox
+
+from tests.unit.zoho_rig import Rig
+
+
+@pytest.fixture(scope="session")
+def zoho_sandbox() -> Iterator[ZohoSandbox]:
+    with ZohoSandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def rig(zoho_sandbox: ZohoSandbox) -> Iterator[Rig]:
+    rig = Rig(zoho_sandbox)
+    rig.reset()
+    yield rig
+    rig.reset()

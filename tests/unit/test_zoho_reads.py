@@ -1,0 +1,564 @@
+"""Nothing that changed is passed over, by queries and by lists, whatever moves meanwhile."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from connector_zoho.remote import ZohoRemote
+
+from connector.errors import (
+    CursorExpiredError,
+    InvalidError,
+    LoginRefusedError,
+    RateLimitedError,
+    RetryableError,
+    SchemaDriftError,
+    UnreachableError,
+    UsageError,
+    VendorError,
+)
+from connector.plugin import Gone, Ref, Target, version_key
+from connector.records import Kind
+from tests.unit.zoho_rig import C, Rig, all_seen, refs
+
+OLD = datetime(2026, 1, 31, 2, 0, tzinfo=UTC)
+BOTH = pytest.mark.parametrize("coql", [True, False], ids=["queries", "lists"])
+
+
+def at(seconds: int) -> str:
+    """A moment in the form in which the vendor shows it."""
+    zone = timedelta(hours=8)
+    return (OLD + zone + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S+08:00")
+
+
+def seed(rig: Rig, seconds: list[int]) -> list[Ref]:
+    rows = [{"Last_Name": f"N{n}", "Modified_Time": at(s)} for n, s in enumerate(seconds)]
+    return rig.sandbox.seed("Contacts", rows)
+
+
+def changed(remote: ZohoRemote, since: datetime | None = OLD) -> list[str]:
+    return refs(all_seen(remote.changes(C, since, None)))
+
+
+def small(rig: Rig, coql: Any, **more: Any) -> ZohoRemote:
+    """A remote whose pages are small, on a vendor whose first answers are as small."""
+    rig.sandbox.limits(coql_rows=3)
+    return rig.open(coql=coql, list_page=3, query_page=3, **more)
+
+
+# --- changes ---
+
+
+@BOTH
+def test_a_quiet_pass_is_one_call_for_changes_and_one_for_removals(rig: Rig, coql: bool) -> None:
+    seed(rig, [0, 1, 2])
+    remote = rig.open(coql=coql)
+    pages = list(remote.changes(C, OLD + timedelta(seconds=10), None))
+    assert [len(page.seen) for page in pages] == [0, 0]
+    assert pages[-1].resume is None
+    assert rig.calls() == {"coql" if coql else "list": 1, "deleted": 1}
+    assert rig.host.spent == [1, 2]
+
+
+@BOTH
+@pytest.mark.parametrize("form", ["304", "204"])
+def test_nothing_new_may_be_said_in_two_ways(rig: Rig, coql: bool, form: str) -> None:
+    rig.sandbox.switch(not_modified=form)
+    assert changed(rig.open(coql=coql)) == []
+
+
+@BOTH
+def test_changes_come_in_the_order_of_their_time_and_only_from_since_on(
+    rig: Rig, coql: bool
+) -> None:
+    made = seed(rig, [5, 3, 9, 3, 0, 7, 3, 8])
+    assert changed(small(rig, coql), OLD + timedelta(seconds=3)) == [
+        made[n] for n in (1, 3, 6, 0, 5, 7, 2)
+    ]
+
+
+@BOTH
+def test_a_record_edited_while_pages_are_read_hides_no_other(rig: Rig, coql: bool) -> None:
+    made = seed(rig, list(range(10)))
+    met: list[str] = []
+    for number, page in enumerate(small(rig, coql).changes(C, OLD, None)):
+        met += refs(page.seen)
+        if number < 3:
+            rig.sandbox.edit("Contacts", made[number], {"First_Name": "moved"})
+    assert set(met) == set(made)
+    assert len(met) == 13
+
+
+@BOTH
+def test_more_records_in_one_second_than_a_page_holds_are_all_read(rig: Rig, coql: bool) -> None:
+    made = seed(rig, [1] * 2 + [2] * 11 + [3] * 4)
+    met = changed(small(rig, coql))
+    assert sorted(met) == sorted(made)
+
+
+def test_a_full_second_that_people_empty_while_it_is_listed_loses_nobody(rig: Rig) -> None:
+    """Positions inside the second shift each time a record leaves it."""
+    made = seed(rig, [2] * 12)
+    remote = small(rig, False)
+    client = remote._client
+    read, count = client.read, 0
+
+    def meddling(operation: str, *args: Any, **named: Any) -> Any:
+        nonlocal count
+        if operation == "list":
+            count += 1
+            if count in (3, 4, 5):
+                rig.sandbox.edit("Contacts", made[count - 3], {"First_Name": "moved"})
+        return read(operation, *args, **named)
+
+    client.read = meddling  # type: ignore[method-assign]  # stands in for people at work
+    assert set(changed(remote)) == set(made)
+
+
+@BOTH
+def test_changes_go_on_behind_the_page_that_was_kept(rig: Rig, coql: bool) -> None:
+    made = seed(rig, [1, 2, 2, 2, 3, 4, 4, 5])
+    pages = list(small(rig, coql).changes(C, OLD, None))
+    for cut in range(1, len(pages)):
+        kept = pages[:cut]
+        rest = list(rig.open(coql=coql, list_page=3, query_page=3).changes(C, OLD, kept[-1].resume))
+        met = refs(all_seen(kept)) + refs(all_seen(rest))
+        assert sorted(met) == sorted(made), cut
+
+
+@pytest.mark.parametrize("resume", [b"", b"[]", b"not json", b"5"])
+def test_a_place_that_is_none_starts_the_window_again(rig: Rig, resume: bytes) -> None:
+    with pytest.raises(CursorExpiredError):
+        list(rig.open().changes(C, OLD, resume))
+
+
+@BOTH
+def test_versions_are_utc_of_one_length_and_grow_with_the_time(rig: Rig, coql: bool) -> None:
+    seed(rig, [0, 40_000, 86_400])
+    seen = all_seen(rig.open(coql=coql).changes(C, OLD, None))
+    versions = [one.version for one in seen]
+    assert versions[0] == "2026-01-31T02:00:00+00:00"
+    assert versions == sorted(versions, key=version_key)
+    assert {len(one) for one in versions} == {25}
+    assert seen[0].changed_at == OLD
+
+
+@BOTH
+def test_read_at_is_the_vendors_clock(rig: Rig, coql: bool) -> None:
+    rig.sandbox.now(set="2030-05-05T05:05:05+00:00", freeze=True)
+    [page, *_] = rig.open(coql=coql).changes(C, OLD, None)
+    assert page.read_at == datetime(2030, 5, 5, 5, 5, 5, tzinfo=UTC)
+
+
+@BOTH
+def test_both_ways_of_reading_show_a_record_alike(rig: Rig, coql: bool) -> None:
+    person = rig.sandbox.create("Contacts", {"Last_Name": "Lin"})
+    fields = {"Name": "M-1", "Customer": {"id": person}, "Benefits": ["包邮"]}
+    ref = rig.sandbox.create("Memberships", fields)
+    remote = rig.open(coql=coql)
+    [feed] = all_seen(remote.changes(Kind.MEMBERSHIP, OLD, None))
+    [alone] = remote.fetch(Kind.MEMBERSHIP, [ref])
+    assert feed == alone
+    assert dict(feed.fields) == fields
+    assert feed.external_key is None
+
+
+# --- queries that are not allowed ---
+
+
+@pytest.mark.parametrize("status", ["401", "403"])
+def test_a_login_without_the_scope_for_queries_reads_by_lists_from_then_on(
+    rig: Rig, status: str
+) -> None:
+    made = seed(rig, [0, 1])
+    rig.sandbox.switch(scope_error_status=status)
+    remote = rig.open()
+    lags = [remote.capabilities.find_lag]
+    rig.sandbox.fault("error", operation="coql", code="OAUTH_SCOPE_MISMATCH", status=int(status))
+    assert changed(remote) == made
+    assert [*lags, remote.capabilities.find_lag] == [timedelta(0), None]
+    assert changed(remote) == made
+    assert rig.calls("coql", "list") == {"coql": 1, "list": 2}
+
+
+def test_queries_that_were_asked_for_are_not_given_up_silently(rig: Rig) -> None:
+    rig.sandbox.fault("error", operation="coql", code="OAUTH_SCOPE_MISMATCH", status=401)
+    with pytest.raises(LoginRefusedError):
+        changed(rig.open(coql=True))
+
+
+def test_another_fault_of_a_query_is_no_reason_to_list(rig: Rig) -> None:
+    rig.sandbox.fault("error", operation="coql", code="INTERNAL_ERROR", status=500)
+    with pytest.raises(RetryableError):
+        changed(rig.open())
+    assert rig.calls("list") == {}
+
+
+# --- removals ---
+
+
+@BOTH
+def test_removals_of_every_kind_are_told_with_their_time(rig: Rig, coql: bool) -> None:
+    binned, final, kept = rig.contacts(3)
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    rig.sandbox.remove("Contacts", binned)
+    rig.sandbox.admin("delete", module="Contacts", id=final, final=True)
+    seen = all_seen(rig.open(coql=coql).changes(C, since, None))
+    gone = {one.ref: one for one in seen if one.gone}
+    assert set(gone) == {binned, final} and kept in refs(seen)
+    for one in gone.values():
+        assert one.gone is Gone.EXPLICIT and not one.fields
+        assert one.changed_at is not None and one.changed_at >= since and len(one.version) == 25
+
+
+def test_more_removals_than_a_page_are_read_to_the_end_and_the_first_page_again(rig: Rig) -> None:
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    made = rig.contacts(450)
+    for ref in made:
+        rig.sandbox.remove("Contacts", ref)
+    gone = [one.ref for one in all_seen(rig.open().changes(C, since, None)) if one.gone]
+    assert sorted(gone) == sorted(made)
+    assert rig.calls("deleted") == {"deleted": 4}
+
+
+def test_removals_that_go_on_while_they_are_read_are_read_again(rig: Rig) -> None:
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    made = rig.contacts(205)
+    for ref in made[:203]:
+        rig.sandbox.remove("Contacts", ref)
+    remote = rig.open()
+    read, count = remote._client.read, 0
+
+    def meddling(operation: str, *args: Any, **named: Any) -> Any:
+        nonlocal count
+        answer = read(operation, *args, **named)
+        if operation == "deleted":
+            count += 1
+            if count == 1:
+                rig.sandbox.remove("Contacts", made[203])
+        return answer
+
+    remote._client.read = meddling  # type: ignore[method-assign]  # stands in for people at work
+    pages = list(remote.changes(C, since, None))
+    gone = {one.ref for one in all_seen(pages) if one.gone}
+    assert gone == set(made[:204])
+    assert pages[-1].resume is None and all(page.resume for page in pages[:-1])
+
+
+def test_removals_alone_are_read_when_the_changes_were_read_before(rig: Rig) -> None:
+    [ref] = rig.contacts(1)
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    remote = rig.open()
+    [first, *_] = list(remote.changes(C, since, None))
+    rig.sandbox.remove("Contacts", ref)
+    before = rig.calls("coql")
+    [page] = remote.changes(C, since, first.resume)
+    assert [(one.ref, one.gone) for one in page.seen] == [(ref, Gone.EXPLICIT)]
+    assert rig.calls("coql") == before
+
+
+# --- everything there is ---
+
+
+@BOTH
+def test_everything_is_read_by_id_without_removals(rig: Rig, coql: bool) -> None:
+    made = seed(rig, [9, 8, 7, 6, 5, 4, 3])
+    rig.sandbox.remove("Contacts", made[3])
+    remote = small(rig, coql)
+    seen = all_seen(remote.changes(C, None, None))
+    assert refs(seen) == [ref for ref in made if ref != made[3]]
+    assert not any(one.gone for one in seen)
+
+
+@BOTH
+def test_a_removal_while_everything_is_read_hides_nobody(rig: Rig, coql: bool) -> None:
+    """By position, a record removed in front pulls the next one over the page's edge."""
+    made = rig.contacts(12)
+    met: list[str] = []
+    for number, page in enumerate(small(rig, coql).changes(C, None, None)):
+        met += refs(page.seen)
+        if number in (0, 1):
+            rig.sandbox.remove("Contacts", made[number])
+    assert set(made[2:]) <= set(met)
+    assert len(met) == len(set(met))
+
+
+def test_everything_by_query_goes_on_behind_the_last_id(rig: Rig) -> None:
+    made = rig.contacts(8)
+    remote = small(rig, True)
+    [first, *_] = remote.changes(C, None, None)
+    assert refs(first.seen) == made[:3]
+    assert refs(all_seen(remote.changes(C, None, first.resume))) == made[3:]
+
+
+def test_a_listing_by_position_that_a_removal_disturbed_is_not_believed(rig: Rig) -> None:
+    made = rig.contacts(8)
+    pages = rig.open(coql=False, list_page=3).listing(C, None)
+    next(pages)
+    rig.sandbox.remove("Contacts", made[0])
+    with pytest.raises(CursorExpiredError, match="read again"):
+        list(pages)
+
+
+@BOTH
+def test_the_listing_gives_ids_versions_and_keys_and_no_fields(rig: Rig, coql: bool) -> None:
+    ref = rig.sandbox.create("Contacts", {"Last_Name": "Lin", "Connector_Key": "K1"})
+    [seen] = all_seen(rig.open(coql=coql).listing(C, None))
+    assert (seen.ref, seen.external_key, seen.fields) == (ref, "K1", {})
+    assert len(seen.version) == 25
+
+
+# --- wide modules ---
+
+
+def wide(rig: Rig, coql: bool) -> tuple[ZohoRemote, list[str]]:
+    """A module mapped wider than one read may be."""
+    remote = rig.open(coql=coql)
+    schema = remote.describe(C)
+    names = [n for n in schema.fields if n not in ("id", "Modified_Time", "Connector_Key")]
+    assert len(names) > 47
+    target = Target(object="Contacts", fields=names, key_field="Connector_Key")
+    return rig.open({C: target}, coql=coql), names
+
+
+@BOTH
+def test_more_fields_than_a_read_takes_are_joined_by_id(rig: Rig, coql: bool) -> None:
+    remote, names = wide(rig, coql)
+    rig.contacts(5, Churn_Risk=0.5, WeChat="w", Description="d")
+    seen = all_seen(remote.changes(C, OLD, None))
+    assert len(seen) == 5
+    assert all(set(one.fields) == set(names) for one in seen)
+    assert {one.fields["Churn_Risk"] for one in seen} == {0.5}
+    assert rig.calls("fetch") == {"fetch": 1}
+    for call in rig.sandbox.requests():
+        assert len(call["query"].get("fields", "").split(",")) <= 50
+
+
+def test_a_record_that_moves_between_its_parts_is_read_again_whole(rig: Rig) -> None:
+    remote, names = wide(rig, True)
+    made = seed(rig, [1, 2, 3])
+    read, count = remote._client.read, 0
+
+    def meddling(operation: str, *args: Any, **named: Any) -> Any:
+        nonlocal count
+        if operation == "fetch":
+            count += 1
+            if count == 1:
+                rig.sandbox.edit("Contacts", made[1], {"Last_Name": "new"})
+                rig.sandbox.remove("Contacts", made[2])
+        return read(operation, *args, **named)
+
+    remote._client.read = meddling  # type: ignore[method-assign]  # stands in for people at work
+    [page, *_] = remote.changes(C, OLD, None)
+    assert refs(page.seen) == made[:2]
+    assert page.seen[1].fields["Last_Name"] == "new"
+    assert page.seen[1].version > page.seen[0].version
+    assert set(page.seen[1].fields) == set(names)
+
+
+# --- fields that are not there, or not for us ---
+
+
+@BOTH
+def test_a_mapped_field_that_the_account_lacks_is_left_out(rig: Rig, coql: bool) -> None:
+    rig.contacts(1)
+    target = Target(object="Contacts", fields=("Last_Name", "No_Such"), key_field="Connector_Key")
+    remote = rig.open({C: target}, coql=coql)
+    for _ in range(2):
+        [seen] = all_seen(remote.changes(C, OLD, None))
+        assert set(seen.fields) == {"Last_Name"}
+    if coql:
+        assert rig.calls("fields", "coql") == {"fields": 1, "coql": 3}
+
+
+def test_a_module_that_does_not_exist_is_drift(rig: Rig) -> None:
+    remote = rig.open({C: Target(object="Nobody", fields=("Name",), key_field=None)})
+    with pytest.raises(SchemaDriftError, match="INVALID_MODULE"):
+        changed(remote)
+    with pytest.raises(SchemaDriftError, match="INVALID_MODULE"):
+        remote.describe(C)
+
+
+# --- by id ---
+
+
+@pytest.mark.parametrize("unknown", ["204", "400"])
+@pytest.mark.parametrize("hidden", ["refused", "absent"])
+def test_fetch_says_of_each_how_it_is_missing(rig: Rig, unknown: str, hidden: str) -> None:
+    rig.sandbox.switch(unknown_id=unknown, hidden_record=hidden)
+    live, removed, unseen = rig.contacts(3)
+    rig.sandbox.remove("Contacts", removed)
+    rig.sandbox.hide("Contacts", unseen)
+    never = Ref("4150000000009999999")
+    seen = {one.ref: one for one in rig.open().fetch(C, [live, removed, unseen, never])}
+    assert len(seen) == 4
+    assert seen[live].gone is None and seen[live].fields["Last_Name"] == "N0"
+    assert seen[removed].gone is Gone.NOT_FOUND
+    assert seen[never].gone is Gone.NOT_FOUND
+    assert seen[unseen].gone is (Gone.HIDDEN if hidden == "refused" else Gone.NOT_FOUND)
+
+
+def test_two_hundred_and_thirty_records_are_three_calls(rig: Rig) -> None:
+    made = rig.contacts(230)
+    seen = rig.open().fetch(C, [*made, made[0]])
+    assert refs(seen) == made
+    assert rig.calls("fetch") == {"fetch": 3}
+
+
+def test_an_answer_about_another_record_makes_nobody_look_gone(rig: Rig) -> None:
+    [ref] = rig.contacts(1)
+    rig.sandbox.fault("wrong_record", operation="fetch")
+    with pytest.raises(RetryableError, match="another record"):
+        rig.open().fetch(C, [ref])
+
+
+@pytest.mark.parametrize("ref", ["", "abc", "1,2", "1/../2", "1 ", "１２", "9" * 21])
+def test_an_id_of_another_form_never_reaches_an_address(rig: Rig, ref: str) -> None:
+    with pytest.raises(UsageError):
+        rig.open().fetch(C, [Ref(ref)])
+    with pytest.raises(UsageError):
+        list(rig.open().listing(C, Ref(ref)))
+    assert rig.calls() == {}
+
+
+# --- by value ---
+
+
+@BOTH
+def test_the_external_key_is_found_at_once_and_exactly(rig: Rig, coql: bool) -> None:
+    rig.sandbox.limits(search_lag_s=600)
+    ref = rig.sandbox.create("Contacts", {"Last_Name": "Lin", "Connector_Key": "KEY-1"})
+    rig.sandbox.create("Contacts", {"Last_Name": "Lin", "Connector_Key": "KEY-10"})
+    remote = rig.open(coql=coql)
+    assert refs(remote.find(C, "Connector_Key", ["KEY-1", "KEY-2", ""])) == [ref]
+    assert rig.calls("search") == {}
+
+
+@BOTH
+def test_values_with_quotes_and_signs_find_themselves_and_nothing_else(
+    rig: Rig, coql: bool
+) -> None:
+    odd = ["O'Neill", "x' or id > '0", "a(b),c", "back\\slash", "张伟", 'say "hi"', "%", "100%_"]
+    made = {value: rig.sandbox.create("Contacts", {"Last_Name": value}) for value in odd}
+    rig.contacts(3)
+    remote = rig.open(coql=coql)
+    for value, ref in made.items():
+        found = refs(remote.find(C, "Last_Name", [value]))
+        if coql or len(value) > 1:
+            assert found == [ref], value
+
+
+def test_hits_that_are_only_alike_are_dropped(rig: Rig) -> None:
+    """The search index contains, folds case and is loose about signs."""
+    rig.sandbox.create("Contacts", {"Last_Name": "a", "Email": "sales-team@example.test"})
+    ref = rig.sandbox.create("Contacts", {"Last_Name": "b", "Email": "sales_team@example.test"})
+    for coql in (True, False):
+        assert refs(rig.open(coql=coql).find(C, "Email", ["sales_team@example.test"])) == [ref]
+
+
+def test_a_hundred_and_twenty_keys_are_three_queries(rig: Rig) -> None:
+    rows = [{"Last_Name": "N", "Connector_Key": f"K{n}"} for n in range(120)]
+    rig.sandbox.seed("Contacts", rows)
+    found = rig.open().find(C, "Connector_Key", [f"K{n}" for n in range(120)])
+    assert len(found) == 120
+    assert rig.calls("coql") == {"coql": 3}
+
+
+@BOTH
+def test_more_hits_than_a_page_are_all_found(rig: Rig, coql: bool) -> None:
+    made = rig.contacts(8, First_Name="Same")
+    remote = small(rig, coql)
+    rig.sandbox.limits(list_page=3)
+    assert sorted(refs(remote.find(C, "First_Name", ["Same"]))) == made
+
+
+def test_a_field_outside_the_mapping_is_never_searched(rig: Rig) -> None:
+    with pytest.raises(UsageError, match="not in this kind's mapping"):
+        rig.open().find(C, "Description", ["x"])
+
+
+# --- faults ---
+
+
+@BOTH
+@pytest.mark.parametrize("fault", ["lost_before", "lost_after", "truncated"])
+def test_a_read_whose_answer_is_lost_is_read_again(rig: Rig, coql: bool, fault: str) -> None:
+    made = seed(rig, [0])
+    operation = "coql" if coql else "list"
+    rig.sandbox.fault(fault, operation=operation, count=2)
+    assert changed(rig.open(coql=coql)) == made
+    rig.sandbox.fault(fault, operation=operation, count=3)
+    with pytest.raises(UnreachableError):
+        changed(rig.open(coql=coql))
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("fault", "how", "error"),
+    [
+        ("html", {}, RetryableError),
+        ("html", {"status": 503}, RetryableError),
+        ("empty", {}, RetryableError),
+        ("error", {}, RetryableError),
+        ("error", {"code": "RECORD_LOCKED", "status": 400}, RetryableError),
+        ("error", {"code": "NEVER_SEEN", "status": 400}, InvalidError),
+        ("error", {"code": "LIMIT_EXCEEDED", "status": 400}, InvalidError),
+        ("error", {"code": "EXPIRED_VALUE", "status": 400}, CursorExpiredError),
+        ("error", {"code": "NO_PERMISSION", "status": 403}, LoginRefusedError),
+        ("error", {"code": "NEVER_SEEN", "status": 403}, LoginRefusedError),
+        ("error", {"code": "INVALID_URL_PATTERN", "status": 404}, SchemaDriftError),
+        ("throttled", {}, RateLimitedError),
+    ],
+)
+def test_a_read_that_fails_says_what_to_do_and_is_never_an_empty_answer(
+    rig: Rig, coql: bool, fault: str, how: dict[str, Any], error: type[Exception]
+) -> None:
+    seed(rig, [0])
+    rig.sandbox.fault(fault, operation="coql" if coql else "list", **how)
+    with pytest.raises(error) as caught:
+        changed(rig.open(coql=coql))
+    if isinstance(caught.value, VendorError):
+        assert caught.value.plugin == "zoho" and caught.value.operation
+
+
+def test_a_throttled_read_pauses_everybody(rig: Rig) -> None:
+    rig.sandbox.fault("throttled", operation="coql")
+    with pytest.raises(RateLimitedError) as caught:
+        changed(rig.open())
+    assert rig.host.pauses == [2.0] and caught.value.after_s == 2.0
+
+
+def test_no_value_of_a_record_is_in_an_error_or_a_log_line(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    remote = rig.open(coql=False)
+    rig.sandbox.fault("error", operation="search")
+    with pytest.raises(RetryableError) as caught:
+        remote.find(C, "Email", ["cnry.1@example.test"])
+    said = repr(caught.value) + str(caught.value)
+    ours = [repr(vars(r)) for r in caplog.records if r.name.startswith("connector")]
+    assert ours and "cnry" not in said + "".join(ours)
+
+
+def test_a_page_that_claims_more_and_shows_nothing_is_not_believed(rig: Rig) -> None:
+    seed(rig, [0, 1, 2, 3])
+    remote = small(rig, True)
+    query = remote._client.query
+
+    def emptied(text: str, rows: int) -> Any:
+        answer = query(text, rows)
+        return type(answer)(answer.status, answer.read_at, {**answer.body, "data": []})
+
+    remote._client.query = emptied  # type: ignore[method-assign]  # a vendor that contradicts itself
+    with pytest.raises(RetryableError, match="shows nothing"):
+        changed(remote)
+
+
+def test_the_account_is_the_organisations_own_number(rig: Rig) -> None:
+    remote = rig.open()
+    assert remote.account.isdigit()
+    assert remote.account == remote.account
+    assert rig.calls("org") == {"org": 1}
