@@ -101,8 +101,9 @@ def usage_sentence(error: click.ClickException) -> str:
     if isinstance(error, click.BadOptionUsage):
         return f"{error.option_name} needs a value, or takes none."
     if isinstance(error, click.UsageError) and "No such command" in error.message:
-        group = error.ctx.command if error.ctx is not None else None
-        verbs = group.list_commands(error.ctx) if isinstance(group, click.Group) else []
+        verbs: list[str] = []
+        if error.ctx is not None and isinstance(error.ctx.command, click.Group):
+            verbs = error.ctx.command.list_commands(error.ctx)
         return f"There is no such command; there are {', '.join(verbs)}."
     if isinstance(error, click.UsageError) and error.message == "Missing command.":
         return "A command is missing."

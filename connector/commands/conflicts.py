@@ -66,7 +66,9 @@ def show(invocation: Invocation, id: str) -> None:
     if invocation.as_json:
         output.document(asdict(one))
         return
-    where = f"{one.connection}/{one.kind}, local {one.local_id or '-'}, remote {one.remote_id or '-'}"
+    where = (
+        f"{one.connection}/{one.kind}, local {one.local_id or '-'}, remote {one.remote_id or '-'}"
+    )
     output.show(f"{one.id}: {where}, field {one.field}, since {one.since} ({one.state})")
     names = list(dict.fromkeys(name for side in _VALUES for name in getattr(one, side)))
     if names:

@@ -19,7 +19,10 @@ VERBS = {
     "conflicts": ("conflicts:conflicts", "List and settle fields that both sides changed."),
     "letters": ("letters:letters", "List, retry or drop records that were set aside."),
     "keys": ("keys:keys", "Make the key ring."),
-    "local": ("local:local", "Install the noticing of changes in the shop's database, or remove it."),
+    "local": (
+        "local:local",
+        "Install the noticing of changes in the shop's database, or remove it.",
+    ),
     "plugins": ("plugins:plugins", "List the installed vendor plugins."),
     "sandbox": ("sandbox:sandbox", "Start a plugin's stand-in of its vendor on this machine."),
     "demo": ("demo:demo", "Show the main job on an invented shop and the plugins' sandboxes."),

@@ -1,4 +1,4 @@
-"""Progress of a run on stderr: one live line for each scope on a terminal, plain lines elsewhere."""
+"""Progress of a run on stderr: live lines on a terminal, one for each scope; else plain ones."""
 
 from __future__ import annotations
 

@@ -30,7 +30,9 @@ def sandbox(invocation: Invocation, plugin: str, port: int) -> None:
 
     loaded = registry.load(plugin)
     if not isinstance(loaded, Sandboxed):
-        raise UsageError("This plugin ships no sandbox.", hint="`crm-connector plugins` lists them.")
+        raise UsageError(
+            "This plugin ships no sandbox.", hint="`crm-connector plugins` lists them."
+        )
     handle = loaded.start_sandbox(port=port)
     try:
         exports: dict[str, str] = {}

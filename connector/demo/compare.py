@@ -167,9 +167,7 @@ def _vendor_side(desk: Desk, kind: str, people: dict[str, Plain]) -> dict[Plain,
     return found
 
 
-def _from_vendor(
-    desk: Desk, kind: str, name: str, line: Line, record: Mapping[str, Any]
-) -> Plain:
+def _from_vendor(desk: Desk, kind: str, name: str, line: Line, record: Mapping[str, Any]) -> Plain:
     value = record.get(desk.field(kind, name) or "")
     if not line.codes:
         return line.form(value)
@@ -199,7 +197,9 @@ def _meet(
         if extra:
             found.duplicated += extra
             found.notes.append(f"{vendor}: a {kind} is there {1 + extra} times")
-        differing = [name for name, value in here[0].values.items() if value != there[0].values[name]]
+        differing = [
+            name for name, value in here[0].values.items() if value != there[0].values[name]
+        ]
         if here[0].owner != there[0].owner:
             differing.append("customer")
         if differing:

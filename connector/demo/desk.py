@@ -26,7 +26,7 @@ class Desk:
             for file in sorted(folder.glob("*.yaml"))
         }
 
-    def object(self, kind: str) -> str:
+    def object_of(self, kind: str) -> str:
         return str(self._files[kind]["object"])
 
     def field(self, kind: str, canonical: str) -> str | None:
@@ -50,7 +50,7 @@ class Desk:
         return found
 
     def records(self, kind: str) -> list[dict[str, Any]]:
-        return self.handle.records(self.object(kind))
+        return self.handle.records(self.object_of(kind))
 
     def where(self, kind: str, canonical: str, value: object) -> dict[str, Any]:
         """The one record whose field holds a value."""
@@ -60,19 +60,19 @@ class Desk:
         return found[0]
 
     def create(self, kind: str, values: Mapping[str, Any]) -> Ref:
-        return self.handle.create(self.object(kind), self.words(kind, values))
+        return self.handle.create(self.object_of(kind), self.words(kind, values))
 
     def edit(self, kind: str, record: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-        self.handle.edit(self.object(kind), ref_of(record), self.words(kind, values))
+        self.handle.edit(self.object_of(kind), ref_of(record), self.words(kind, values))
 
     def remove(self, kind: str, record: Mapping[str, Any]) -> None:
-        self.handle.remove(self.object(kind), ref_of(record))
+        self.handle.remove(self.object_of(kind), ref_of(record))
 
     def copy(self, kind: str, record: Mapping[str, Any]) -> None:
         """Create a second record with the same mapped values; our key is not among them."""
         names = [self.field(kind, canonical) for canonical in self._files[kind]["fields"]]
         same = {n: record[n] for n in names if n is not None and record.get(n) is not None}
-        self.handle.create(self.object(kind), same)
+        self.handle.create(self.object_of(kind), same)
 
 
 def ref_of(record: Mapping[str, Any]) -> Ref:

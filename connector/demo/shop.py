@@ -57,7 +57,9 @@ kind: membership
 fields:
   customer: {column: client_no, lens: {reference: {kind: customer}}}
   card_no: {column: card_no, lens: text}
-  plan: {column: card_type, lens: {choice: {monthly: 月卡, quarterly: 季卡, yearly: 年卡, else: refuse}}}
+  plan:
+    column: card_type
+    lens: {choice: {monthly: 月卡, quarterly: 季卡, yearly: 年卡, else: refuse}}
   tier: {column: level, lens: text}
   points: {column: points, lens: integer, direction: push}
   status: {column: state, lens: {choice: {active: 有效, expired: 过期, else: refuse}}}
@@ -70,10 +72,14 @@ fields:
   customer: {column: client_no, lens: {reference: {kind: customer}}}
   title: {column: subject, lens: text}
   text: {column: body, lens: text}
-  type: {column: about, lens: {choice: {complaint: 1, suggestion: 2, review: 3, question: 4, else: refuse}}}
+  type:
+    column: about
+    lens: {choice: {complaint: 1, suggestion: 2, review: 3, question: 4, else: refuse}}
   score: {column: stars, lens: integer}
   scale: {column: out_of, lens: integer}
-  status: {column: progress, lens: {choice: {collected: open, assigned: with_staff, resolved: closed, else: refuse}}}
+  status:
+    column: progress
+    lens: {choice: {collected: open, assigned: with_staff, resolved: closed, else: refuse}}
 """,
 }
 """The shop's side of the mappings."""
@@ -152,7 +158,10 @@ class Shop:
             connection.executescript(SCHEMA)
             for table, rows in (
                 ("clients", [person(rng, n) for n in range(1, CUSTOMERS + 1)]),
-                ("cards", [card(rng, n, 1 + (n * 3) % (CUSTOMERS - 20)) for n in range(1, CARDS + 1)]),
+                (
+                    "cards",
+                    [card(rng, n, 1 + (n * 3) % (CUSTOMERS - 20)) for n in range(1, CARDS + 1)],
+                ),
                 ("remarks", [remark(rng, n) for n in range(1, REMARKS + 1)]),
             ):
                 names = ", ".join(rows[0])

@@ -97,9 +97,7 @@ def _known_before(scene: Scene, desk: Desk) -> None:
         desk.create("customer", {"names.family": row["surname"], "emails.primary": row["mail"]})
 
 
-def _a_day(
-    scene: Scene, desk: Desk, rng: Random, told: Told, number: int
-) -> list[Expected]:
+def _a_day(scene: Scene, desk: Desk, rng: Random, told: Told, number: int) -> list[Expected]:
     """People edit on both sides; an answer will be lost. Each vendor has customers of its own."""
     start = 20 + 40 * number
     expected = [
