@@ -28,7 +28,7 @@ CLOSED_PIPE = 141
 
 def carry_out(argv: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
-    _no_core_dumps()
+    _keep_to_ourselves()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -59,7 +59,8 @@ def carry_out(argv: Sequence[str]) -> int:
             return _bug(invocation, error)
 
 
-def _no_core_dumps() -> None:
+def _keep_to_ourselves() -> None:
+    os.umask(0o077)  # the state and the keys are nobody else's to read
     # Keys and people's data are in memory: a crash must not write them to a disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
