@@ -188,7 +188,9 @@ def main() -> int:
         checks.note(f"build {wheel.name}", [])
         checks.note("files", faults_in(names_in(wheel)))
         points = entry_points_in(wheel)
-        checks.note("entry points", _says("zoho = connector_zoho:plugin", "crm-connector =")(points))
+        checks.note(
+            "entry points", _says("zoho = connector_zoho:plugin", "crm-connector =")(points)
+        )
         empty, host = folder / "empty", make_host(folder)
         install(wheel, empty)
         checks.note("install in an empty environment", [])
@@ -198,7 +200,10 @@ def main() -> int:
         checks.command("--help", [command, "--help"], host, _says("sync", "Exit codes"))
         checks.command("plugins", [command, "plugins", "--json"], host, _lists_zoho)
         checks.command(
-            "host with colliding names", [python, "-c", HOST_PROGRAM], host, _from_environment(empty)
+            "host with colliding names",
+            [python, "-c", HOST_PROGRAM],
+            host,
+            _from_environment(empty),
         )
         bare = seconds([python, "-c", "pass"], host)
         ratio = seconds([command, "--version"], host) / bare
