@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -45,19 +45,27 @@ class Invocation:
         from connector import settings as settings_module
 
         loaded = settings_module.load(self.config)
+        self._register_all(loaded)
+        return loaded
+
+    def register_secrets(self) -> None:
+        """Only keep the secrets out of the log: for a verb that looks at the settings itself."""
+        from connector import settings as settings_module
+
+        with suppress(SettingsError):
+            self._register_all(settings_module.load(self.config))
+
+    def _register_all(self, loaded: Settings) -> None:
         for name, connection in loaded.connections.items():
             for key, value in connection.own().items():
                 if isinstance(value, str) and value.startswith(("env:", "file:")):
                     self._register(loaded, f"connections.{name}.{key}", value)
-        return loaded
 
     def _register(self, loaded: Settings, where: str, reference: str) -> None:
         from connector.settings import follow
 
-        try:
+        with suppress(SettingsError):  # whoever needs the secret says that it is missing
             self.redactor.register(follow(loaded, where, reference))
-        except SettingsError:
-            return  # whoever needs the secret says that it is missing
 
     @contextmanager
     def connector(self) -> Iterator[Connector]:

@@ -55,7 +55,8 @@ def show_plan(
     limit("--max-change", max_change)
     with invocation.connector() as connector:
         chosen = chosen_connections(connector, connections)
-        with ProgressLines(invocation.stopping.check) as progress, invocation.stopping.deferred():
+        lines = ProgressLines(invocation.stopping.check, done="planned")
+        with lines as progress, invocation.stopping.deferred():
             report = connector.plan(
                 connections=chosen,
                 kinds=chosen_kinds(kinds),
@@ -128,12 +129,12 @@ def _print(report: RunReport) -> None:
             ["connection", "kind", "side", "operation", "records"],
             [[*key, number] for key, number in _counts(report).items()],
         )
-    else:
+    elif not report.errors and not report.skipped:
         output.show("Nothing to do: both sides are in step.")
     if report.letters or report.conflicts:
         output.say(
-            f"After it {report.letters} letters and {report.conflicts} conflicts would wait for a"
-            " person."
+            f"After it would wait for a person: letters {report.letters}, conflicts"
+            f" {report.conflicts}."
         )
     for sentence in report.skipped:
         output.say(f"skipped: {sentence}")

@@ -20,11 +20,13 @@ _PHASES = {
 class ProgressLines:
     """A `connector.sync.scope.Progress`, used as a context manager.
 
-    `check` is called each time: between two batches is where a run may stop.
+    `check` is called each time: between two batches is where a run may stop. `done` says what was
+    done with the records that the last line counts.
     """
 
-    def __init__(self, check: Callable[[], None]) -> None:
+    def __init__(self, check: Callable[[], None], *, done: str = "written") -> None:
         self._check = check
+        self._done = done
         self._told: set[tuple[str, str, str]] = set()
         self._lines: dict[tuple[str, str], str] = {}
         self._live: Any = None
@@ -57,7 +59,7 @@ class ProgressLines:
             return
         if (connection, kind, phase) not in self._told:
             self._told.add((connection, kind, phase))
-            number = f", {count} written" if phase == "done" else ""
+            number = f", {count} {self._done}" if phase == "done" else ""
             output.say(f"{connection}/{kind}: {said}{number}")
 
     def _text(self) -> Any:

@@ -104,13 +104,10 @@ def _summary(report: RunReport) -> None:
     for one in report.passes:
         output.say(*_notes(one))
     if report.letters:
-        output.say(
-            f"{report.letters} records or writes are set aside.",
-            "  → `crm-connector letters list`",
-        )
+        output.say(f"set aside for a person: {report.letters}", "  → `crm-connector letters list`")
     if report.conflicts:
         output.say(
-            f"{report.conflicts} conflicts wait for a person.", "  → `crm-connector conflicts list`"
+            f"conflicts for a person: {report.conflicts}", "  → `crm-connector conflicts list`"
         )
     for sentence in report.skipped:
         output.say(f"skipped: {sentence}")
