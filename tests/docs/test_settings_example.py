@@ -42,7 +42,10 @@ def keys_of(model: type[BaseModel]) -> Iterator[str]:
 
 def explained(key: str) -> bool:
     """Whether the key stands in the file: as a setting, a table, or in a `Later:` comment."""
-    return re.search(rf"(?m)(?:^|[\[.{{ ,]){re.escape(key)}(?: = |[\].])", TEXT) is not None
+    name = re.escape(key)
+    setting, inline = rf"^{name} = ", rf"^\w.*[{{,] ?{name} = "
+    table, later = rf"^\[{name}[\].]", rf"^# Later: .*(?:\[{name}\]|\b{name} = )"
+    return re.search(rf"(?m){setting}|{inline}|{table}|{later}", TEXT) is not None
 
 
 def test_the_example_loads(monkeypatch: pytest.MonkeyPatch) -> None:
