@@ -310,9 +310,19 @@ class Stage(Story):
             self.vendor.edit(C, record["ref"], {"City": held})
             self.fired["hidden"] += 1
 
+    def _calmly(self) -> None:
+        """One sync on a fine day."""
+        weather, self.bad_weather = self.bad_weather, 0.0
+        self.attempt()
+        self.bad_weather = weather
+
     def do_withhold(self) -> None:
         """Our user loses the right to see a field for a while: it is missing, not empty."""
         field = self.dice.choice(["Job", "Street"])
+        # An edit that nobody has seen yet would stay unseen, and a later one of the shop's would
+        # rightly go over it: that is not what this is about.
+        self.later(seconds=150)
+        self._calmly()
         self.vendor.withheld.add((C, field))
         for record in self._records().values():
             self.vendor.edit(C, record["ref"], {"City": record["fields"].get("City")})
@@ -339,9 +349,7 @@ class Stage(Story):
         self.do_new_client()
         person = f"p{self.people_made}x{self.seed}"
         self.sql("UPDATE clients SET mobile = :m WHERE no = :n", m=mobile, n=self.rows[person])
-        weather, self.bad_weather = self.bad_weather, 0.0
-        self.attempt()
-        self.bad_weather = weather
+        self._calmly()
         self.fired["household"] += 1
 
     def do_wait(self) -> None:
