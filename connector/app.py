@@ -254,6 +254,8 @@ class Connector:
         *,
         connections: Iterable[str] | None = None,
         kinds: Iterable[Kind] | None = None,
+        max_delete: str | None = None,
+        max_change: str | None = None,
         progress: Progress = no_progress,
     ) -> RunReport:
         """What `sync` would do now, by the same code on a copy of the state; nothing is written.
@@ -267,7 +269,9 @@ class Connector:
         )
         local = self._open_local(self.store)
         try:
-            runner = self._runner(copy, local, connections, kinds, None, None, progress, [])
+            runner = self._runner(
+                copy, local, connections, kinds, max_delete, max_change, progress, []
+            )
             return runner.run()
         finally:
             local.close()

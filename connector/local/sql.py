@@ -57,6 +57,8 @@ class _Bound:
     table: sa.TableClause
     key_is_text: bool
     columns: tuple[str, ...] = ()
+    inserts: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """Insert statements by the columns they set."""
 
 
 def open_local(url: str) -> sa.Engine:
@@ -347,8 +349,13 @@ class SqlLocal:
         if key in own:
             tx.execute(sa.insert(bound.table).values(own))
             return str(own[key])
-        compiled = sa.insert(bound.table).values({n: sa.bindparam(n) for n in own})
-        statement = str(compiled.compile(dialect=tx.dialect))
+        names = tuple(own)
+        statement = bound.inserts.get(names)
+        if statement is None:
+            # Compiled once for each set of columns: a first pull inserts many thousand rows.
+            values = {n: sa.bindparam(n) for n in names}
+            statement = str(sa.insert(bound.table).values(values).compile(dialect=tx.dialect))
+            bound.inserts[names] = statement
         done = tx.exec_driver_sql(statement, tuple(own.values()))
         return str(done.lastrowid)
 

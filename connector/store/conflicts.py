@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
+from connector.store.rows import parameters
 from connector.store.tables import conflict
 
 OPEN, CHOSEN, LEFT_OUT = "open", "chosen", "left_out"
@@ -32,6 +33,7 @@ class Conflict:
     reason: str | None = None
 
 
+_PARAMETERS = parameters(Conflict)
 _COLUMNS = [conflict.c[f.name] for f in fields(Conflict)]
 
 
@@ -58,7 +60,7 @@ def put(tx: sa.Connection, rows: Sequence[Conflict]) -> None:
             )
         )
     if rows:
-        tx.execute(sa.insert(conflict), [asdict(row) for row in rows])
+        tx.execute(sa.insert(conflict), [_PARAMETERS(row) for row in rows])
 
 
 def close(tx: sa.Connection, ids: Sequence[str]) -> None:

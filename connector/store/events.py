@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from connector.store.rows import many, parameters
 from connector.store.tables import event
 
 
@@ -24,9 +25,13 @@ class Event:
     doc: bytes | None = None
 
 
+_PARAMETERS = parameters(Event)
+_INSERT = sa.insert(event)
+
+
 def append(tx: sa.Connection, rows: Sequence[Event]) -> None:
     if rows:
-        tx.execute(sa.insert(event), [asdict(row) for row in rows])
+        many(tx, _INSERT, [_PARAMETERS(row) for row in rows])
 
 
 def of_link(tx: sa.Connection, link: str) -> list[Event]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
+from connector.store.rows import many, parameters
 from connector.store.tables import intent
 
 SENDING, UNKNOWN, LETTER = "sending", "unknown", "letter"
@@ -31,6 +32,8 @@ class Intent:
     reason: str | None = None
 
 
+_PARAMETERS = parameters(Intent)
+_INSERT = sa.insert(intent)
 _COLUMNS = [intent.c[f.name] for f in fields(Intent)]
 
 
@@ -41,7 +44,7 @@ def put(tx: sa.Connection, rows: Sequence[Intent]) -> None:
     tx.execute(
         sa.delete(intent).where(intent.c.link.in_([r.link for r in rows]), intent.c.state == LETTER)
     )
-    tx.execute(sa.insert(intent), [asdict(row) for row in rows])
+    many(tx, _INSERT, [_PARAMETERS(row) for row in rows])
 
 
 def resend(tx: sa.Connection, rows: Sequence[Intent]) -> None:

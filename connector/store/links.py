@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
+from connector.store.rows import many, parameters
 from connector.store.tables import claim, link
 
 PENDING, ACTIVE, OUT, GONE, MERGED, ERASED = (
@@ -43,8 +44,17 @@ class Link:
     keep_until_us: int | None = None
 
 
+_PARAMETERS = parameters(Link)
+_INSERT = sa.insert(link)
+_INSERT_CLAIM = sa.insert(claim)
 _COLUMNS = [link.c[f.name] for f in fields(Link)]
 _CHANGING = [f.name for f in fields(Link) if f.name not in ("id", "connection", "kind")]
+_BOUND = parameters(Link, "b_", ("id", *_CHANGING))
+_SAVE_SUBJECT = (
+    sa.update(link)
+    .where(link.c.id == sa.bindparam("b_id"))
+    .values(subject=sa.bindparam("b_subject"))
+)
 _SAVE = (
     sa.update(link)
     .where(link.c.id == sa.bindparam("b_id"))
@@ -103,14 +113,19 @@ def by_keys(
 
 def insert(tx: sa.Connection, rows: Sequence[Link]) -> None:
     if rows:
-        tx.execute(sa.insert(link), [asdict(row) for row in rows])
+        many(tx, _INSERT, [_PARAMETERS(row) for row in rows])
 
 
 def save(tx: sa.Connection, rows: Sequence[Link]) -> None:
     """Write whole rows back; ids stay."""
     if rows:
-        names = ("id", *_CHANGING)
-        tx.execute(_SAVE, [{f"b_{n}": getattr(row, n) for n in names} for row in rows])
+        many(tx, _SAVE, [_BOUND(row) for row in rows])
+
+
+def save_subjects(tx: sa.Connection, rows: Sequence[Link]) -> None:
+    """Note whose documents these links hold; nothing else of them has changed."""
+    if rows:
+        many(tx, _SAVE_SUBJECT, [{"b_id": row.id, "b_subject": row.subject} for row in rows])
 
 
 def delete(tx: sa.Connection, ids: Sequence[str]) -> None:
@@ -205,8 +220,9 @@ def stake(
                     held.contested = 1
                 changed[digest] = held
     if new:
-        tx.execute(
-            sa.insert(claim),
+        many(
+            tx,
+            _INSERT_CLAIM,
             [
                 {
                     "connection": connection,

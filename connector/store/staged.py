@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
 from connector.plugin import version_key
+from connector.store.rows import many, parameters
 from connector.store.tables import staged
 
 LOCAL, REMOTE = "local", "remote"
@@ -33,6 +34,9 @@ class Staged:
     reason: str | None = None
 
 
+_PARAMETERS = parameters(Staged)
+_BOUND = parameters(Staged, "b_")
+_INSERT = sa.insert(staged)
 _COLUMNS = [staged.c[f.name] for f in fields(Staged)]
 _WHERE = tuple(
     staged.c[name] == sa.bindparam(f"b_{name}") for name in ("connection", "kind", "side", "record")
@@ -49,10 +53,6 @@ _DELETE = sa.delete(staged).where(
     *_WHERE,
     staged.c.counter == sa.bindparam("b_counter"),
 )
-
-
-def _bound(row: Staged) -> dict[str, object]:
-    return {f"b_{name}": value for name, value in asdict(row).items()}
 
 
 def load(
@@ -88,15 +88,15 @@ def stage(tx: sa.Connection, rows: Sequence[Staged]) -> None:
     for row in latest.values():
         old = known.get(row.record)
         if old is None:
-            inserts.append(asdict(row))
+            inserts.append(_PARAMETERS(row))
         elif row.version == "" or version_key(row.version) >= version_key(old.version):
             row.counter = old.counter + 1
             row.version = row.version or old.version
-            updates.append(_bound(row))
+            updates.append(_BOUND(row))
     if inserts:
-        tx.execute(sa.insert(staged), inserts)
+        many(tx, _INSERT, inserts)
     if updates:
-        tx.execute(_UPDATE, updates)
+        many(tx, _UPDATE, updates)
 
 
 def ready(
@@ -149,7 +149,7 @@ def settle(tx: sa.Connection, rows: Sequence[Staged]) -> None:
     """Remove rows that were decided, unless they were staged again since."""
     if rows:
         keys = ("connection", "kind", "side", "record", "counter")
-        tx.execute(_DELETE, [{f"b_{k}": getattr(row, k) for k in keys} for row in rows])
+        many(tx, _DELETE, [{f"b_{k}": getattr(row, k) for k in keys} for row in rows])
 
 
 def save(tx: sa.Connection, rows: Sequence[Staged]) -> None:
@@ -161,7 +161,7 @@ def save(tx: sa.Connection, rows: Sequence[Staged]) -> None:
             .values(
                 {name: sa.bindparam(f"b_{name}") for name in (*_MIND, "gone", "payload", "origin")}
             ),
-            [_bound(row) for row in rows],
+            [_BOUND(row) for row in rows],
         )
 
 

@@ -89,7 +89,7 @@ def note_seen(scope: Scope, tx: sa.Connection, seen: Sequence[Seen], read_at: dt
                 continue
             link = Link(scope.store.new_id(), scope.connection, scope.kind, remote_id=one.ref)
             halves[one.ref] = link
-            wanted[link.id] = scope.blind_all(scope.pair.read_remote(one.fields))
+            wanted[link.id] = scope.identities("remote", one.fields)
             rows.append(_staged_row(scope, one, observed_us))
         elif link.live is None:
             if link.evidence != DETACHED and one.gone is None and _newer(one, link):
@@ -254,7 +254,7 @@ def note_rows(
             half = Link(scope.store.new_id(), scope.connection, scope.kind, local_id=key)
             half.external_key = scope.ports.vault.external_key(scope.connection, scope.kind, key, 1)
             halves.append(half)
-            wanted[half.id] = scope.blind_all(scope.pair.read_local(row.values))
+            wanted[half.id] = scope.identities("local", row.values)
         elif link.live is None:
             if link.evidence == DETACHED:
                 continue

@@ -71,6 +71,22 @@ class Situation:
     partner: Partner = field(default_factory=Partner)
     parents: Mapping[tuple[str, str], Parent] = field(default_factory=dict)
     new_only: bool = False
+    shown: dict[str, Canonical] = field(default_factory=dict)
+    """What each side shows, in canonical values: read once, used many times."""
+
+    def local_record(self, pair: Pair) -> Canonical:
+        """The local row in canonical values."""
+        if "local" not in self.shown:
+            assert self.row is not None
+            self.shown["local"] = pair.read_local(self.row.values)
+        return self.shown["local"]
+
+    def remote_record(self, pair: Pair) -> Canonical:
+        """The remote record as read in canonical values."""
+        if "remote" not in self.shown:
+            assert self.seen is not None
+            self.shown["remote"] = pair.read_remote(self.seen.fields)
+        return self.shown["remote"]
 
 
 @dataclass(slots=True)
@@ -217,11 +233,11 @@ def _edited(pair: Pair, case: Situation, side: Side) -> bool:
         return False
     if side == "local":
         assert case.row is not None
-        was, now = pair.read_local(case.base.local), pair.read_local(case.row.values)
+        was, now = pair.read_local(case.base.local), case.local_record(pair)
     else:
         if case.seen is None:
             return False
-        was, now = pair.read_remote(case.base.remote), pair.read_remote(case.seen.fields)
+        was, now = pair.read_remote(case.base.remote), case.remote_record(pair)
     return any(
         name in now and name in was and not pair.same(name, was[name], now[name])
         for unit in pair.units
@@ -282,10 +298,10 @@ def _create(pair: Pair, rules: KindRules, case: Situation, side: Side) -> Decisi
     link = case.link
     if side == "remote":
         assert case.row is not None
-        shown, own = pair.read_local(case.row.values), dict(case.row.values)
+        shown, own = case.local_record(pair), dict(case.row.values)
     else:
         assert case.seen is not None
-        shown, own = pair.read_remote(case.seen.fields), dict(case.seen.fields)
+        shown, own = case.remote_record(pair), dict(case.seen.fields)
     wanted = {
         name: shown[name]
         for unit in pair.units
@@ -320,7 +336,6 @@ def _create(pair: Pair, rules: KindRules, case: Situation, side: Side) -> Decisi
         link,
         [draft],
         left=[Left(f.canonical, _as_reason(f)) for f in written.faults],
-        moves=[("", Cause.LOCAL_EDIT if side == "remote" else Cause.REMOTE_EDIT)],
     )
 
 
@@ -387,7 +402,8 @@ def _fields(pair: Pair, rules: KindRules, case: Situation) -> Decision:
     assert row is not None
     base = case.base or Base()
     remote_own: Own = dict(seen.fields) if seen is not None else dict(base.remote)
-    local, remote = pair.read_local(row.values), pair.read_remote(remote_own)
+    local = case.local_record(pair)
+    remote = case.remote_record(pair) if seen is not None else pair.read_remote(remote_own)
     was_local = pair.read_local(base.local) if base.local else {}
     was_remote = pair.read_remote(base.remote) if base.remote else {}
     out = Decision(link)
@@ -540,7 +556,12 @@ def _draft(
     values: dict[str, Value] = {}
     for _, chosen, _ in wanted.values():
         values.update(chosen)
-    raw = pair.read_local(own_row) if source == "local" else pair.read_remote(own_other)
+    if not pair.reference_fields:
+        raw: Canonical = {}
+    elif source == "local":
+        raw = case.local_record(pair)
+    else:
+        raw = pair.read_remote(own_other)
     references = {n: raw[n] for n in pair.reference_fields if n in values and n in raw}
     ties = _references(pair, rules, case, source, references, side)
     if isinstance(ties, Decision):

@@ -16,7 +16,7 @@ from connector.records import Canonical
 from connector.store.database import Hook, Lease, Store, no_hook
 from connector.store.events import Event
 from connector.store.links import Link
-from connector.sync.documents import Base, pack
+from connector.sync.documents import Base, Own, pack
 from connector.sync.plan import KindRules
 
 LOCAL_SCOPE = "local"
@@ -120,9 +120,17 @@ class Scope:
     may_remove: bool = True
     stopped: str | None = None
     """Why a class of writes was held back (a safety stop)."""
+    match_columns: tuple[str, ...] = ()
+    match_fields: tuple[str, ...] = ()
     removed_strangers: dict[str, str] = field(default_factory=dict)
     """Records removed in this run's window that no link knows, with the removal's version."""
-    batch: int = 200
+    batch: int = 1000
+
+    def __post_init__(self) -> None:
+        match = set(self.pair.vendor.match)
+        units = [unit for unit in self.pair.units if match & set(unit.fields)]
+        self.match_columns = tuple(n for unit in units for n in self.pair.columns_of(unit))
+        self.match_fields = tuple(n for unit in units for n in self.pair.remote_fields_of(unit))
 
     @property
     def store(self) -> Store:
@@ -133,13 +141,23 @@ class Scope:
     def digest(self, link: str, side: str, record: Canonical) -> bytes:
         return self.ports.vault.digest(self.kind, link, side, pack(record))
 
-    def seal_base(self, link: Link, base: Base) -> None:
-        """Put a base into its link, with both digests beside it."""
+    def seal_base(
+        self, link: Link, base: Base, shown: Mapping[str, tuple[Own, Canonical]] | None = None
+    ) -> None:
+        """Put a base into its link, with both digests beside it.
+
+        `shown` may hold readings that were made already, with the own values they are of.
+        """
         assert link.subject is not None
         vault = self.ports.vault
         link.base = vault.seal("base", self.kind, link.subject, link.id, base.pack())
-        link.local_digest = self.digest(link.id, "L", self.pair.read_local(base.local))
-        link.remote_digest = self.digest(link.id, "R", self.pair.read_remote(base.remote))
+        local, remote = (shown or {}).get("local"), (shown or {}).get("remote")
+        here = local[1] if local and local[0] == base.local else self.pair.read_local(base.local)
+        there = (
+            remote[1] if remote and remote[0] == base.remote else self.pair.read_remote(base.remote)
+        )
+        link.local_digest = self.digest(link.id, "L", here)
+        link.remote_digest = self.digest(link.id, "R", there)
 
     def open_base(self, link: Link) -> Base | None:
         if link.base is None:
@@ -147,6 +165,14 @@ class Scope:
         assert link.subject is not None
         plain = self.ports.vault.open("base", self.kind, link.subject, link.id, link.base)
         return Base.unpack(plain)
+
+    def identities(self, side: str, own: Mapping[str, Any]) -> list[bytes]:
+        """The identity values among own values as blind indexes; reads only what it needs."""
+        if side == "local":
+            part = {name: own[name] for name in self.match_columns if name in own}
+            return self.blind_all(self.pair.read_local(part))
+        part = {name: own[name] for name in self.match_fields if name in own}
+        return self.blind_all(self.pair.read_remote(part))
 
     def blind_all(self, record: Canonical) -> list[bytes]:
         """The record's identity values as blind indexes."""

@@ -112,7 +112,8 @@ def _store_intents(scope: Scope, jobs: Sequence[Job], side: str) -> None:
             job.work.lost = []
             if job.work.dies:
                 bury(scope, tx, link, job.work.evidence, now)
-        links.save(tx, [job.work.link for job in jobs])
+        links.save(tx, [job.work.link for job in jobs if job.work.dies])
+        links.save_subjects(tx, [job.work.link for job in jobs if not job.work.dies])
         intents.put(tx, rows)
         events.append(tx, lost)
 
@@ -154,7 +155,7 @@ class Settling:
             link.parent = job.draft.parent
         if job.draft.subject is not None:
             link.subject = job.draft.subject
-        scope.seal_base(link, work.base)
+        scope.seal_base(link, work.base, work.shown)
         if link.state != ACTIVE:
             link.state = ACTIVE
             self.activated.append(link)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from connector.plugin import Reason
+from connector.records import Canonical
 from connector.store import conflicts, events, links, staged
 from connector.store.conflicts import LEFT_OUT, OPEN, RECORD, Conflict
 from connector.store.links import ACTIVE, GONE, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
-from connector.sync.documents import Base, pack
+from connector.sync.documents import Base, Own, pack
 from connector.sync.merge import Cause
 from connector.sync.plan import Clash, Decision, Lost
 from connector.sync.scope import Scope, reason_text
@@ -103,10 +104,11 @@ class Settlement:
             base = decision.base or case.situation.base or Base()
             work = Work(link, base.copy(), case.rows, len(decision.drafts))
             work.close, work.lost = decision.close, decision.lost
+            work.shown = _shown(case)
             # The link dies in the transaction that stores the write, not before: a stop in
             # between must leave a live link that is planned again.
             work.dies, work.evidence = decision.state == GONE, decision.evidence
-            self._observed(case, link)
+            self._observed(case, link, creating=True)
             return work
         self._advance(case, decision)
         return None
@@ -135,7 +137,7 @@ class Settlement:
         if decision.reread:
             self.new_rows += reread(link)
 
-    def _observed(self, case: Case, link: Link) -> None:
+    def _observed(self, case: Case, link: Link, *, creating: bool = False) -> None:
         """The link knows the remote record in the version it was read in."""
         seen = case.situation.seen
         if seen is None or seen.gone is not None:
@@ -143,7 +145,7 @@ class Settlement:
         link.remote_version = seen.version
         row = next((r for r in case.rows if r.side == REMOTE), None)
         link.remote_observed_us = row.observed_us if row else None
-        if link.local_id is None and link.base is None:
+        if link.local_id is None and link.base is None and not creating:
             # A half that stays one: remember what was seen, so that an echo is not news.
             link.remote_digest = self.scope.digest(
                 link.id, "R", self.scope.pair.read_remote(seen.fields)
@@ -256,6 +258,16 @@ class Settlement:
         self.events.append(self.scope.event(self.now, new.id, f"reborn_{side}"))
         staged.settle(self.tx, case.rows)
         self.new_rows += reread(new)
+
+
+def _shown(case: Case) -> dict[str, tuple[Own, Canonical]]:
+    """The readings a decision has made, so that sealing the base need not make them again."""
+    situation, found = case.situation, {}
+    if situation.row is not None and "local" in situation.shown:
+        found["local"] = (dict(situation.row.values), situation.shown["local"])
+    if situation.seen is not None and "remote" in situation.shown:
+        found["remote"] = (dict(situation.seen.fields), situation.shown["remote"])
+    return found
 
 
 def bury(scope: Scope, tx: sa.Connection, link: Link, evidence: str | None, now_us: int) -> None:

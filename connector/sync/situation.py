@@ -215,9 +215,9 @@ def _add_parents(scope: Scope, cases: Sequence[Situation]) -> None:
 
 def _records(scope: Scope, case: Situation) -> Iterable[tuple[str, Canonical]]:
     if case.row is not None:
-        yield LOCAL, scope.pair.read_local(case.row.values)
+        yield LOCAL, case.local_record(scope.pair)
     if case.seen is not None:
-        yield REMOTE, scope.pair.read_remote(case.seen.fields)
+        yield REMOTE, case.remote_record(scope.pair)
     if case.base is not None:
         yield LOCAL, scope.pair.read_local(case.base.local)
         yield REMOTE, scope.pair.read_remote(case.base.remote)
@@ -272,9 +272,9 @@ def _add_partners(scope: Scope, cases: Sequence[Situation]) -> None:
 
 def _identities(scope: Scope, case: Situation) -> list[bytes]:
     if case.row is not None and case.row.state is RowState.LIVE:
-        return scope.blind_all(scope.pair.read_local(case.row.values))
+        return scope.blind_all(case.local_record(scope.pair))
     if case.seen is not None and case.seen.gone is None:
-        return scope.blind_all(scope.pair.read_remote(case.seen.fields))
+        return scope.blind_all(case.remote_record(scope.pair))
     return []
 
 

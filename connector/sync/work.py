@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from connector.records import Canonical
 from connector.store.links import Link
 from connector.store.staged import Staged
 from connector.sync.documents import Base, Draft, Own
@@ -28,6 +29,9 @@ class Work:
     """No write of this link was refused, put off or overtaken so far."""
     joint: Base = field(default_factory=Base)
     """Values written on both sides at once: the base takes them when both have landed."""
+
+    shown: dict[str, tuple[Own, Canonical]] = field(default_factory=dict)
+    """Own values of a side with their canonical reading, where the plan has made it."""
 
     def landed(self, draft: Draft, held: Own) -> None:
         """One write landed; the side now holds `held` (own names to values)."""

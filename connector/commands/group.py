@@ -1,0 +1,100 @@
+"""The click group. A verb's module is imported when the verb is called, not for `--help`."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+from connector.commands.invocation import Invocation
+from connector.version import __version__
+
+VERBS = {
+    "init": ("init:init", "Inspect a database and write settings and local mappings for it."),
+    "doctor": ("doctor:doctor", "Check settings, keys, databases and vendor accounts."),
+    "plan": ("plan:plan", "Show what a sync would do, field by field; write nothing."),
+    "sync": ("sync:sync", "Bring the shop and the vendors in step."),
+    "status": ("status:status", "Show how each connection stands."),
+    "conflicts": ("conflicts:conflicts", "List and settle fields that both sides changed."),
+    "letters": ("letters:letters", "List, retry or drop records that were set aside."),
+    "keys": ("keys:keys", "Make the key ring."),
+    "local": (
+        "local:local",
+        "Install the noticing of changes in the shop's database, or remove it.",
+    ),
+    "plugins": ("plugins:plugins", "List the installed vendor plugins."),
+    "sandbox": ("sandbox:sandbox", "Start a plugin's stand-in of its vendor on this machine."),
+    "demo": ("demo:demo", "Show the main job on an invented shop and the plugins' sandboxes."),
+}
+"""Verb to its module, its function and its line in `--help`."""
+
+EXIT_CODES = """\b
+Exit codes:
+  0    done, or nothing to do, or another run is at work
+  1    a bug of ours; the log line says where
+  2    the command line is wrong
+  3    settings, a mapping or a policy is wrong
+  4    the vendor does not let us in
+  5    done, but records or conflicts wait for a person
+  6    partly done; run it again later
+  7    another run is at work (only with --fail-if-locked)
+  8    held back: too much would be deleted or changed
+  9    a key is missing, or a privacy rule says no
+  10   changes are pending (only plan --detailed-exitcode)
+  130  stopped by Ctrl-C, 143 by SIGTERM; run it again to go on"""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its verbs by a table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        module, _, name = VERBS[cmd_name][0].partition(":")
+        found: Any = getattr(importlib.import_module(f"connector.commands.{module}"), name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        # click's own message would repeat the word, and needs every verb to look for close ones.
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            raise click.UsageError("No such command", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, epilog=EXIT_CODES)
+@click.version_option(__version__, prog_name="crm-connector", message="%(prog)s %(version)s")
+@click.option(
+    "--config",
+    metavar="FILE",
+    help="The settings file; else CRM_CONNECTOR_CONFIG names it, else ./connector.toml.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning"]),
+    default="warning",
+    show_default=True,
+    help="What is logged on stderr, as JSON lines.",
+)
+@click.pass_obj
+def cli(invocation: Invocation, config: str | None, log_level: str) -> None:
+    """Keep a shop's customers, memberships and feedback in step with a CRM, both ways."""
+    invocation.config = config
+    invocation.log_to_stderr(log_level)
+
+
+def json_option(command: Any) -> Any:
+    """Give a verb `--json`; the invocation knows it already (errors before parsing need it)."""
+    return click.option(
+        "--json", "as_json", is_flag=True, expose_value=False, help="Print one JSON document."
+    )(command)

@@ -1,0 +1,88 @@
+"""Printing: results on stdout, everything for a person on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connector.errors import ConnectorError, SettingsError
+
+
+def document(value: Mapping[str, Any]) -> None:
+    """Print the one JSON document of `--json`."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)
+
+
+def say(*lines: str) -> None:
+    """Tell the person something that is no result."""
+    for line in lines:
+        print(line, file=sys.stderr, flush=True)
+
+
+def show(*lines: str) -> None:
+    """Print lines of a result."""
+    for line in lines:
+        print(line, flush=True)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table: framed on a terminal, aligned lines elsewhere."""
+    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        show(*aligned([list(columns), *texts]))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    framed = Table(*columns, header_style="bold")
+    for row in texts:
+        framed.add_row(*(Text(cell) for cell in row))  # Text: no value is read as markup
+    Console().print(framed)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with columns under each other; a Chinese sign is two cells wide.
+
+    >>> aligned([["kind", "n"], ["月卡", "1"]])
+    ['kind  n', '月卡  1']
+    """
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def code_of(error: ConnectorError) -> str:
+    """The error's name for programs.
+
+    >>> code_of(SettingsError("No."))
+    'settings'
+    """
+    name = type(error).__name__.removesuffix("Error")
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+def told(error: ConnectorError) -> dict[str, Any]:
+    """An error as `--json` shows it."""
+    shown: dict[str, Any] = {"code": code_of(error), "sentence": error.sentence}
+    if isinstance(error, SettingsError) and error.faults:
+        shown["faults"] = list(error.faults)
+    if error.hint:
+        shown["hint"] = error.hint
+    return shown
+
+
+def lines_of(error: ConnectorError) -> list[str]:
+    """An error for a person: the sentence with its faults, and the way out."""
+    faults = error.faults if isinstance(error, SettingsError) else ()
+    # `str` of an error with faults holds them all; its first argument is what was joined.
+    said = str(error.args[0]) if faults else error.sentence
+    return [f"error: {said}", *([f"  → {error.hint}"] if error.hint else [])]

@@ -1,0 +1,155 @@
+"""`plan`: what a sync would do now, field by field, values masked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from connector.commands import output
+from connector.commands.choosing import safety_options, scope_options
+from connector.commands.group import json_option
+from connector.commands.invocation import Invocation, chosen_connections, chosen_kinds, limit
+from connector.commands.progress import ProgressLines
+from connector.errors import worst
+from connector.privacy.masking import mask
+from connector.sync.run import RunReport
+from connector.sync.scope import PlannedWrite
+
+CHANGES_PENDING = 10
+
+
+@click.command()
+@scope_options
+@safety_options
+@click.option("--detailed-exitcode", is_flag=True, help="Exit 10 if a sync would write anything.")
+@json_option
+@click.pass_obj
+def plan(
+    invocation: Invocation,
+    connections: tuple[str, ...],
+    kinds: tuple[str, ...],
+    max_delete: str | None,
+    max_change: str | None,
+    detailed_exitcode: bool,
+) -> int:
+    """Show what a sync would write, on both sides. It reads both sides and writes nothing."""
+    return show_plan(
+        invocation, connections, kinds, max_delete, max_change, detailed=detailed_exitcode
+    )
+
+
+def show_plan(
+    invocation: Invocation,
+    connections: tuple[str, ...],
+    kinds: tuple[str, ...],
+    max_delete: str | None,
+    max_change: str | None,
+    *,
+    detailed: bool = False,
+) -> int:
+    """Plan and print; returns the exit code. `sync --dry-run` comes here too."""
+    limit("--max-delete", max_delete)
+    limit("--max-change", max_change)
+    with invocation.connector() as connector:
+        chosen = chosen_connections(connector, connections)
+        lines = ProgressLines(invocation.stopping.check, done="planned")
+        with lines as progress, invocation.stopping.deferred():
+            report = connector.plan(
+                connections=chosen,
+                kinds=chosen_kinds(kinds),
+                max_delete=max_delete,
+                max_change=max_change,
+                progress=progress,
+            )
+    code = worst(error.exit_code for error in report.errors)
+    if code == 0 and detailed and report.writes:
+        code = CHANGES_PENDING
+    if invocation.as_json:
+        output.document(_as_document(report, code))
+    else:
+        _print(report)
+    return code
+
+
+def masked(write: PlannedWrite) -> dict[str, tuple[str, str]]:
+    """The fields of a planned write, each before and after, masked."""
+    return {name: (_mask(before), _mask(after)) for name, (before, after) in write.fields.items()}
+
+
+def _mask(value: Any) -> str:
+    # A reference is written as a table with the other record's id: no person's data.
+    if isinstance(value, Mapping):
+        return f"→ {value.get('id', '…')}"
+    return mask(value)
+
+
+def _counts(report: RunReport) -> Counter[tuple[str, str, str, str]]:
+    return Counter((w.connection, str(w.kind), w.side, w.op) for w in report.writes)
+
+
+def _as_document(report: RunReport, code: int) -> dict[str, Any]:
+    return {
+        "writes": [
+            {
+                "connection": one.connection,
+                "kind": str(one.kind),
+                "side": one.side,
+                "op": str(one.op),
+                "local_id": one.local_id,
+                "remote_id": one.remote_id,
+                "fields": {
+                    name: {"before": before, "after": after}
+                    for name, (before, after) in masked(one).items()
+                },
+            }
+            for one in report.writes
+        ],
+        "counts": [
+            {"connection": c, "kind": k, "side": side, "op": str(op), "records": n}
+            for (c, k, side, op), n in _counts(report).items()
+        ],
+        "letters": report.letters,
+        "conflicts": report.conflicts,
+        "errors": [output.told(error) for error in report.errors],
+        "skipped": report.skipped,
+        "exit": code,
+    }
+
+
+def _print(report: RunReport) -> None:
+    for one in report.writes:
+        output.show(_headline(one))
+        output.show(*(f"    {n}: {_change(one, *values)}" for n, values in masked(one).items()))
+    if report.writes:
+        output.show("")
+        output.table(
+            ["connection", "kind", "side", "operation", "records"],
+            [[*key, number] for key, number in _counts(report).items()],
+        )
+    elif not report.errors and not report.skipped:
+        output.show("Nothing to do: both sides are in step.")
+    if report.letters or report.conflicts:
+        output.say(
+            f"After it would wait for a person: letters {report.letters}, conflicts"
+            f" {report.conflicts}."
+        )
+    for sentence in report.skipped:
+        output.say(f"skipped: {sentence}")
+    for error in report.errors:
+        output.say(*output.lines_of(error))
+
+
+def _headline(one: PlannedWrite) -> str:
+    ids = [
+        f"{side} {id_}"
+        for side, id_ in (("local", one.local_id), ("remote", one.remote_id))
+        if id_ is not None
+    ]
+    return f"{one.op} {one.connection}/{one.kind} on the {one.side} side ({', '.join(ids)})"
+
+
+def _change(one: PlannedWrite, before: str, after: str) -> str:
+    return after if one.op == "create" else f"{before} → {after}"

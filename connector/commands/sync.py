@@ -1,0 +1,121 @@
+"""`sync`: the main job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from connector.commands import output
+from connector.commands.choosing import safety_options, scope_options
+from connector.commands.group import json_option
+from connector.commands.invocation import (
+    Invocation,
+    chosen_connections,
+    chosen_kinds,
+    limit,
+)
+from connector.commands.plan import show_plan
+from connector.commands.progress import ProgressLines
+from connector.sync.run import PassReport, RunReport
+
+_COLUMNS = ("read", "created", "updated", "removed", "adopted", "conflicts", "letters")
+_SELDOM = {
+    "waiting": "wait for another record",
+    "unknown": "writes without an answer; the next sync looks what became of them",
+    "postponed": "put off by the vendor; the next sync goes on",
+    "held": "held back by a safety stop",
+    "against_direction": "edits stay on their side (`direction` in the mapping)",
+}
+
+
+@click.command()
+@scope_options
+@safety_options
+@click.option("--dry-run", is_flag=True, help="The same as `plan`: write nothing.")
+@click.option("--fail-if-locked", is_flag=True, help="Exit 7 if another run is at work, not 0.")
+@json_option
+@click.pass_obj
+def sync(
+    invocation: Invocation,
+    connections: tuple[str, ...],
+    kinds: tuple[str, ...],
+    max_delete: str | None,
+    max_change: str | None,
+    dry_run: bool,
+    fail_if_locked: bool,
+) -> int:
+    """Bring the shop and the vendors in step, both ways.
+
+    It goes on where the last one stopped. Records that cannot be written are set aside and do not
+    stop it (exit 5).
+    """
+    limit("--max-delete", max_delete)
+    limit("--max-change", max_change)
+    if dry_run:
+        return show_plan(invocation, connections, kinds, max_delete, max_change)
+    stopping = invocation.stopping
+    with invocation.connector() as connector:
+        chosen = chosen_connections(connector, connections)
+        with ProgressLines(stopping.check) as progress, stopping.deferred():
+            report = connector.sync(
+                connections=chosen,
+                kinds=chosen_kinds(kinds),
+                fail_if_locked=fail_if_locked,
+                max_delete=max_delete,
+                max_change=max_change,
+                progress=progress,
+            )
+    if invocation.as_json:
+        output.document(as_document(report))
+    else:
+        _summary(report)
+    return report.exit
+
+
+def as_document(report: RunReport) -> dict[str, Any]:
+    """The report as `sync --json` prints it."""
+    return {
+        "run": report.run,
+        "passes": [
+            {
+                "connection": one.connection,
+                "kind": str(one.kind),
+                **one.counts.as_dict(),
+            }
+            for one in report.passes
+        ],
+        "letters": report.letters,
+        "conflicts": report.conflicts,
+        "errors": [output.told(error) for error in report.errors],
+        "skipped": report.skipped,
+        "exit": report.exit,
+    }
+
+
+def _summary(report: RunReport) -> None:
+    output.table(
+        ["connection", "kind", *_COLUMNS],
+        [
+            [one.connection, one.kind, *(one.counts.as_dict()[name] for name in _COLUMNS)]
+            for one in report.passes
+        ],
+    )
+    for one in report.passes:
+        output.say(*_notes(one))
+    if report.letters:
+        output.say(f"set aside for a person: {report.letters}", "  → `crm-connector letters list`")
+    if report.conflicts:
+        output.say(
+            f"conflicts for a person: {report.conflicts}", "  → `crm-connector conflicts list`"
+        )
+    for sentence in report.skipped:
+        output.say(f"skipped: {sentence}")
+    for error in report.errors:
+        output.say(*output.lines_of(error))
+
+
+def _notes(one: PassReport) -> list[str]:
+    counts = one.counts.as_dict()
+    where = f"{one.connection}/{one.kind}"
+    return [f"{where}: {counts[name]} {said}" for name, said in _SELDOM.items() if counts[name]]

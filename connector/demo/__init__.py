@@ -1,0 +1,1 @@
+"""The main job on an invented shop and the plugins' sandboxes; see `story.play`."""

@@ -1,0 +1,123 @@
+"""What the bench measures on: a seeded sandbox, an empty shop, and the settings between them."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from connector import settings as settings_module
+from connector.app import init_keys, open_connector
+
+FIELDS = {
+    "names.family": ("Last_Name", "family"),
+    "names.given": ("First_Name", "given"),
+    "emails.primary": ("Email", "email"),
+    "phones.mobile": ("Mobile", "mobile"),
+    "address.country": ("Mailing_Country", "country"),
+    "address.province": ("Mailing_State", "province"),
+    "address.city": ("Mailing_City", "city"),
+    "address.district": ("District", "district"),
+    "address.street": ("Mailing_Street", "street"),
+    "address.postcode": ("Mailing_Zip", "postcode"),
+    "occupation": ("Occupation", "occupation"),
+    "handles.wechat": ("WeChat", "wechat"),
+    "source": ("Lead_Source", "source"),
+    "segment": ("Segment", "segment"),
+    "value_tier": ("Value_Tier", "tier"),
+    "preferred_channel": ("Preferred_Channel", "channel"),
+    "names.preferred": ("Preferred_Name", "preferred"),
+    "rfm.recency": ("RFM_Recency", "recency"),
+    "rfm.frequency": ("RFM_Frequency", "frequency"),
+    "birth_date": ("Date_of_Birth", "birthday"),
+}
+"""Canonical field to the vendor's field and the shop's column: twenty of them."""
+
+_LENS = {"phones.mobile": "phone", "emails.primary": "email", "birth_date": "date"}
+_LENS |= {"rfm.recency": "integer", "rfm.frequency": "integer"}
+
+CITIES = ("上海市", "北京市", "广州市", "Brno", "成都市", "Lyon")
+
+
+def contact(n: int, rng: random.Random) -> dict[str, Any]:
+    """One invented contact of twenty fields; its number makes it unique."""
+    city = rng.choice(CITIES)
+    return {
+        "Last_Name": rng.choice("王李张刘陈杨赵黄周吴"),
+        "First_Name": f"{rng.choice('伟芳娜敏静丽强磊')}{n}",
+        "Email": f"person{n}@example.test",
+        "Mobile": f"+8613{n % 1_000_000_000:09d}",
+        "Mailing_Country": "中国",
+        "Mailing_State": rng.choice(("上海", "广东", "四川")),
+        "Mailing_City": city,
+        "District": f"District {n % 40}",
+        "Mailing_Street": f"{rng.randrange(900)} Long Street",
+        "Mailing_Zip": f"{rng.randrange(100000, 999999)}",
+        "Occupation": rng.choice(("teacher", "nurse", "driver")),
+        "WeChat": f"wx{n}",
+        "Lead_Source": rng.choice(("web", "shop")),
+        "Segment": rng.choice(("A", "B", "C")),
+        "Value_Tier": rng.choice(("gold", "silver")),
+        "Preferred_Channel": rng.choice(("email", "sms")),
+        "Preferred_Name": f"Name {n}",
+        "RFM_Recency": rng.randrange(400),
+        "RFM_Frequency": rng.randrange(60),
+        "Date_of_Birth": f"19{60 + n % 40}-0{1 + n % 9}-1{n % 9}",
+    }
+
+
+def lay_out(folder: Path, box: Any) -> Path:
+    """Write shop, mappings and settings into a folder; returns the settings file's path."""
+    shop = sqlite3.connect(folder / "shop.db")
+    columns = ", ".join(f"{column} TEXT" for _, column in FIELDS.values())
+    shop.execute(f"CREATE TABLE people (id INTEGER PRIMARY KEY AUTOINCREMENT, {columns})")
+    shop.commit()
+    shop.close()
+    for name, side, pick in (("local", "column", 1), ("remote", "field", 0)):
+        (folder / name).mkdir()
+        head = "kind: customer\n"
+        if side == "field":
+            head += "object: Contacts\nexternal_key: Connector_Key\n"
+            head += "match: [emails.primary, phones.mobile]\n"
+        rules = "".join(
+            f"  {canonical}: {{{side}: {own[pick]}, lens: {_LENS.get(canonical, 'text')}"
+            + (", policy: local}\n" if side == "field" else "}\n")
+            for canonical, own in FIELDS.items()
+        )
+        text = f"{head}fields:\n{rules}"
+        (folder / name / "customer.yaml").write_text(text, encoding="utf-8")
+    settings = box.settings
+    for key in ("client_id", "client_secret", "refresh_token"):
+        os.environ[f"BENCH_{key.upper()}"] = settings[key]
+    file = folder / "connector.toml"
+    file.write_text(
+        f"""tenant = "bench"
+[local]
+url = "sqlite:///shop.db"
+zone = "Asia/Shanghai"
+phone_region = "CN"
+[local.customer]
+table = "people"
+mapping = "local/customer.yaml"
+first_contact = "fill_blank"
+[connections.crm]
+plugin = "zoho"
+accounts_url = "{box.url}"
+api_url = "{box.url}"
+upload_url = "{box.url}"
+client_id = "env:BENCH_CLIENT_ID"
+client_secret = "env:BENCH_CLIENT_SECRET"
+refresh_token = "env:BENCH_REFRESH_TOKEN"
+kinds = ["customer"]
+mappings = "remote"
+rate = "100000/1s"
+allow_loopback = true
+""",
+        encoding="utf-8",
+    )
+    init_keys(settings_module.load(file))
+    with open_connector(file) as connector:
+        connector.install_local()
+    return file
