@@ -78,7 +78,9 @@ def examine(config: str | os.PathLike[str] | None, clock: Clock) -> Iterator[Che
         if not settings.connections:
             fix = "Add a [connections.NAME] table."
             yield Check("connections", "warn", "The settings name no connection.", fix)
-        for name in settings.connections:
+        for name, one in settings.connections.items():
+            if one.plugin not in registry.names():
+                continue  # told above
             yield from _connection(connector, name, clock)
 
 
