@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,7 +17,7 @@ import pytest
 import yaml
 
 from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS
-from tests.system.rig import Rig
+from tests.system.rig import Rig, environment
 
 SHOP = """
 CREATE TABLE kehu (
@@ -215,6 +218,33 @@ def test_init_refuses_without_repeating_values(
     assert said in ran.err
     assert "geheim" not in ran.all.casefold()
     assert not (folder / "connector.toml").exists()
+
+
+def test_init_asks_on_a_terminal(rig: Rig) -> None:
+    folder = rig.folder / "asked"
+    folder.mkdir()
+    untidy(folder)
+    ours, theirs = os.openpty()
+    answers = ["sqlite:///untidy.db", "shop-b", "", "none", ""]
+    os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
+    done = subprocess.run(
+        [sys.executable, "-m", "connector", "init", "--dir", str(folder)],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+        env=environment(),
+        timeout=30,
+    )
+    asked = os.read(ours, 10_000).decode()
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == 0, asked
+    assert "The table of customers (or `none`) [kehu]" in asked
+    settings = tomllib.loads((folder / "connector.toml").read_text(encoding="utf-8"))
+    assert settings["tenant"] == "shop-b"
+    assert set(settings["local"]) >= {"customer", "feedback"}
+    assert "membership" not in settings["local"]
 
 
 def test_init_refuses_a_file_that_is_no_database(rig: Rig) -> None:
