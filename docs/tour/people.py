@@ -45,5 +45,8 @@ def _admin(action: str, **asked: Any) -> Any:
 
 
 if __name__ == "__main__":
-    side, *rest = sys.argv[1:]
-    {"shop": shop, "crm": clerk}[side](*rest)
+    side, first, *more = sys.argv[1:]
+    if side == "shop":
+        shop(first)
+    else:
+        clerk(first, *more)
