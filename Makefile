@@ -35,7 +35,11 @@ wheel: $(STAMP)
 	@$(BIN)/python tools/wheel.py
 
 simulate: $(STAMP)
-	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100) --start $(or $(START),1)) $(if $(PLANT),--plant $(PLANT))
+ifdef PLANT
+	@$(BIN)/python -m tools.plants $(PLANT) --seeds $(or $(SEEDS),100) --start $(or $(START),1)
+else
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100) --start $(or $(START),1))
+endif
 
 bench: $(STAMP)
 	@$(BIN)/python -m tools.bench $(ARGS)

@@ -13,6 +13,7 @@ from connector.errors import CursorExpiredError
 from connector.plugin import Gone, Op
 from connector.store import links, scopes, staged
 from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.direct import direct_for
 from connector.sync.observe import observe_remote
 from connector.sync.plan import Decision, decide
 from connector.sync.recover import recover
@@ -60,11 +61,11 @@ def _after_recovery(scope: Scope) -> None:
 def observe(scope: Scope) -> None:
     """Read the vendor's window. An expired place starts the window again; both are harmless."""
     try:
-        observe_remote(scope)
+        observe_remote(scope, direct_for(scope))
     except CursorExpiredError:
         with scope.store.write(scope.lease, "restart window") as tx:
             scopes.update(tx, scope.connection, scope.kind, resume=None)
-        observe_remote(scope)
+        observe_remote(scope, direct_for(scope))
 
 
 # --- one pass over what is staged -----------------------------------------------------------------

@@ -256,7 +256,10 @@ def _union(rule: Rule, field: str, base: Value, a: Value, b: Value) -> Value | M
 def _most_restrictive(rule: Rule, field: str, base: Value, a: Value, b: Value) -> Value | Missing:
     if rule.strictness is None:
         return MISSING
-    return a if rule.strictness(field, a) >= rule.strictness(field, b) else b
+    # Two equally strict answers: the order of their text, not of the sides, so that both sides'
+    # engines would choose the same.
+    order = {v: (rule.strictness(field, v), v is not None, str(v)) for v in (a, b)}
+    return a if order[a] >= order[b] else b
 
 
 def _fill_blank(rule: Rule, field: str, base: Value, a: Value, b: Value) -> Value | Missing:

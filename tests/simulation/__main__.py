@@ -67,6 +67,7 @@ def main() -> int:
     parser.add_argument("--start", type=int, default=1)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--first", action="store_true", help="end at the first violation")
     chosen = parser.parse_args()
     began = time.process_time(), time.monotonic()
     if chosen.seed is not None:
@@ -74,7 +75,11 @@ def main() -> int:
     else:
         seeds = range(chosen.start, chosen.start + chosen.seeds)
         with multiprocessing.Pool(chosen.processes) as pool:
-            verdicts = list(pool.imap(play, seeds, chunksize=2))
+            verdicts = []
+            for verdict in pool.imap(play, seeds):
+                verdicts.append(verdict)
+                if chosen.first and verdict.violations:
+                    break
     fired: Counter[str] = Counter()
     for verdict in verdicts:
         fired.update(verdict.fired)
@@ -85,7 +90,7 @@ def main() -> int:
         print(f"seed {verdict.seed}:", file=sys.stderr)
         for sentence in verdict.violations[:6]:
             print(f"  {sentence}", file=sys.stderr)
-    if bad:
+    if bad and not chosen.first:
         seed = bad[0].seed
         steps = shortest(seed, 48)
         print(f"shortest story: the first {steps} steps of seed {seed};", file=sys.stderr)
@@ -96,6 +101,7 @@ def main() -> int:
                 "seeds": len(verdicts),
                 "violations": len(bad),
                 "failed_seeds": [v.seed for v in bad][:20],
+                "by": bad[0].violations[0].split()[0] if bad else None,
                 "steps": sum(v.steps for v in verdicts),
                 "runs": sum(v.runs for v in verdicts),
                 "faults": sum(n for name, n in fired.items() if name.startswith("fault")),

@@ -23,6 +23,7 @@ def during(stage: Stage) -> list[str]:
         *nobody_elses_value(stage),
         *cursor_truth(stage),
         *removed_with_evidence(stage),
+        *dead_stay_dead(stage),
     ]
 
 
@@ -81,7 +82,7 @@ def cursor_truth(stage: Stage) -> Iterator[str]:
     since = marks.get(C)
     if since is None:
         return
-    now, until = stage.clock.now(), from_us(since)
+    now, until = stage.vendor.clock.now(), from_us(since)
     for ref, record in stage.vendor.records[C].items():
         seen = record.seen("feed", now)
         if seen is None or seen.state != "live" or seen.stamp > until:
@@ -112,6 +113,16 @@ def removed_with_evidence(stage: Stage) -> Iterator[str]:
     kept = set(stage._shop_rows())
     for person in stage.rows.keys() - kept - by_shop - by_crm:
         yield f"O7 we removed {person} from the shop and nobody asked for it"
+
+
+def dead_stay_dead(stage: Stage) -> Iterator[str]:
+    """O7: what a tombstone remembers comes back as a new epoch or not at all."""
+    rows = _rows(stage, t.link)
+    for column in ("local_id", "remote_id"):
+        buried = {(r["kind"], r[column]): r["epoch"] for r in rows if not r["live"] and r[column]}
+        for row in rows:
+            if row["live"] and row["epoch"] <= buried.get((row["kind"], row[column]), 0):
+                yield f"O7 {column} {row[column]} came back although it has a tombstone"
 
 
 def no_twins(stage: Stage) -> Iterator[str]:

@@ -15,6 +15,7 @@ from connector.plugin import Capabilities, Ref
 from connector.store.database import Lease, Store
 from connector.sync.run import RunReport, Setup
 from connector.sync.scope import Limits, as_us
+from connector.testing.clock import ManualClock
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.simulation.history import History
@@ -26,6 +27,20 @@ FIELDS = {"job": "Job", "street": "Street", "full_name": "Last"}
 
 class Died(BaseException):
     """The process dies here: nothing of ours may catch it."""
+
+
+class SkewedClock:
+    """The vendor's clock: as fast as ours, and wrong by a span."""
+
+    def __init__(self, ours: ManualClock, wrong: dt.timedelta) -> None:
+        self._ours = ours
+        self._wrong = wrong
+
+    def now(self) -> dt.datetime:
+        return self._ours.now() + self._wrong
+
+    def sleep(self, seconds: float) -> None:
+        self._ours.sleep(seconds)
 
 
 class Stage(Story):
@@ -42,6 +57,8 @@ class Stage(Story):
             folder=folder,
         )
         self.seed = seed
+        wrong = dt.timedelta(seconds=rng.choice([0, 0, 40, -40, 5000, -5000]))
+        self.vendor.clock = SkewedClock(self.clock, wrong)
         self.steps = 0
         self.dice = Random(seed * 7919 + 1)
         self.history = History()
@@ -139,6 +156,8 @@ class Stage(Story):
             ("delete_vendor", 1),
             ("restore_vendor", 1),
             ("hide", 1),
+            ("withhold", 1),
+            ("household", 1),
             ("wait", 5),
             ("sync", 8),
             ("sync_dying", 5),
@@ -290,6 +309,48 @@ class Stage(Story):
             held = record["fields"].get("City")
             self.vendor.edit(C, record["ref"], {"City": held})
             self.fired["hidden"] += 1
+
+    def _calmly(self) -> None:
+        """One sync on a fine day."""
+        weather, self.bad_weather = self.bad_weather, 0.0
+        self.attempt()
+        self.bad_weather = weather
+
+    def do_withhold(self) -> None:
+        """Our user loses the right to see a field for a while: it is missing, not empty."""
+        field = self.dice.choice(["Job", "Street"])
+        # An edit that nobody has seen yet would stay unseen, and a later one of the shop's would
+        # rightly go over it: that is not what this is about.
+        self.later(seconds=150)
+        self._calmly()
+        self.vendor.withheld.add((C, field))
+        for record in self._records().values():
+            self.vendor.edit(C, record["ref"], {"City": record["fields"].get("City")})
+        self.later(seconds=150)
+        self.attempt()
+        self.vendor.withheld.clear()
+        self.later(milliseconds=7)
+        # No feed tells of a right given back: somebody saves the records once more.
+        for record in self._records().values():
+            self.vendor.edit(C, record["ref"], {"City": record["fields"].get("City")})
+        self.fired["withheld"] += 1
+
+    def do_household(self) -> None:
+        """Three people with one phone, two of them at the vendor: nobody can say who is who."""
+        mobile = ""
+        for _ in range(2):
+            self.do_new_person()
+            person = f"p{self.people_made}x{self.seed}"
+            mobile = mobile or self._mobile()
+            self.vendor.edit(C, self.refs[person], {"Mobile": "+86" + mobile})
+        # All three are seen in one run: with one of the two out of sight the other would be taken
+        # for the third, rightly.
+        self.later(seconds=150)
+        self.do_new_client()
+        person = f"p{self.people_made}x{self.seed}"
+        self.sql("UPDATE clients SET mobile = :m WHERE no = :n", m=mobile, n=self.rows[person])
+        self._calmly()
+        self.fired["household"] += 1
 
     def do_wait(self) -> None:
         self.later(seconds=self.dice.choice([0.2, 0.5, 1, 5, 30, 200, 2000]))
