@@ -19,7 +19,7 @@ def sentences(text: str) -> list[str]:
 
 
 @cache
-def tests_in(file: str) -> frozenset[str]:
+def names_in(file: str) -> frozenset[str]:
     """The names of the test functions of a file; none if there is no such file."""
     path = ROOT / file
     if not path.exists():
@@ -39,7 +39,7 @@ def test_every_sentence_names_a_test() -> None:
 
 def test_every_named_test_exists() -> None:
     named = NAME.findall(TEXT)
-    assert [f"{file}::{name}" for file, name in named if name not in tests_in(file)] == []
+    assert [f"{file}::{name}" for file, name in named if name not in names_in(file)] == []
 
 
 def test_every_name_of_a_test_is_written_so_that_it_is_found() -> None:
@@ -48,7 +48,7 @@ def test_every_name_of_a_test_is_written_so_that_it_is_found() -> None:
 
 def test_no_story_is_told_for_a_sentence_that_is_not_there() -> None:
     named = {name for file, name in NAME.findall(TEXT) if file == STORIES}
-    assert tests_in(STORIES) == named
+    assert names_in(STORIES) == named
 
 
 def test_a_sentence_without_a_test_and_a_test_that_is_not_there_are_noticed() -> None:
@@ -56,5 +56,5 @@ def test_a_sentence_without_a_test_and_a_test_that_is_not_there_are_noticed() ->
         "One. `tests/a.py::test_b`\n",
         "Two.\n  More.\n",
     ]
-    assert "test_nothing" not in tests_in(STORIES)
-    assert tests_in("tests/docs/test_missing.py") == frozenset()
+    assert "test_nothing" not in names_in(STORIES)
+    assert names_in("tests/docs/test_missing.py") == frozenset()
