@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -61,3 +62,7 @@ def test_the_library_example_uses_public_names_only() -> None:
     }
     assert imported
     assert imported <= set(connector.__all__)
+
+
+def test_the_examples_of_the_player_are_true() -> None:
+    assert doctest.testmod(tour).failed == 0
