@@ -6,6 +6,7 @@ unpacked beside this environment's libraries, with no site set-up: the checkout 
 
 from __future__ import annotations
 
+import doctest
 import os
 import subprocess
 import sys
@@ -116,3 +117,7 @@ def test_the_plugin_entry_points_match_the_folders() -> None:
     points = project["project"]["entry-points"]["crm_connector.plugins"]
     folders = {p.parent.parent.name for p in tool.ROOT.glob("plugins/*/connector_*/__init__.py")}
     assert set(points) == folders
+
+
+def test_the_examples_in_the_tool_are_true() -> None:
+    assert doctest.testmod(tool).failed == 0

@@ -1,0 +1,184 @@
+"""Plays the README's tour for real: its commands in one shell, in an empty folder.
+
+`python -m tools.tour` says where the README's output differs from what came out now, and with
+`--write` puts that into the README. The test of the tour plays it by the same functions.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+README = ROOT / "README.md"
+PORT = "8801"
+"""The sandbox's port in the README; a free one is taken when the tour is played."""
+
+_BLOCK = re.compile(r"(?ms)^```console\n(.*?)^```$")
+_PROGRESS = re.compile(r"^[\w-]+/\w+: (reading|writing|waiting|done)\b.*$")
+_ID = re.compile(r"\b[0-9a-f]{32}\b|\b\d{19}\b")
+_MASKS = (
+    (re.compile(r"^ok +program: .*"), "ok program: <versions>"),
+    (re.compile(r"\b(store) [0-9a-f]{8}\b"), r"\1 <id>"),
+    (re.compile(r"\b(account) \d+"), r"\1 <number>"),
+    (re.compile(r"\b(differs from ours by).*"), r"\1 <time>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\dT[\d:]+\+00:00"), "<time>"),
+    (_ID, "<id>"),
+    (re.compile(r"  +"), " "),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command of the tour and what it prints."""
+
+    command: str
+    output: tuple[str, ...]
+
+
+def steps(text: str) -> list[Step]:
+    """The commands in the `console` blocks of a page, each with its output.
+
+    >>> steps("```console\\n$ a \\\\\\n  b\\nc\\n$ d\\n```\\n")
+    [Step(command='a \\\\\\n  b', output=('c',)), Step(command='d', output=())]
+    """
+    found: list[Step] = []
+    for block in _BLOCK.findall(text):
+        for part in re.split(r"(?m)^\$ ", block)[1:]:
+            command, _, rest = _cut(part)
+            found.append(Step(command, tuple(rest.splitlines())))
+    return found
+
+
+def _cut(part: str) -> tuple[str, str, str]:
+    end = re.search(r"(?<!\\)\n", part)
+    assert end is not None, "a block ends with a line end"
+    return part[: end.start()], "\n", part[end.end() :]
+
+
+def stable(lines: Sequence[str]) -> list[str]:
+    """What must be the same in every run: no progress, ids, times, versions and widths.
+
+    >>> stable(["zoho/customer: reading", "a   2026-01-02T03:04:05+00:00 "])
+    ['a <time>']
+    """
+    kept = []
+    for line in lines:
+        if not _PROGRESS.match(line):
+            for pattern, word in _MASKS:
+                line = pattern.sub(word, line)
+            kept.append(line.strip())
+    return kept
+
+
+class Shell:
+    """One bash in an empty folder, with the command of this checkout on its path."""
+
+    def __init__(self, folder: Path) -> None:
+        self.home = folder / "tour"
+        shutil.copytree(ROOT / "docs" / "tour", self.home)
+        self._port = _free_port()
+        self._ids: dict[str, str] = {}
+        bin_ = folder / "bin"
+        bin_.mkdir()
+        for name, what in (("crm-connector", " -P -m connector"), ("python", "")):
+            script = bin_ / name
+            script.write_text(f'#!/bin/sh\nexec "{sys.executable}"{what} "$@"\n', encoding="utf-8")
+            script.chmod(0o755)
+        ours = (ROOT, *sorted((ROOT / "plugins").iterdir()), ROOT / "mappings")
+        environment = {
+            **os.environ,
+            "PATH": f"{bin_}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": os.pathsep.join(map(str, ours)),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        environment.pop("CRM_CONNECTOR_CONFIG", None)
+        self._bash = subprocess.Popen(
+            ["bash", "--norc"],
+            cwd=self.home,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
+
+    def run(self, step: Step) -> Step:
+        """Run a step's command, its ids put right; the step as the README would show it now."""
+        assert self._bash.stdin is not None
+        assert self._bash.stdout is not None
+        command = step.command.replace(PORT, self._port)
+        for shown, real in self._ids.items():
+            command = command.replace(shown, real)
+        self._bash.stdin.write(f'{command}\necho "<end>"\n')
+        self._bash.stdin.flush()
+        lines: list[str] = []
+        for line in self._bash.stdout:
+            if line == "<end>\n":
+                break
+            lines.append(self._plain(line.rstrip("\n")))
+        else:
+            raise RuntimeError(f"the shell ended in: {command}")
+        for shown, real in zip(step.output, lines, strict=False):
+            self._ids |= dict(zip(_ID.findall(shown), _ID.findall(real), strict=False))
+        return Step(command.replace(self._port, PORT), tuple(lines))
+
+    def _plain(self, line: str) -> str:
+        """The line without what is this machine's own."""
+        line = line.replace(f"{self.home}/", "…/").replace(str(self.home), "…")
+        return line.replace(str(ROOT / "connector"), "…/connector").replace(self._port, PORT)
+
+    def close(self) -> None:
+        """End the shell and what it started in the background."""
+        assert self._bash.stdin is not None
+        assert self._bash.stdout is not None
+        self._bash.stdin.write("kill $! 2>/dev/null; wait\n")
+        self._bash.stdin.close()
+        self._bash.wait(timeout=30)
+        self._bash.stdout.close()
+
+
+def _free_port() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return str(listener.getsockname()[1])
+
+
+def play(text: str, folder: Path) -> list[tuple[Step, Step]]:
+    """Run all steps of a page in `folder`; each step as it stands there and as it went now."""
+    shell = Shell(folder)
+    try:
+        return [(step, shell.run(step)) for step in steps(text)]
+    finally:
+        shell.close()
+
+
+def main(argv: Sequence[str]) -> int:
+    """Compare, or with `--write` renew; 1 if something stable differed."""
+    text = README.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="crm-connector-tour-") as folder:
+        played = play(text, Path(folder))
+    differing = [s.command for s, now in played if stable(s.output) != stable(now.output)]
+    if "--write" in argv:
+        fresh = iter("\n".join((f"$ {now.command}", *now.output, "")) for _, now in played)
+
+        def renew(block: re.Match[str]) -> str:
+            count = len(re.findall(r"(?m)^\$ ", block[1]))
+            return "```console\n" + "".join(next(fresh) for _ in range(count)) + "```"
+
+        README.write_text(_BLOCK.sub(renew, text), encoding="utf-8")
+    for command in differing:
+        print(f"differs: {command}")
+    return 1 if differing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
