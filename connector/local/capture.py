@@ -111,9 +111,7 @@ def identity_of(tx: sa.Connection, store_id: str) -> str | None:
 def installed_triggers(tx: sa.Connection, store_id: str) -> dict[str, str]:
     """Our triggers in this database: name to table."""
     _only_sqlite(tx)
-    rows = tx.exec_driver_sql(
-        "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'"
-    ).tuples()
+    rows = tx.exec_driver_sql("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'")
     prefix = f"{_NAME}_{store_id}_"
     return {name: table for name, table in rows if name.startswith(prefix)}
 

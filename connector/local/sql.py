@@ -199,7 +199,7 @@ class SqlLocal:
         if not asked:
             return {}
         with self._reading() as tx:
-            return {str(a): str(b) for a, b in tx.execute(query).tuples()}
+            return {str(a): str(b) for a, b in tx.execute(query)}
 
     def write(self, kind: Kind, writes: Sequence[LocalWrite]) -> Sequence[LocalResult]:
         """All in one transaction; if a row is refused, each in one of its own."""
@@ -310,7 +310,7 @@ class SqlLocal:
     def _done(self, tx: sa.Connection, writes: Sequence[LocalWrite]) -> dict[str, str]:
         c = self._ours.applied.c
         rows = tx.execute(sa.select(c.intent, c.key).where(c.intent.in_([w.id for w in writes])))
-        return {intent: key for intent, key in rows.tuples()}
+        return {intent: key for intent, key in rows}
 
     @staticmethod
     def _result(write: LocalWrite, key: str | None, rows: Mapping[str, Row]) -> LocalResult:
