@@ -214,6 +214,16 @@ def test_a_conflict_stays_open_when_one_side_is_edited_again(story: Story) -> No
     assert len(Review(story.store(), story.vault).conflicts()) == 1
 
 
+def test_a_conflict_does_not_end_when_a_side_goes_back_to_what_was_once_agreed(
+    story: Story,
+) -> None:
+    number = both_edit_the_city(story)
+    story.sql("UPDATE clients SET city = 'Harbour' WHERE no = :n", n=number)
+    settle(story)
+    assert len(Review(story.store(), story.vault).conflicts()) == 1
+    assert (row(story, number)["city"], story.people()["Ada"]["City"]) == ("Harbour", "Dale")
+
+
 def test_a_conflict_ends_when_both_sides_come_to_the_same(story: Story) -> None:
     number = both_edit_the_city(story)
     story.sql("UPDATE clients SET city = 'Dale' WHERE no = :n", n=number)
