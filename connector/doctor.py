@@ -16,6 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from sqlalchemy.exc import SQLAlchemyError
+
 import connector as package
 from connector import registry
 from connector.app import Connector
@@ -149,6 +151,10 @@ def _state(connector: Connector) -> Iterator[Check]:
         store = connector.store
     except ConnectorError as error:
         yield _failed("state", error)
+        return
+    except SQLAlchemyError as error:
+        said = f"The state database cannot be opened ({type(error).__name__})."
+        yield Check("state", "fail", said, "Mend [state] url, or restore it from a backup.", 3)
         return
     if store.engine.dialect.name == "sqlite":
         with store.read() as tx:

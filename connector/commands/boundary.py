@@ -28,7 +28,7 @@ CLOSED_PIPE = 141
 
 def carry_out(argv: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
-    _no_core_dumps()
+    _keep_to_ourselves()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -56,10 +56,11 @@ def carry_out(argv: Sequence[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python complains as it ends
             return CLOSED_PIPE
         except Exception as error:
-            return _bug(invocation, error)
+            return bug(invocation, error)
 
 
-def _no_core_dumps() -> None:
+def _keep_to_ourselves() -> None:
+    os.umask(0o077)  # the state and the keys are nobody else's to read
     # Keys and people's data are in memory: a crash must not write them to a disk.
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
@@ -119,7 +120,7 @@ def _name(error: click.BadParameter) -> str:
 
 def _ours(invocation: Invocation, error: ConnectorError) -> int:
     if error.exit_code == BUG:
-        return _bug(invocation, error)
+        return bug(invocation, error)
     if invocation.as_json:
         output.document({"error": output.told(error), "exit": error.exit_code})
     output.say(*output.lines_of(error))
@@ -134,7 +135,8 @@ def _stopped(invocation: Invocation, code: int) -> int:
     return code
 
 
-def _bug(invocation: Invocation, error: Exception) -> int:
+def bug(invocation: Invocation, error: Exception) -> int:
+    """Tell of a fault of ours by class and places; returns its exit code."""
     sentence = f"This is a bug of crm-connector ({type(error).__name__})."
     if not any(isinstance(h, logging.StreamHandler) for h in logging.getLogger().handlers):
         invocation.log_to_stderr("warning")

@@ -82,7 +82,8 @@ def masked(write: PlannedWrite) -> dict[str, tuple[str, str]]:
 def _mask(value: Any) -> str:
     # A reference is written as a table with the other record's id: no person's data.
     if isinstance(value, Mapping):
-        return f"→ {value.get('id', '…')}"
+        ref = str(value.get("id", "…"))
+        return "→ a record not made yet" if ref.startswith("planned-") else f"→ {ref}"
     return mask(value)
 
 

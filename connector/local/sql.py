@@ -57,7 +57,7 @@ class _Bound:
     table: sa.TableClause
     key_is_text: bool
     columns: tuple[str, ...] = ()
-    inserts: dict[tuple[str, ...], str] = field(default_factory=dict)
+    inserts: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """Insert statements by the columns they set."""
 
 
@@ -199,7 +199,7 @@ class SqlLocal:
         if not asked:
             return {}
         with self._reading() as tx:
-            return {str(a): str(b) for a, b in tx.execute(query)}
+            return {str(row[0]): str(row[1]) for row in tx.execute(query)}
 
     def write(self, kind: Kind, writes: Sequence[LocalWrite]) -> Sequence[LocalResult]:
         """All in one transaction; if a row is refused, each in one of its own."""
@@ -310,7 +310,7 @@ class SqlLocal:
     def _done(self, tx: sa.Connection, writes: Sequence[LocalWrite]) -> dict[str, str]:
         c = self._ours.applied.c
         rows = tx.execute(sa.select(c.intent, c.key).where(c.intent.in_([w.id for w in writes])))
-        return {intent: key for intent, key in rows}
+        return {row.intent: row.key for row in rows}
 
     @staticmethod
     def _result(write: LocalWrite, key: str | None, rows: Mapping[str, Row]) -> LocalResult:
@@ -350,13 +350,15 @@ class SqlLocal:
             tx.execute(sa.insert(bound.table).values(own))
             return str(own[key])
         names = tuple(own)
-        statement = bound.inserts.get(names)
-        if statement is None:
+        known = bound.inserts.get(names)
+        if known is None:
             # Compiled once for each set of columns: a first pull inserts many thousand rows.
             values = {n: sa.bindparam(n) for n in names}
-            statement = str(sa.insert(bound.table).values(values).compile(dialect=tx.dialect))
-            bound.inserts[names] = statement
-        done = tx.exec_driver_sql(statement, tuple(own.values()))
+            compiled = sa.insert(bound.table).values(values).compile(dialect=tx.dialect)
+            # The statement names the columns in the table's order, whatever ours is.
+            known = bound.inserts[names] = (str(compiled), tuple(compiled.positiontup or ()))
+        statement, order = known
+        done = tx.exec_driver_sql(statement, tuple(own[n] for n in order))
         return str(done.lastrowid)
 
     def _own(self, value: Any) -> Any:

@@ -106,7 +106,7 @@ class Store:
     def _create(self, tenant: str) -> None:
         with self.engine.begin() as tx:
             t.metadata.create_all(tx)
-            known = {k: v for k, v in tx.execute(sa.select(t.meta.c.key, t.meta.c.value))}
+            known = {row.key: row.value for row in tx.execute(sa.select(t.meta))}
             if not known:
                 known = {
                     "schema": str(t.SCHEMA_VERSION),

@@ -13,6 +13,7 @@ from connector.errors import CursorExpiredError
 from connector.plugin import Gone, Op
 from connector.store import links, scopes, staged
 from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.direct import direct_for
 from connector.sync.observe import observe_remote
 from connector.sync.plan import Decision, decide
 from connector.sync.recover import recover
@@ -60,11 +61,11 @@ def _after_recovery(scope: Scope) -> None:
 def observe(scope: Scope) -> None:
     """Read the vendor's window. An expired place starts the window again; both are harmless."""
     try:
-        observe_remote(scope)
+        observe_remote(scope, direct_for(scope))
     except CursorExpiredError:
         with scope.store.write(scope.lease, "restart window") as tx:
             scopes.update(tx, scope.connection, scope.kind, resume=None)
-        observe_remote(scope)
+        observe_remote(scope, direct_for(scope))
 
 
 # --- one pass over what is staged -----------------------------------------------------------------
@@ -105,15 +106,11 @@ def _batches(scope: Scope, *, gone: bool) -> Iterator[list[Staged]]:
 
 def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: _Queue) -> None:
     batch = gather(scope, rows, queue.busy)
-    decided = list(_decisions(scope, batch))
-    passed: list[tuple[Case, Decision]] = []
-    for case, decision in decided:
-        if (decision.removes and queue.held_removals) or (
-            queue.held_changes and _is_change(decision)
-        ):
-            scope.counts.held += 1
-        else:
-            passed.append((case, decision))
+    passed = [
+        (case, decision)
+        for case, decision in list(_decisions(scope, batch))
+        if not _withheld(scope, case, decision, queue)
+    ]
     set_aside_broken(scope, batch.broken)
     ensure_subjects(scope, [(c, d) for c, d in passed if _needs_subject(d)])
     works: list[tuple[Work, Decision]] = []
@@ -132,10 +129,34 @@ def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: _Queue) -> None:
             queue.add(Job(work, draft, scope.store.new_id()))
 
 
-def _mark_gone(scope: Scope, rows: Sequence[Staged]) -> None:
-    for row in rows:
-        row.gone = row.gone or Gone.NOT_FOUND
-    with scope.store.write(scope.lease, "mark gone") as tx:
+def _withheld(scope: Scope, case: Case, decision: Decision, queue: _Queue) -> bool:
+    """Whether a decision is not carried out in this pass; its rows stay staged."""
+    over = queue.held_removals if decision.removes else queue.held_changes and _is_change(decision)
+    if over:
+        scope.held.add(decision.link.id)
+        scope.counts.held = len(scope.held)
+        return True
+    if decision.removes and not queue.for_removals:
+        # Found to be gone while looking at something else: it is counted with the removals.
+        for row in case.rows:
+            row.gone = row.gone or Gone.NOT_FOUND
+        _keep(scope, case.rows, "mark gone")
+        queue.progressed = True
+        return True
+    stranger = decision.link.local_id is None and case.situation.seen is not None
+    if stranger and decision.letter is not None and not case.fetched:
+        # A stranger is not set aside on the word of a list alone, which may have answered with
+        # wrong ids: it is read by id first.
+        for row in case.rows:
+            row.payload = None
+        _keep(scope, case.rows, "ask by id")
+        queue.progressed = True
+        return True
+    return False
+
+
+def _keep(scope: Scope, rows: Sequence[Staged], what: str) -> None:
+    with scope.store.write(scope.lease, what) as tx:
         staged.save(tx, rows)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import sqlalchemy as sa
 
@@ -11,7 +12,7 @@ from connector.local.contract import Row, RowState
 from connector.plugin import Gone, Kind, Page, Seen, version_key
 from connector.store import intents, links, scopes, staged
 from connector.store.database import Lease
-from connector.store.links import Link
+from connector.store.links import Claim, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.documents import pack, unpack
 from connector.sync.plan import DETACHED
@@ -20,7 +21,22 @@ from connector.sync.scope import LOCAL_SCOPE, Ports, Scope, as_us, from_us
 # --- the vendor's side ----------------------------------------------------------------------------
 
 
-def observe_remote(scope: Scope) -> None:
+class Taker(Protocol):
+    """Decides strangers of a page at once, where that can be; see `direct.py`."""
+
+    def take(
+        self,
+        tx: sa.Connection,
+        strangers: Sequence[tuple[Link, Seen]],
+        values: Mapping[str, Sequence[bytes]],
+        claims: Mapping[bytes, Claim],
+        observed_us: int,
+    ) -> Sequence[tuple[Link, Seen]]: ...
+
+    def finish(self) -> None: ...
+
+
+def observe_remote(scope: Scope, taker: Taker | None = None) -> None:
     """Stage all that changed at the vendor since the watermark, then move the watermark.
 
     The watermark is the vendor's clock at the first page less the settle time, never our clock:
@@ -42,7 +58,8 @@ def observe_remote(scope: Scope) -> None:
         resume, first = place["resume"], place["first"]
     for page in scope.remote.changes(scope.kind, since, resume):
         first = first or page.read_at
-        _stage_page(scope, page, first)
+        # Only the first read of all: later ones may tell in the same window of a removal.
+        _stage_page(scope, page, first, taker if since is None else None)
     assert first is not None, "changes() yields at least one page"
     with store.write(scope.lease, "watermark") as tx:
         if since is None:
@@ -57,25 +74,34 @@ def _resume_name(scope: Scope) -> str:
     return f"{scope.connection}/{scope.kind}/resume"
 
 
-def _stage_page(scope: Scope, page: Page, first: dt.datetime) -> None:
+def _stage_page(scope: Scope, page: Page, first: dt.datetime, taker: Taker | None) -> None:
     """One page: staged rows and the place to go on from, in one transaction."""
     scope.counts.read += len(page.seen)
     with scope.store.write(scope.lease, "stage page") as tx:
-        note_seen(scope, tx, page.seen, page.read_at)
+        note_seen(scope, tx, page.seen, page.read_at, taker)
         sealed = None
         if page.resume is not None:
             place = pack({"resume": page.resume, "first": first})
             sealed = scope.ports.vault.seal_secret(_resume_name(scope), place)
         scopes.update(tx, scope.connection, scope.kind, resume=sealed)
     scope.ports.progress(scope.connection, scope.kind, "read", scope.counts.read)
+    if taker is not None:
+        taker.finish()
 
 
-def note_seen(scope: Scope, tx: sa.Connection, seen: Sequence[Seen], read_at: dt.datetime) -> None:
+def note_seen(
+    scope: Scope,
+    tx: sa.Connection,
+    seen: Sequence[Seen],
+    read_at: dt.datetime,
+    taker: Taker | None = None,
+) -> None:
     """Stage what is news among these records; drop stale copies and our own echoes."""
     known = links.by_side(tx, scope.connection, scope.kind, "remote", {s.ref for s in seen})
     observed_us = as_us(read_at)
     rows: list[Staged] = []
     halves: dict[str, Link] = {}
+    strangers: list[tuple[Link, Seen]] = []
     touched: dict[str, Link] = {}
     wanted: dict[str, list[bytes]] = {}
     for one in seen:
@@ -90,7 +116,7 @@ def note_seen(scope: Scope, tx: sa.Connection, seen: Sequence[Seen], read_at: dt
             link = Link(scope.store.new_id(), scope.connection, scope.kind, remote_id=one.ref)
             halves[one.ref] = link
             wanted[link.id] = scope.identities("remote", one.fields)
-            rows.append(_staged_row(scope, one, observed_us))
+            strangers.append((link, one))
         elif link.live is None:
             if link.evidence != DETACHED and one.gone is None and _newer(one, link):
                 # Perhaps a restore, perhaps a late copy: read by id before it is believed.
@@ -101,8 +127,10 @@ def note_seen(scope: Scope, tx: sa.Connection, seen: Sequence[Seen], read_at: dt
             row = _news(scope, link, one, observed_us, touched)
             if row is not None:
                 rows.append(row)
+    held = links.stake(tx, scope.connection, scope.kind, wanted, dict.fromkeys(wanted, "remote"))
+    left = taker.take(tx, strangers, wanted, held, observed_us) if taker else strangers
+    rows += [_staged_row(scope, one, observed_us) for _, one in left]
     links.insert(tx, list(halves.values()))
-    links.stake(tx, scope.connection, scope.kind, wanted, dict.fromkeys(wanted, "remote"))
     links.save(tx, list(touched.values()))
     staged.stage(tx, rows)
 

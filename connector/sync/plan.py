@@ -48,6 +48,8 @@ class Parent:
     subject: str | None
     ready: bool
     blocked: bool
+    gone: str | None = None
+    """On which side it is gone while a person is asked: "local_gone" or "remote_gone"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,7 +420,7 @@ def _fields(pair: Pair, rules: KindRules, case: Situation) -> Decision:
             _values(unit, remote),
         )
         if unit.name in pair.reference_fields:
-            sides = _tokens(case, sides)
+            sides = _tokens(case, _without_cascades(case, sides))
         move = _move(pair, rules, case, unit, sides)
         standing = case.conflicts.get(unit.name)
         if move.cause is Cause.CONFLICT:
@@ -452,6 +454,28 @@ def _values(unit: Unit, record: Canonical) -> Values | Missing:
     """The unit's part of a record; MISSING if none of it was delivered."""
     held = {name: record[name] for name in unit.fields if name in record}
     return held or MISSING
+
+
+def _without_cascades(case: Situation, sides: Sides) -> Sides:
+    """A reference that turned empty because its parent is gone on that side is nobody's edit."""
+
+    def shown(now: Values | Missing, was: Values | Missing, side: str) -> Values | Missing:
+        if isinstance(now, Missing) or isinstance(was, Missing):
+            return now
+        for name, value in now.items():
+            before = was.get(name)
+            if value is None and isinstance(before, str):
+                parent = case.parents.get((side, before))
+                if parent is None or parent.gone == f"{side}_gone":
+                    return MISSING
+        return now
+
+    return Sides(
+        sides.base_local,
+        sides.base_remote,
+        shown(sides.local, sides.base_local, "local"),
+        shown(sides.remote, sides.base_remote, "remote"),
+    )
 
 
 def _tokens(case: Situation, sides: Sides) -> Sides:

@@ -122,6 +122,8 @@ class Scope:
     """Why a class of writes was held back (a safety stop)."""
     match_columns: tuple[str, ...] = ()
     match_fields: tuple[str, ...] = ()
+    held: set[str] = field(default_factory=set)
+    """Links whose writes `[safety]` held back in this run."""
     removed_strangers: dict[str, str] = field(default_factory=dict)
     """Records removed in this run's window that no link knows, with the removal's version."""
     batch: int = 1000

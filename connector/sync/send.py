@@ -67,6 +67,11 @@ def send_local(scope: Scope, jobs: Sequence[Job]) -> None:
         _pretend(scope, jobs)
         return
     _store_intents(scope, jobs, "local")
+    deliver_local(scope, jobs)
+
+
+def deliver_local(scope: Scope, jobs: Sequence[Job]) -> None:
+    """Write what is stored as SENDING into the host's tables, and settle."""
     writes = [
         LocalWrite(
             id=job.intent,
@@ -88,26 +93,10 @@ def _store_intents(scope: Scope, jobs: Sequence[Job], side: str) -> None:
     """T4: the intents of a batch are SENDING before a byte leaves; links that die, die here."""
     with scope.store.write(scope.lease, "store intents") as tx:
         now = scope.store.now_us(tx)
-        rows, lost = [], []
+        rows = sealed_intents(scope, jobs, side, now)
+        lost = []
         for job in jobs:
             link = job.work.link
-            assert link.subject is not None
-            rows.append(
-                Intent(
-                    job.intent,
-                    scope.connection,
-                    scope.kind,
-                    link.id,
-                    side,
-                    job.draft.op,
-                    scope.ports.vault.seal(
-                        f"intent/{job.intent}", scope.kind, link.subject, link.id, job.draft.pack()
-                    ),
-                    SENDING,
-                    scope.lease.fence,
-                    sent_us=now,
-                )
-            )
             lost += lost_events(scope, link, job.work.lost, now)
             job.work.lost = []
             if job.work.dies:
@@ -116,6 +105,32 @@ def _store_intents(scope: Scope, jobs: Sequence[Job], side: str) -> None:
         links.save_subjects(tx, [job.work.link for job in jobs if not job.work.dies])
         intents.put(tx, rows)
         events.append(tx, lost)
+
+
+def sealed_intents(scope: Scope, jobs: Sequence[Job], side: str, now_us: int) -> list[Intent]:
+    """The rows that store these writes as SENDING, sealed for their people."""
+    rows = []
+    for job in jobs:
+        link = job.work.link
+        assert link.subject is not None
+        doc = scope.ports.vault.seal(
+            f"intent/{job.intent}", scope.kind, link.subject, link.id, job.draft.pack()
+        )
+        rows.append(
+            Intent(
+                job.intent,
+                scope.connection,
+                scope.kind,
+                link.id,
+                side,
+                job.draft.op,
+                doc,
+                SENDING,
+                scope.lease.fence,
+                sent_us=now_us,
+            )
+        )
+    return rows
 
 
 # --- settling -------------------------------------------------------------------------------------

@@ -240,7 +240,16 @@ def _parent(scope: Scope, tx: sa.Connection, kind: str, link: Link) -> Parent:
         )
         row = staged.load(tx, scope.connection, kind, side, [record or ""]).get(record or "")
         blocked = row is None or row.reason is not None
-    return Parent(kind, link.id, link.local_id, link.remote_id, link.subject, ready, blocked)
+    return Parent(
+        kind,
+        link.id,
+        link.local_id,
+        link.remote_id,
+        link.subject,
+        ready,
+        blocked,
+        link.evidence,
+    )
 
 
 # --- partners of half links -----------------------------------------------------------------------

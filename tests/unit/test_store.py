@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from connector.errors import LeaseHeldError, LeaseLostError, SettingsError
-from connector.store import conflicts, intents, links, scopes, staged
+from connector.store import conflicts, intents, links, scopes, staged, tables
 from connector.store.conflicts import Conflict
 from connector.store.database import Store, open_engine, owner_is_dead
 from connector.store.intents import SENDING, Intent
@@ -325,7 +325,7 @@ def test_two_workers_cannot_both_claim_a_value(engine: sa.Engine, store: Store) 
         staked(tx, "L", "local")
         row = {"connection": "crm", "kind": C, "digest": b"phone", "link": "K", "contested": 0}
         with pytest.raises(sa.exc.IntegrityError):
-            tx.execute(sa.insert(links.claim), [row])
+            tx.execute(sa.insert(tables.claim), [row])
 
 
 def test_claims_die_with_their_link(store: Store) -> None:

@@ -1,0 +1,1 @@
+"""Propose settings and local mappings from a look at a database; see `propose.look_at`."""

@@ -1,0 +1,109 @@
+"""`docs/connector.toml` explains every setting, and loads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+from connector import registry, settings
+from connector.errors import SettingsError
+from connector.records import Kind
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "connector.toml"
+TEXT = EXAMPLE.read_text(encoding="utf-8")
+
+SECRETS = ("ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET", "ZOHO_REFRESH_TOKEN")
+
+NOT_IN_THE_FILE = {"folder", "customer", "membership", "feedback"}
+"""Given by `load`; and the kinds, which are tables and not keys."""
+
+
+def models() -> list[type[BaseModel]]:
+    """Every settings model, the plugins' own too."""
+    own = [
+        one
+        for one in vars(settings).values()
+        if isinstance(one, type)
+        and issubclass(one, BaseModel)
+        and one.__module__ == "connector.settings"
+    ]
+    return [*own, *(registry.load(name).settings for name in registry.names())]
+
+
+def keys_of(model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield field.alias or name
+
+
+def explained(key: str) -> bool:
+    """Whether the key stands in the file: as a setting, a table, or in a `Later:` comment."""
+    name = re.escape(key)
+    setting, inline = rf"^{name} = ", rf"^\w.*[{{,] ?{name} = "
+    table, later = rf"^\[{name}[\].]", rf"^# Later: .*(?:\[{name}\]|\b{name} = )"
+    return re.search(rf"(?m){setting}|{inline}|{table}|{later}", TEXT) is not None
+
+
+def test_the_example_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, "sample")
+    loaded = settings.load(EXAMPLE)
+    assert set(loaded.local.kinds()) == set(Kind)
+    for name, connection in loaded.connections.items():
+        settings.plugin_settings(loaded, name, registry.load(connection.plugin).settings)
+
+
+def test_every_setting_is_in_the_example() -> None:
+    unknown = [
+        f"{model.__name__}.{key}"
+        for model in models()
+        for key in keys_of(model)
+        if key not in NOT_IN_THE_FILE and not explained(key)
+    ]
+    assert unknown == []
+
+
+def test_a_setting_that_is_nowhere_in_the_example_is_noticed() -> None:
+    assert not explained("max_chang")
+    assert not explained("colour")
+
+
+def test_the_defaults_named_in_the_example_are_the_defaults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, "sample")
+    loaded = settings.load(EXAMPLE)
+    assert loaded.state == settings.StateSettings()
+    assert loaded.keys == settings.KeysSettings()
+    assert loaded.safety == settings.SafetySettings()
+    for name, connection in loaded.connections.items():
+        model = registry.load(connection.plugin).settings
+        own = settings.plugin_settings(loaded, name, model)
+        for key, field in model.model_fields.items():
+            if not field.is_required() and key != "upload_url":
+                assert getattr(own, key) == field.default, key
+
+
+@pytest.mark.parametrize("choice", ["local", "remote", "fill_blank", "manual"])
+def test_every_first_contact_rule_is_explained(choice: str) -> None:
+    allowed = get_args(settings.LocalKindSettings.model_fields["first_contact"].annotation)
+    assert choice in allowed
+    assert len(allowed) == 4
+    assert f'"{choice}"' in TEXT
+
+
+def test_what_the_example_calls_later_is_refused_with_that_sentence() -> None:
+    for line in ('capture = "scan"', 'capture = "column"', 'part_of = "customer"'):
+        table = {
+            "tenant": "shop-a",
+            "local": {"url": "sqlite:///shop.db", "customer": {"table": "c", "mapping": "m.yaml"}},
+        }
+        key, _, value = line.partition(" = ")
+        table["local"]["customer"][key] = value.strip('"')  # type: ignore[index]  # a nested literal
+        with pytest.raises(SettingsError, match="known but not built yet"):
+            settings.parse(table, EXAMPLE.parent)

@@ -1,0 +1,23 @@
+"""Fixtures of the system tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from connector_zoho.sandbox.handle import ZohoSandbox
+
+from tests.system.rig import Rig
+
+
+@pytest.fixture(scope="session")
+def one_sandbox() -> Iterator[ZohoSandbox]:
+    with ZohoSandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def rig(tmp_path: Path, one_sandbox: ZohoSandbox, capsys: pytest.CaptureFixture[str]) -> Rig:
+    one_sandbox.admin("reset")
+    return Rig(tmp_path, one_sandbox, capsys)
