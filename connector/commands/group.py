@@ -63,14 +63,6 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        # click's own message would repeat the word, and needs every verb to look for close ones.
-        if args and args[0] not in VERBS and not args[0].startswith("-"):
-            raise click.UsageError("No such command", ctx)
-        return super().resolve_command(ctx, args)
-
 
 @click.group(cls=LazyGroup, epilog=EXIT_CODES)
 @click.version_option(__version__, prog_name="crm-connector", message="%(prog)s %(version)s")

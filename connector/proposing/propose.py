@@ -13,6 +13,7 @@ from connector.proposing.words import (
     CHOICES,
     DELETED,
     DELETED_AT,
+    TABLES,
     field_named,
     kinds_named,
     squeeze,
@@ -129,18 +130,7 @@ def propose(
 def may_point(table: Table, customers: Table) -> list[str]:
     """Columns that may hold a customer's key, by foreign key or by name."""
     own = squeeze(customers.name)
-    words = {
-        "customer",
-        "client",
-        "user",
-        "member",
-        "buyer",
-        "kehu",
-        "huiyuan",
-        "客户",
-        "会员",
-        "用户",
-    }
+    words = set(TABLES[Kind.CUSTOMER])
     words |= {own, own.removesuffix("s")}
     names = {f"{word}{end}" for word in words for end in ("id", "no", "key", "", "编号")} | {"uid"}
     if customers.key is not None and squeeze(customers.key) != "id":

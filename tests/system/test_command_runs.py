@@ -55,6 +55,10 @@ def test_piped_progress_is_one_line_for_each_phase_of_a_scope(rig: Rig) -> None:
     assert len(lines) == len(set(lines))
     assert "\x1b" not in ran.all
     assert re.search(rf"zoho +customer +0 +{PEOPLE} +0", ran.out)
+    rig.write(query_page=2)  # many pages, one line
+    again = rig.run("sync").err.splitlines()
+    assert again.count("zoho/customer: reading") == 1
+    assert len(again) == len(set(again))
 
 
 def test_only_the_named_kind_is_synced(rig: Rig) -> None:

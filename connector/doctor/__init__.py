@@ -1,0 +1,51 @@
+"""Checks of an installation, from its settings to each vendor's rights. Vendors are only read.
+
+Each check is a `Check`; `examine` yields them in the order in which one depends on another, and
+leaves out what cannot be looked at.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from connector import registry
+from connector.app import Connector
+from connector.doctor import installation, vendors
+from connector.doctor.check import Check, exit_of, failed
+from connector.errors import SettingsError
+from connector.plugin import Clock
+from connector.settings import load
+
+__all__ = ["Check", "examine", "exit_of"]
+
+
+def examine(config: str | os.PathLike[str] | None, clock: Clock) -> Iterator[Check]:
+    """Look at everything. Raises nothing of ours; a bug of a plugin's passes through."""
+    yield installation.program()
+    try:
+        settings = load(config)
+    except SettingsError as error:
+        yield failed("settings", error)
+        yield from installation.plugins(())
+        return
+    yield Check("settings", "ok", f"The settings in {settings.folder} can be used.")
+    yield from installation.plugins({one.plugin for one in settings.connections.values()})
+    with Connector(settings, clock) as connector:
+        keys = list(installation.keys(connector))
+        yield from keys
+        state = list(installation.state(connector))
+        yield from state
+        if any(check.state == "fail" for check in state):
+            return
+        yield from installation.local(connector)
+        if any(check.state == "fail" for check in keys):
+            yield Check("connections", "warn", "Not looked at: they need the key ring.")
+            return
+        if not settings.connections:
+            fix = "Add a [connections.NAME] table."
+            yield Check("connections", "warn", "The settings name no connection.", fix)
+        for name, one in settings.connections.items():
+            if one.plugin not in registry.names():
+                continue  # told above
+            yield from vendors.look_at(connector, name, clock)

@@ -1,0 +1,179 @@
+"""Checks of what is on this machine: the program, the keys, the state, the shop's database."""
+
+from __future__ import annotations
+
+import platform
+import sqlite3
+import stat
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+import connector as package
+from connector import registry
+from connector.app import Connector
+from connector.doctor.check import Check, failed
+from connector.errors import ConnectorError, SealError, SettingsError
+from connector.version import __version__
+
+LIBRARIES = ("SQLAlchemy", "pydantic", "requests", "cryptography", "phonenumbers")
+
+
+def program() -> Check:
+    """Where the program is, and the versions it runs on."""
+    found = []
+    for library in LIBRARIES:
+        try:
+            found.append(f"{library} {version(library)}")
+        except PackageNotFoundError:
+            fix = "Install crm-connector with its dependencies."
+            return Check("program", "fail", f"The library {library} is missing.", fix, 3)
+    place = Path(package.__file__ or "").parent
+    return Check(
+        "program",
+        "ok",
+        f"crm-connector {__version__} from {place}, Python {platform.python_version()},"
+        f" SQLite {sqlite3.sqlite_version}, {', '.join(found)}.",
+    )
+
+
+def plugins(wanted: Sequence[str] | set[str]) -> Iterator[Check]:
+    """Which plugins there are, and whether they can be imported."""
+    names = registry.names()
+    broken = []
+    for name in names:
+        try:
+            registry.load(name)
+        except ImportError as error:
+            broken.append(name)
+            missing = error.name or "one of its modules"
+            yield Check(f"plugin {name}", "fail", f"It cannot be imported: {missing}.", "", 3)
+    for name in sorted(set(wanted) - set(names)):
+        fix = "Install the distribution that brings it."
+        yield Check(f"plugin {name}", "fail", "A connection names it; it is not installed.", fix, 2)
+    whole = [name for name in names if name not in broken]
+    if whole:
+        yield Check("plugins", "ok", f"Installed: {', '.join(whole)}.")
+    else:
+        yield Check("plugins", "warn", "No plugin is installed.", "Install one for your vendor.")
+
+
+def keys(connector: Connector) -> Iterator[Check]:
+    """Whether the ring opens, and lies apart from what it seals."""
+    settings = connector.settings
+    ring = settings.path(settings.keys.path)
+    try:
+        assert connector.vault is not None
+    except (SealError, SettingsError) as error:
+        yield failed("key ring", error)
+        return
+    # Opening it proved that nobody else can read the ring and what it is wrapped with.
+    yield Check("key ring", "ok", f"{ring} opens, and only its owner can read it.")
+    url = settings.url(settings.keys.subjects)
+    yield from _private("keys database", _file_of(url))
+    if url == settings.url(settings.state.url):
+        fix = "Give [keys] subjects a database of its own, and its own backup."
+        yield Check("keys database", "fail", "People's keys lie beside what they seal.", fix, 3)
+
+
+def state(connector: Connector) -> Iterator[Check]:
+    """Whether the state opens, is sound and is private."""
+    settings = connector.settings
+    try:
+        store = connector.store
+    except ConnectorError as error:
+        yield failed("state", error)
+        return
+    except SQLAlchemyError as error:
+        said = f"The state database cannot be opened ({type(error).__name__})."
+        yield Check("state", "fail", said, "Mend [state] url, or restore it from a backup.", 3)
+        return
+    if store.engine.dialect.name == "sqlite":
+        with store.read() as tx:
+            secure = tx.exec_driver_sql("PRAGMA secure_delete").scalar()
+            sound = tx.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        if sound != "ok":
+            fix = "Restore it from a backup."
+            yield Check("state", "fail", "The state database is damaged.", fix, 3)
+            return
+        if not secure:
+            yield Check("state", "warn", "This SQLite keeps deleted bytes (secure_delete is off).")
+    schema = store.meta("schema")
+    yield Check("state", "ok", f"It opens and is sound; schema {schema}, store {store.store_id}.")
+    yield from _private("state", _file_of(settings.url(settings.state.url)))
+
+
+def _file_of(url: str) -> Path | None:
+    return Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:////") else None
+
+
+def _private(name: str, file: Path | None) -> Iterator[Check]:
+    if file is None or not file.exists():
+        return
+    if stat.S_IMODE(file.stat().st_mode) & 0o077:
+        said = f"Other users of this machine can reach {file}."
+        yield Check(name, "warn", said, f"Run: chmod 600 {file}")
+
+
+# --- the shop's database ------------------------------------------------------------------------
+
+
+def local(connector: Connector) -> Iterator[Check]:
+    """Whether the shop's tables are as the settings and mappings say."""
+    try:
+        local = connector.local
+    except ConnectorError as error:
+        yield failed("local database", error)
+        return
+    if not local.kinds():
+        fix = "Add a [local.customer] table."
+        yield Check("local database", "warn", "The settings map no table of it.", fix)
+        return
+    for kind, one in connector.settings.local.kinds().items():
+        name = f"local {kind}"
+        try:
+            mapping = connector.local_mapping(kind)
+        except SettingsError as error:
+            yield failed(name, error)
+            continue
+        there = set(local.column_names(kind))
+        asked = [n for rule in mapping.rules for n in (rule.own, rule.time) if n is not None]
+        lacking = sorted(set(asked) - there)
+        if lacking:
+            yield Check(
+                name,
+                "fail",
+                f"The mapping names columns that table {one.table} lacks: {', '.join(lacking)}.",
+                f"Correct {mapping.path.name}; the table has {', '.join(sorted(there))}.",
+                3,
+            )
+            continue
+        said = f"Table {one.table}, key {one.key}, {len(mapping.rules)} columns mapped."
+        yield Check(name, "ok", said)
+    try:
+        yield _capture(connector)
+    except ConnectorError as error:
+        yield failed("local capture", error)
+
+
+def _capture(connector: Connector) -> Check:
+    name = "local capture"
+    status = connector.local_status()
+    bound, identity = connector.store.meta("local_id"), connector.local.identity()
+    if bound is not None and identity is not None and bound != identity:
+        said = "The state belongs to another local database than [local] url names."
+        return Check(name, "fail", said, "Point [local] url back, or use another state.", 3)
+    if not status.installed:
+        if bound is not None:
+            said = "The state knows a local database in which changes were noticed; not this one."
+            fix = "Point [local] url back, or run `crm-connector local install` here again."
+            return Check(name, "warn", said, fix)
+        said = "Still to do: changes in the shop's database are not noticed yet."
+        return Check(name, "warn", said, "Run `crm-connector local install`.")
+    if status.missing:
+        said = f"Triggers are missing on: {', '.join(status.missing)}."
+        return Check(name, "fail", said, "Run `crm-connector local install`.", 3)
+    waiting = sum(status.waiting.values())
+    return Check(name, "ok", f"Changes are noticed; {waiting} wait to be read.")
