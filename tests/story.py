@@ -188,14 +188,23 @@ TABLES: Mapping[Kind, KindTable] = {
 }
 
 
-def load_mappings() -> tuple[dict[Kind, LocalMapping], dict[Kind, VendorMapping]]:
-    """The mappings above, through the real loaders."""
+def load_mappings(
+    changes: Mapping[str, str] | None = None,
+) -> tuple[dict[Kind, LocalMapping], dict[Kind, VendorMapping]]:
+    """The mappings above, through the real loaders. `changes`: text of a vendor's file to other
+    text."""
+
+    def changed(text: str) -> str:
+        for old, new in (changes or {}).items():
+            text = text.replace(old, new)
+        return text
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         local, remote = {}, {}
         for kind in (C, M, F):
             (folder / f"l-{kind}.yaml").write_text(LOCAL[kind], encoding="utf-8")
-            (folder / f"r-{kind}.yaml").write_text(REMOTE[kind], encoding="utf-8")
+            (folder / f"r-{kind}.yaml").write_text(changed(REMOTE[kind]), encoding="utf-8")
             local[kind] = load_local(folder / f"l-{kind}.yaml")
             remote[kind] = load_vendor(folder / f"r-{kind}.yaml")
     return local, remote
@@ -217,8 +226,10 @@ class Story:
         setup: Setup | None = None,
         page_size: int = 7,
         folder: Path | None = None,
+        mapping: Mapping[str, str] | None = None,
     ) -> None:
         self.rng = Random(seed)
+        self.mappings = load_mappings(mapping) if mapping else _MAPPINGS
         self.clock = ManualClock()
         self.kinds = kinds
         self.first_contact = first_contact
@@ -267,7 +278,7 @@ class Story:
         )
 
     def _memory_remote(self) -> MemoryRemote:
-        _, remote = _MAPPINGS
+        _, remote = self.mappings
         targets = {
             kind: Target(
                 object=remote[kind].object,
@@ -298,7 +309,7 @@ class Story:
             hook=lambda point: self.hook(point),
             dry=dry,
         )
-        locals_, remotes = _MAPPINGS
+        locals_, remotes = self.mappings
         connection = Connection(
             "crm",
             self.remote_factory(),

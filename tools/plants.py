@@ -129,7 +129,8 @@ def simulate(tree: Path, seeds: int, start: int) -> dict[str, Any]:
     if done.returncode not in (0, 1) or not lines:
         raise PlantError(f"the simulation did not run:\n{done.stderr[-2000:]}")
     report: dict[str, Any] = json.loads(lines[-1])
-    report["story"] = [line for line in done.stderr.splitlines() if line.startswith("  ")][:3]
+    told = done.stderr.partition("\nseed ")[2].splitlines()
+    report["story"] = told[1:4]
     return report
 
 

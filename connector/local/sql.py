@@ -57,7 +57,7 @@ class _Bound:
     table: sa.TableClause
     key_is_text: bool
     columns: tuple[str, ...] = ()
-    inserts: dict[tuple[str, ...], str] = field(default_factory=dict)
+    inserts: dict[tuple[str, ...], tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     """Insert statements by the columns they set."""
 
 
@@ -350,13 +350,15 @@ class SqlLocal:
             tx.execute(sa.insert(bound.table).values(own))
             return str(own[key])
         names = tuple(own)
-        statement = bound.inserts.get(names)
-        if statement is None:
+        known = bound.inserts.get(names)
+        if known is None:
             # Compiled once for each set of columns: a first pull inserts many thousand rows.
             values = {n: sa.bindparam(n) for n in names}
-            statement = str(sa.insert(bound.table).values(values).compile(dialect=tx.dialect))
-            bound.inserts[names] = statement
-        done = tx.exec_driver_sql(statement, tuple(own.values()))
+            compiled = sa.insert(bound.table).values(values).compile(dialect=tx.dialect)
+            # The statement names the columns in the table's order, whatever ours is.
+            known = bound.inserts[names] = (str(compiled), tuple(compiled.positiontup or ()))
+        statement, order = known
+        done = tx.exec_driver_sql(statement, tuple(own[n] for n in order))
         return str(done.lastrowid)
 
     def _own(self, value: Any) -> Any:

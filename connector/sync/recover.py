@@ -73,7 +73,10 @@ def _job(scope: Scope, link: Link, intent: Intent) -> Job:
     )
     draft = Draft.unpack(intent.side, intent.op, plain)
     base = scope.open_base(link) or Base()
-    return Job(Work(link, base, [], 1, dies=link.live is None), draft, intent.id)
+    # A value that was to be written on both sides is settled by neither write alone: with half of
+    # it in the base the other side's old value would look like a later edit.
+    work = Work(link, base, [], 1, dies=link.live is None, clean=not draft.joint)
+    return Job(work, draft, intent.id)
 
 
 def _local(scope: Scope, jobs: Sequence[Job]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from connector.local.contract import RowState
 from connector.plugin import Gone, Reason, Ref, Seen, version_key
 from connector.records import Canonical
 from connector.store import conflicts, intents, links, staged
+from connector.store.conflicts import Conflict
 from connector.store.links import Claim, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.documents import Base
@@ -52,7 +53,7 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         _add_counterparts(scope, tx, found)
         standing = conflicts.of_links(tx, found)
     rows = [_distrusted(link, row) for link, many in found.values() for row in many]
-    seen = _hydrate(scope, rows, _about_to_go(found), batch)
+    seen = _hydrate(scope, rows, _unsure(found, standing), batch)
     fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
     local_ids = [link.local_id for link, _ in found.values() if link.local_id is not None]
     table = scope.ports.local.read(scope.kind, local_ids)
@@ -124,18 +125,25 @@ def _distrusted(link: Link, row: Staged) -> Staged:
     return row
 
 
-def _about_to_go(found: dict[str, tuple[Link, list[Staged]]]) -> list[str]:
-    """Remote records that may be removed because their row is gone.
+def _unsure(
+    found: dict[str, tuple[Link, list[Staged]]], standing: Mapping[str, Mapping[str, Conflict]]
+) -> list[str]:
+    """Remote records that are read by id although they are not staged.
 
-    They are read by id first: an edit that the feed does not show yet must not be destroyed.
+    Those that may be removed because their row is gone: an edit that the feed does not show yet
+    must not be destroyed. And those with an open conflict: their base does not hold their latest
+    value, so "unchanged since the base" would not be true.
     """
     return [
         link.remote_id
         for link, rows in found.values()
         if link.live is not None
         and link.remote_id is not None
-        and any(row.side == LOCAL and row.gone == Gone.EXPLICIT for row in rows)
         and all(row.side != REMOTE for row in rows)
+        and (
+            any(row.side == LOCAL and row.gone == Gone.EXPLICIT for row in rows)
+            or any(c.state != conflicts.LEFT_OUT for c in standing.get(link.id, {}).values())
+        )
     ]
 
 

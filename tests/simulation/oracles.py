@@ -24,6 +24,7 @@ def during(stage: Stage) -> list[str]:
         *cursor_truth(stage),
         *removed_with_evidence(stage),
         *dead_stay_dead(stage),
+        *created_once(stage),
     ]
 
 
@@ -113,6 +114,19 @@ def removed_with_evidence(stage: Stage) -> Iterator[str]:
     kept = set(stage._shop_rows())
     for person in stage.rows.keys() - kept - by_shop - by_crm:
         yield f"O7 we removed {person} from the shop and nobody asked for it"
+
+
+def created_once(stage: Stage) -> Iterator[str]:
+    """O2: no record is created twice by us, whatever became of the first answer.
+
+    Our key is the record's name; a record hidden from us cannot be found by it.
+    """
+    made = Counter(
+        r.now.key
+        for ref, r in stage.vendor.records[C].items()
+        if r.commits[0].by_us and r.now.key and ref not in stage.ever_hidden
+    )
+    yield from (f"O2 one record was created {n} times by us" for n in made.values() if n > 1)
 
 
 def dead_stay_dead(stage: Stage) -> Iterator[str]:

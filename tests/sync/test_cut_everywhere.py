@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from connector.plugin import Kind, Ref
 from connector.store.database import Lease, Store
-from connector.sync.scope import Limits, as_us
 from connector.sync.run import Setup
+from connector.sync.scope import Limits, as_us
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import Record
 from tests.story import C, F, M, Story
@@ -32,7 +32,9 @@ class World:
     """Everything there is at one moment, to be put back as often as wanted."""
 
     def __init__(self, story: Cut) -> None:
-        self.shop, self.state = (_raw(e).serialize() for e in (story.shop_engine, story.state_engine))
+        self.shop, self.state = (
+            _raw(e).serialize() for e in (story.shop_engine, story.state_engine)
+        )
         self.records = _copied(story.vendor.records)
         self.moment = story.clock.now()
         self.chance = story.rng.getstate(), story.vendor.rng.getstate()
@@ -161,8 +163,8 @@ class Cut(Story):
             )
         self.sql("INSERT INTO remarks (client, title) VALUES (NULL, 'Anonymous')")
         arrived = self.vendor.create(C, {"Last": "Arrived", "Mail": "a@example.test"})
-        self.vendor.create(M, {"Name": "A1", "Person": arrived, "Points": 3})
-        self.vendor.create(F, {"Name": "Praise", "Person": refs["Client1"], "Body": "good"})
+        self.vendor.create(M, {"Name": "A1", "Person": {"id": arrived}, "Points": 3})
+        self.vendor.create(F, {"Name": "Praise", "Person": {"id": refs["Client1"]}, "Body": "good"})
         self.sql("UPDATE clients SET job = 'smith' WHERE no = 1")
         self.vendor.edit(C, refs["Client1"], {"City": "Harbour"})
         self.sql("UPDATE clients SET tags = 'a,b' WHERE no = 3")
@@ -189,7 +191,7 @@ class Cut(Story):
         def plain(kind: Kind) -> list[Any]:
             return sorted(
                 sorted(
-                    (k, str(people.get(v, v) if k == "Person" else v))
+                    (k, str(people.get(v["id"]) if k == "Person" else v))
                     for k, v in d["fields"].items()
                 )
                 for d in self.vendor.dump(kind)
