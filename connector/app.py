@@ -317,7 +317,7 @@ class Connector:
             self.local_mapping(kind),
             first_contact=one.first_contact,
             create_local=one.create,
-            archive_local=one.deleted is not None,
+            archive_local=_can_archive(one),
         )
 
     # --- what waits for a person ----------------------------------------------------
@@ -402,6 +402,12 @@ def _table(one: settings_module.LocalKindSettings) -> KindTable:
         create=one.create,
         defaults=one.defaults,
     )
+
+
+def _can_archive(one: settings_module.LocalKindSettings) -> bool:
+    """Whether a row can be deleted softly: the settings say by which value of which column."""
+    condition = _condition(one.deleted)
+    return condition is not None and condition.can_be_made_true
 
 
 def _condition(given: ConditionSettings | None) -> Condition | None:

@@ -21,6 +21,7 @@
     │       ├── StaleVersionError
     │       └── CursorExpiredError
     ├── LocalError              the host's database did not answer        exit 6
+    ├── StoreError              the state database did not answer         exit 6
     ├── LeaseHeldError          another run has this scope                exit 7
     ├── LeaseLostError          another run took this scope over          exit 6
     ├── SafetyStopError         too much would be deleted or changed      exit 8
@@ -157,6 +158,12 @@ class CursorExpiredError(StaleError):
 
 class LocalError(ConnectorError):
     """The host's database did not answer or refused the whole transaction."""
+
+    exit_code = 6
+
+
+class StoreError(ConnectorError):
+    """The state database did not answer, is full, or is no database."""
 
     exit_code = 6
 

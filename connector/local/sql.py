@@ -38,6 +38,20 @@ class Condition:
         # NULL is in no list: `not_in` lets it through, as a person would read it.
         return held if self.test == "in" else sa.or_(column.is_(None), sa.not_(held))
 
+    @property
+    def can_be_made_true(self) -> bool:
+        """Whether one value is known that satisfies the test."""
+        return self.test != "not_in"
+
+    def satisfying(self) -> Any:
+        """A value for the column that satisfies the test: now, where any value will do."""
+        if self.test == "equals":
+            return self.value
+        if self.test == "in":
+            return self.value[0]
+        assert self.test == "is_null"
+        return None if self.value else sa.func.current_timestamp()
+
 
 @dataclass(frozen=True, slots=True)
 class KindTable:
@@ -339,7 +353,7 @@ class SqlLocal:
             if write.op is Op.REMOVE:
                 deleted = bound.spec.deleted
                 assert deleted is not None
-                values = {deleted.column: deleted.value}
+                values = {deleted.column: deleted.satisfying()}
             changed = tx.execute(sa.update(table).where(*guards).values(values))
         return write.key if changed.rowcount == 1 else None
 

@@ -12,6 +12,8 @@ def mask(value: object) -> str:
     ('王*', '138****0007', 'l***@example.test', '**', '∅')
     >>> mask("123"), mask("A"), mask(True), mask(frozenset({"vip"}))
     ('***', '*', '****', '{1}')
+    >>> mask("1990-07-30")
+    '****-**-**'
     """
     if value is None:
         return "∅"
@@ -21,6 +23,8 @@ def mask(value: object) -> str:
     if re.fullmatch(r"[^@\s]+@[^@\s]+", text):
         head, _, domain = text.partition("@")
         return f"{head[0]}***@{domain}"
+    if re.match(r"\d{4}-\d\d-\d\d", text):
+        return "****-**-**"
     digits = re.sub(r"\D", "", text)
     if len(digits) >= 8 and len(digits) >= len(text) - 4:
         return f"{digits[:3]}****{digits[-4:]}"

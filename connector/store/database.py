@@ -14,8 +14,9 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
+from sqlalchemy import exc
 
-from connector.errors import LeaseHeldError, LeaseLostError, SettingsError
+from connector.errors import LeaseHeldError, LeaseLostError, SettingsError, StoreError
 from connector.store import tables as t
 
 Hook = Callable[[str], None]
@@ -104,7 +105,7 @@ class Store:
         self._create(tenant)
 
     def _create(self, tenant: str) -> None:
-        with self.engine.begin() as tx:
+        with self._changing() as tx:
             t.metadata.create_all(tx)
             known = {row.key: row.value for row in tx.execute(sa.select(t.meta))}
             if not known:
@@ -149,8 +150,26 @@ class Store:
         return int(float(seconds) * 1_000_000)
 
     @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Turn the driver's errors into ours: its text may quote a statement's values."""
+        try:
+            yield
+        except exc.IntegrityError:
+            raise  # two of ours clashed: that is a bug, or a race the caller knows about
+        except exc.DBAPIError as error:
+            raise StoreError(
+                f"The state database did not answer ({type(error.orig).__name__}).",
+                hint="Nothing was lost: look at its disk and rights, then run again.",
+            ) from None
+
+    @contextmanager
+    def _changing(self) -> Iterator[sa.Connection]:
+        with self._answered(), self.engine.begin() as tx:
+            yield tx
+
+    @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        with self.engine.connect() as tx:
+        with self._answered(), self.engine.connect() as tx:
             tx = tx.execution_options(reading=True)
             with tx.begin():
                 yield tx
@@ -161,7 +180,7 @@ class Store:
 
         Raises: LeaseLostError, with nothing written.
         """
-        with self.engine.connect() as tx:
+        with self._answered(), self.engine.connect() as tx:
             with tx.begin():
                 if lease is not None:
                     self._renew(tx, lease)
@@ -171,7 +190,7 @@ class Store:
 
     def renew(self, lease: Lease) -> None:
         """Prove the lease and lengthen it, right before bytes leave."""
-        with self.engine.begin() as tx:
+        with self._changing() as tx:
             self._renew(tx, lease)
 
     def _renew(self, tx: sa.Connection, lease: Lease) -> None:
@@ -195,7 +214,7 @@ class Store:
     def acquire(self, connection: str, kind: str) -> Lease:
         """Take the lease of a scope. Raises: LeaseHeldError."""
         c = t.scope.c
-        with self.engine.begin() as tx:
+        with self._changing() as tx:
             self.ensure_scope(tx, connection, kind)
             row = tx.execute(
                 sa.select(c.holder, c.fence, c.expires_us).where(
@@ -220,7 +239,7 @@ class Store:
 
     def release(self, lease: Lease) -> None:
         c = t.scope.c
-        with self.engine.begin() as tx:
+        with self._changing() as tx:
             tx.execute(
                 sa.update(t.scope)
                 .where(

@@ -23,11 +23,27 @@ def pack(document: Any) -> bytes:
     >>> unpack(pack({"a": dt.date(2026, 1, 31), "b": Decimal("1.50"), "c": None}))
     {'a': datetime.date(2026, 1, 31), 'b': Decimal('1.50'), 'c': None}
     """
-    return orjson.dumps(
-        document,
-        default=_tag,
-        option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME,
-    )
+    try:
+        return orjson.dumps(document, default=_tag, option=_OPTIONS)
+    except TypeError:
+        # Numbers wider than 64 bits and halves of surrogate pairs do come in vendors' JSON, and
+        # the encoder refuses them without asking `_tag`: they are marked before it sees them.
+        return orjson.dumps(_narrow(document), default=_tag, option=_OPTIONS)
+
+
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
+def _narrow(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _narrow(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_narrow(one) for one in value]
+    if isinstance(value, int) and not -(2**63) <= value < 2**64:
+        return {_TAG: ["int", str(value)]}
+    if isinstance(value, str) and any("\ud800" <= sign <= "\udfff" for sign in value):
+        return {_TAG: ["text", value.encode("utf-16-le", "surrogatepass").hex()]}
+    return value
 
 
 def unpack(data: bytes) -> Any:
@@ -46,8 +62,6 @@ def _tag(value: Any) -> Any:
         return {_TAG: ["set", sorted(value)]}
     if isinstance(value, bytes):
         return {_TAG: ["bytes", value.hex()]}
-    if isinstance(value, int):  # wider than 64 bits
-        return {_TAG: ["int", str(value)]}
     raise AssertionError(f"a value of type {type(value).__name__} reached a sealed document")
 
 
@@ -58,6 +72,7 @@ _MAKE: dict[str, Callable[[Any], Any]] = {
     "set": frozenset,
     "bytes": bytes.fromhex,
     "int": int,
+    "text": lambda hex_: bytes.fromhex(hex_).decode("utf-16-le", "surrogatepass"),
 }
 
 

@@ -134,6 +134,10 @@ class Runner:
                     moved |= self._one(scopes_of_one, report)
                 if not moved or len(opened) < 2:
                     break
+            with ports.store.read() as tx:
+                for scope in (s for many in opened for s in many):
+                    waiting = staged.count_waiting(tx, scope.connection, scope.kind)
+                    scope.counts.waiting = waiting
             report.passes = [
                 PassReport(s.connection, s.kind, s.counts) for many in opened for s in many
             ]

@@ -34,6 +34,8 @@ class Counts:
     adopted: int = 0
     conflicts: int = 0
     letters: int = 0
+    left_out: int = 0
+    """Optional values that the other side will not take; the rest of their records went."""
     waiting: int = 0
     unknown: int = 0
     postponed: int = 0

@@ -360,8 +360,8 @@ def wrote_local(settling: Settling, job: Job, key: str, held: Mapping[str, objec
             scope.connection, scope.kind, key, link.epoch
         )
     if job.draft.op == Op.CREATE:
-        # All columns: the table's own defaults are part of what both sides agreed on.
-        settling.landed(job, held)
+        # What the table filled in by itself is the shop's own news: it travels like an edit.
+        settling.landed(job, {n: v if n in job.draft.set else None for n, v in held.items()})
     else:
         settling.landed(job, {n: held.get(n, v) for n, v in job.draft.set.items()})
 

@@ -162,6 +162,7 @@ class Settlement:
             )
 
     def _note_left(self, decision: Decision) -> None:
+        self.scope.counts.left_out += len(decision.left)
         for left in decision.left:
             self.clashes.append(
                 Conflict(
@@ -211,8 +212,6 @@ class Settlement:
             self.events.append(
                 self.scope.event(self.now, decision.link.id, f"letter:{decision.letter.code}")
             )
-        else:
-            self.scope.counts.waiting += 1
 
     def _bind(self, mine: Link, other_id: str) -> None:
         """Two halves become one link; the local half's id and key stay."""

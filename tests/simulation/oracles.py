@@ -89,6 +89,9 @@ def cursor_truth(stage: Stage) -> Iterator[str]:
         if seen is None or seen.state != "live" or seen.stamp > until:
             continue
         link = known.get(ref)
+        by_id = record.seen("read", now)
+        if by_id is None or by_id.state != "live":
+            continue  # the feed still shows it, a read by id says that it is gone
         if ref in staged or ref in stage.ever_hidden:
             continue
         if link is not None and link["id"] in under_way:

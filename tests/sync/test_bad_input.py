@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from connector.errors import LeaseHeldError, LocalError, SettingsError
+from connector.errors import LeaseHeldError, LocalError, SettingsError, StoreError
 from connector.local import capture
 from connector.privacy.vault import open_vault
 from connector.sync.review import Review
@@ -291,7 +291,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(story: Story, full: str) -> 
     pages = raw.execute("PRAGMA page_count").fetchone()[0]
     raw.execute(f"PRAGMA max_page_count = {pages}")
     told = stopped_by(story)
-    assert isinstance(told, LocalError if full == "shop" else sa.exc.OperationalError)
+    assert isinstance(told, LocalError if full == "shop" else StoreError)
     assert "@example.test" not in str(told)
     raw.execute("PRAGMA max_page_count = 1000000")
     for _ in range(3):
@@ -305,7 +305,7 @@ def stopped_by(story: Story) -> Exception:
     """The error that ended a run, whichever way it was told."""
     try:
         report = story.run()
-    except (LocalError, sa.exc.OperationalError) as error:
+    except (LocalError, StoreError) as error:
         return error
     [stopped] = report.errors
     return stopped

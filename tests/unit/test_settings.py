@@ -1,0 +1,143 @@
+"""The settings file: faults are all told at once, by key, with what to write; never by value."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector import settings
+from connector.errors import SettingsError
+from connector.settings import load, parse, parse_limit
+
+GOOD: dict[str, Any] = {
+    "tenant": "shop-a",
+    "local": {
+        "url": "sqlite:///shop.db",
+        "customer": {"table": "customers", "mapping": "customer.yaml"},
+    },
+    "connections": {"crm": {"plugin": "memory", "kinds": ["customer"], "anything": 1}},
+}
+SECRET = "do-not-tell"
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    table = copy.deepcopy(GOOD)
+    *before, last = path.split(".")
+    place = table
+    for name in before:
+        place = place.setdefault(name, {})
+    place[last] = value
+    return table
+
+
+def faults(table: dict[str, Any]) -> str:
+    with pytest.raises(SettingsError) as told:
+        parse(table, Path("/shop"))
+    assert told.value.exit_code == 3
+    return str(told.value)
+
+
+def test_a_good_file_is_taken() -> None:
+    found = parse(GOOD, Path("/shop"))
+    assert found.connections["crm"].own() == {"anything": 1}
+    assert found.safety.max_delete == "5% or 5"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("colour", SECRET, "colour there is no such setting"),
+        ("state.urll", SECRET, "state.urll there is no such setting"),
+        ("local.customer.tabel", SECRET, "local.customer.tabel there is no such setting"),
+        ("tenant", "Shop A", "tenant may hold only a-z, 0-9 and -"),
+        ("state.url", 7, "state.url must be text"),
+        ("local.customer.create", SECRET, "local.customer.create must be true or false"),
+        ("local.customer.first_contact", SECRET, "local.customer.first_contact must be one of"),
+        ("connections.crm.kinds", SECRET, "connections.crm.kinds must be a list"),
+        ("connections.crm.kinds", ["feedback"], "there is no [local.feedback]"),
+        ("connections.local", {"plugin": "x", "kinds": []}, "not `local`"),
+        ("local.customer.table", None, "local.customer.table is missing"),
+        ("local.customer.where", {"column": "s"}, "exactly one of equals, in, not_in, is_null"),
+        ("local.customer.where", {"column": "s", "equals": 1, "in": [1]}, "exactly one of"),
+        ("safety.max_delete", "lots", 'written like "5% or 5"'),
+        ("safety.max_change", "5%", 'written like "5% or 5"'),
+        ("privacy", {"policy": "p.yaml"}, "[privacy] is known but not built yet"),
+        ("keys.provider", "vault", "known but not built yet"),
+        ("local.customer.capture", "scan", "known but not built yet"),
+        ("local.customer.part_of", "customer", "known but not built yet"),
+        ("state.url", "postgresql://user:do-not-tell@host/db", "known but not built yet"),
+    ],
+)
+def test_a_fault_is_named_by_its_key_and_never_by_its_value(
+    path: str, value: Any, sentence: str
+) -> None:
+    told = faults(changed(path, value))
+    assert sentence in told
+    assert SECRET not in told
+
+
+def test_all_faults_are_told_at_once() -> None:
+    table = changed("colour", 1)
+    table["state"] = {"url": 7}
+    del table["tenant"]
+    told = faults(table)
+    for name in ("colour", "state.url", "tenant is missing"):
+        assert name in told
+
+
+def test_paths_and_urls_count_from_the_files_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "etc"
+    folder.mkdir()
+    (folder / "connector.toml").write_text(
+        'tenant = "t"\n[local]\nurl = "sqlite:///shop.db"\n', encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    found = load("etc/connector.toml")
+    assert found.url(found.local.url) == f"sqlite:///{folder}/shop.db"
+    assert found.path("keyring.json") == folder / "keyring.json"
+    assert found.url("sqlite:////abs/shop.db") == "sqlite:////abs/shop.db"
+    assert found.path("/abs/keyring.json") == Path("/abs/keyring.json")
+
+
+def test_a_file_that_is_not_there_or_not_toml_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no settings file"):
+        load(tmp_path / "none.toml")
+    bad = tmp_path / "bad.toml"
+    bad.write_text(f'tenant = "{SECRET}\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match="line 1") as told:
+        load(bad)
+    assert SECRET not in str(told.value)
+    assert told.value.__cause__ is None
+
+
+def test_the_environment_names_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "my.toml"
+    file.write_text('tenant = "t"\n[local]\nurl = "sqlite:///shop.db"\n', encoding="utf-8")
+    monkeypatch.setenv(settings.ENV_FILE, str(file))
+    assert load().folder == tmp_path
+
+
+@pytest.mark.parametrize("text", ["", "5", "5% of 5", "-1% or 5", "5% or 5.5", "five% or 5"])
+def test_a_limit_is_a_share_and_a_number(text: str) -> None:
+    with pytest.raises(SettingsError):
+        parse_limit(text)
+    assert parse_limit(" 0.5 %  or 20 ") == (0.5, 20)
+
+
+def test_a_reference_that_leads_nowhere_names_the_key_and_the_reference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAVE_IT", SECRET)
+    (tmp_path / "token").write_text(f"{SECRET}\n", encoding="utf-8")
+    found = parse(GOOD, tmp_path)
+    assert settings.follow(found, "k", "env:HAVE_IT") == SECRET
+    assert settings.follow(found, "k", "file:token") == SECRET
+    assert settings.follow(found, "k", "plain") == "plain"
+    for text in ("env:LACK_IT", "file:none"):
+        with pytest.raises(SettingsError, match=r"some\.key"):
+            settings.follow(found, "some.key", text)
