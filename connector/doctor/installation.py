@@ -9,13 +9,11 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from sqlalchemy.exc import SQLAlchemyError
-
 import connector as package
 from connector import registry
 from connector.app import Connector
 from connector.doctor.check import Check, failed
-from connector.errors import ConnectorError, SealError, SettingsError
+from connector.errors import ConnectorError, SealError, SettingsError, StoreError
 from connector.version import __version__
 
 LIBRARIES = ("SQLAlchemy", "pydantic", "requests", "cryptography", "phonenumbers")
@@ -83,12 +81,12 @@ def state(connector: Connector) -> Iterator[Check]:
     settings = connector.settings
     try:
         store = connector.store
+    except StoreError as error:
+        fix = "Mend [state] url, or restore it from a backup."
+        yield Check("state", "fail", error.sentence, fix, 3)
+        return
     except ConnectorError as error:
         yield failed("state", error)
-        return
-    except SQLAlchemyError as error:
-        said = f"The state database cannot be opened ({type(error).__name__})."
-        yield Check("state", "fail", said, "Mend [state] url, or restore it from a backup.", 3)
         return
     if store.engine.dialect.name == "sqlite":
         with store.read() as tx:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
@@ -278,6 +278,13 @@ def hand_over_claims(tx: sa.Connection, loser: str, winner: str) -> None:
     c = claim.c
     tx.execute(sa.update(claim).where(c.link == loser).values(link=winner, rival=None))
     tx.execute(sa.update(claim).where(c.link == winner, c.rival == loser).values(rival=None))
+
+
+def keep_claims(tx: sa.Connection, link_id: str, digests: Collection[bytes]) -> None:
+    """A link's identity values changed: it lets go of those it no longer has."""
+    tx.execute(
+        sa.delete(claim).where(claim.c.link == link_id, claim.c.digest.not_in(list(digests)))
+    )
 
 
 def release_claims(tx: sa.Connection, ids: Sequence[str]) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connector.plugin import Op, Ref, Seen
+from connector.plugin import Op, Reason, Ref, Seen
 from connector.store import intents, links
 from connector.store.intents import Intent
 from connector.store.links import Link
 from connector.sync.documents import Base, Draft
 from connector.sync.observe import note_seen
-from connector.sync.scope import Scope
+from connector.sync.scope import NEVER, Scope
 from connector.sync.send import Settling, as_write, bind_probe, deliver, wrote_local
 from connector.sync.settle import reread
 from connector.sync.work import Job, Work
@@ -102,16 +102,22 @@ def _creates(scope: Scope, jobs: Sequence[Job]) -> None:
     """Look for our key; a record that is not there is created once more, with the same values."""
     if not jobs:
         return
+    target = scope.pair.vendor.external_key
+    if target is None or scope.caps.external_key == "none":
+        _cannot_know(scope, jobs)
+        return
     keys = [j.work.link.external_key or "" for j in jobs]
     found: dict[str, Seen] = {}
-    if scope.caps.external_key != "none":
-        target = scope.pair.vendor.external_key
-        assert target is not None
-        scope.ports.hook("before call: find")
-        for seen in scope.remote.find(scope.kind, target, keys):
-            if seen.external_key is not None:
-                found.setdefault(seen.external_key, seen)
-        scope.ports.hook("after call: find")
+    scope.ports.hook("before call: find")
+    for seen in scope.remote.find(scope.kind, target, keys):
+        if seen.external_key is not None:
+            found.setdefault(seen.external_key, seen)
+    scope.ports.hook("after call: find")
+    if scope.caps.find_lag is None:
+        # Where the search promises nothing, not finding is no evidence: a person must look.
+        lost = [j for j in jobs if (j.work.link.external_key or "") not in found]
+        _cannot_know(scope, lost)
+        jobs = [j for j in jobs if j not in lost]
     again = []
     with scope.store.write(scope.lease, "recover creates") as tx:
         settling = Settling(scope, tx)
@@ -130,6 +136,23 @@ def _creates(scope: Scope, jobs: Sequence[Job]) -> None:
         for start in range(0, len(again), size):
             part = again[start : start + size]
             deliver(scope, part, [as_write(scope, job) for job in part])
+
+
+def _cannot_know(scope: Scope, jobs: Sequence[Job]) -> None:
+    """A create whose answer was lost and that nothing can find becomes a letter, never a twin."""
+    if not jobs:
+        return
+    reason = Reason(
+        code="unknown_create",
+        text="the answer to its create was lost and this vendor cannot be asked for it by a key of"
+        " ours; look whether it is there, then retry or drop this letter",
+    )
+    with scope.store.write(scope.lease, "recover creates") as tx:
+        settling = Settling(scope, tx)
+        for job in jobs:
+            settling.jobs.append(job)
+            settling.refused(job, reason)
+        settling.finish()
 
 
 def _mark_sending(scope: Scope, settling: Settling, jobs: Sequence[Job], now: int) -> None:
@@ -209,5 +232,5 @@ def _patched(scope: Scope, settling: Settling, job: Job, seen: Seen) -> None:
     # before this look is older than it.
     link.remote_version, link.remote_observed_us = seen.version, 0
     links.save(settling.tx, [link])
-    note_seen(scope, settling.tx, [seen], scope.ports.clock.now())
+    note_seen(scope, settling.tx, [seen], NEVER)
     settling.reread += [row for row in reread(link) if row.side == "local"]

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import sqlalchemy as sa
 
 from connector.local.contract import Local
 from connector.mapping.translate import Pair
 from connector.plugin import Capabilities, Clock, Kind, Reason, Remote
 from connector.privacy.vault import Vault
 from connector.records import Canonical
+from connector.store import links
 from connector.store.database import Hook, Lease, Store, no_hook
 from connector.store.events import Event
 from connector.store.links import Link
@@ -178,6 +181,14 @@ class Scope:
         part = {name: own[name] for name in self.match_fields if name in own}
         return self.blind_all(self.pair.read_remote(part))
 
+    def reclaim(self, tx: sa.Connection, link: Link, base: Base, touched: Iterable[str]) -> None:
+        """Where own names of identity values were touched, let the link's claims follow."""
+        if not set(touched) & {*self.match_columns, *self.match_fields}:
+            return
+        held = {*self.identities("local", base.local), *self.identities("remote", base.remote)}
+        links.keep_claims(tx, link.id, held)
+        links.stake(tx, self.connection, self.kind, {link.id: list(held)}, {link.id: "both"})
+
     def blind_all(self, record: Canonical) -> list[bytes]:
         """The record's identity values as blind indexes."""
         blind = self.ports.vault.blind
@@ -210,6 +221,9 @@ def from_us(us: int) -> dt.datetime:
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+NEVER = _EPOCH
+"""The time of an observation whose moment by the vendor's clock is not known: never late enough
+to trust a version alone."""
 
 
 def reason_text(reason: Reason) -> str:

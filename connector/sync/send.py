@@ -21,7 +21,7 @@ from connector.store import conflicts, events, intents, links, staged
 from connector.store.intents import SENDING, Intent
 from connector.store.links import ACTIVE, Link
 from connector.sync.observe import note_seen
-from connector.sync.scope import PlannedWrite, Scope, as_us, reason_text
+from connector.sync.scope import NEVER, PlannedWrite, Scope, as_us, reason_text
 from connector.sync.settle import bury, lost_events, reread, waiting_names
 from connector.sync.work import Job, settled_rows
 
@@ -171,6 +171,8 @@ class Settling:
         if job.draft.subject is not None:
             link.subject = job.draft.subject
         scope.seal_base(link, work.base, work.shown)
+        if job.draft.op == Op.UPDATE:
+            scope.reclaim(self.tx, link, work.base, (*job.draft.set, *job.draft.take))
         if link.state != ACTIVE:
             link.state = ACTIVE
             self.activated.append(link)
@@ -330,7 +332,7 @@ def bind_probe(settling: Settling, job: Job, seen: Seen) -> None:
     link.remote_observed_us = 0
     settling.landed(job, blank(scope, job) | job.draft.set)
     links.save(settling.tx, [link])
-    note_seen(scope, settling.tx, [seen], scope.ports.clock.now())
+    note_seen(scope, settling.tx, [seen], NEVER)
 
 
 def _settle_local(scope: Scope, jobs: Mapping[str, Job], results: Sequence[LocalResult]) -> None:

@@ -86,6 +86,8 @@ class Settlement:
         self._note_moves(decision)
         self._note_left(decision)
         for clash in decision.clashes:
+            if clash.field not in case.situation.conflicts:
+                self.scope.counts.conflicts += 1
             self._conflict(link, clash)
         if decision.letter is not None or decision.waits_for is not None:
             self._set_aside(case.rows, decision)
