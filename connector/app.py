@@ -354,8 +354,8 @@ class Connector:
         with store.read() as tx:
             now = store.now_us(tx)
             rows = [_scope_status(tx, row, now) for row in scopes.every(tx)]
-            letters = len(staged.letters(tx)) + len(intents.letters(tx))
-            open_ = len(conflicts.listed(tx, conflicts.OPEN, conflicts.CHOSEN))
+            letters = staged.count_letters(tx) + intents.count_letters(tx)
+            open_ = conflicts.count(tx, conflicts.OPEN, conflicts.CHOSEN)
         return Status(rows, letters, open_)
 
     # --- the host's database --------------------------------------------------------

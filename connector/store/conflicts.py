@@ -97,3 +97,10 @@ def listed(tx: sa.Connection, *states: str) -> list[Conflict]:
         .order_by(conflict.c.at_us, conflict.c.id)
     )
     return [Conflict(*row) for row in rows]
+
+
+def count(tx: sa.Connection, *states: str) -> int:
+    """Number of rows in these states, of all scopes."""
+    return tx.execute(
+        sa.select(sa.func.count()).select_from(conflict).where(conflict.c.state.in_(states))
+    ).scalar_one()

@@ -104,3 +104,10 @@ def unresolved_links(tx: sa.Connection, links: Iterable[str]) -> set[str]:
 def letters(tx: sa.Connection) -> list[Intent]:
     rows = tx.execute(sa.select(*_COLUMNS).where(intent.c.state == LETTER).order_by(intent.c.id))
     return [Intent(*row) for row in rows]
+
+
+def count_letters(tx: sa.Connection) -> int:
+    """Number of outbound letters, of all scopes."""
+    return tx.execute(
+        sa.select(sa.func.count()).select_from(intent).where(intent.c.state == LETTER)
+    ).scalar_one()

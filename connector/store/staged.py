@@ -208,3 +208,10 @@ def count_waiting(tx: sa.Connection, connection: str, kind: str) -> int:
         .select_from(staged)
         .where(c.connection == connection, c.kind == kind, c.waits_for.is_not(None))
     ).scalar_one()
+
+
+def count_letters(tx: sa.Connection) -> int:
+    """Number of inbound letters, of all scopes."""
+    return tx.execute(
+        sa.select(sa.func.count()).select_from(staged).where(staged.c.reason.is_not(None))
+    ).scalar_one()

@@ -148,8 +148,8 @@ class Runner:
                 report.writes = ports.dry
             self._close(opened)
         with ports.store.read() as tx:
-            report.conflicts = len(conflicts.listed(tx, conflicts.OPEN))
-            report.letters = len(staged.letters(tx)) + len(intents.letters(tx))
+            report.conflicts = conflicts.count(tx, conflicts.OPEN)
+            report.letters = staged.count_letters(tx) + intents.count_letters(tx)
         return report
 
     def _one(self, scopes_of_one: Sequence[Scope], report: RunReport) -> bool:
