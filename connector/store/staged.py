@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
@@ -215,3 +215,28 @@ def count_letters(tx: sa.Connection) -> int:
     return tx.execute(
         sa.select(sa.func.count()).select_from(staged).where(staged.c.reason.is_not(None))
     ).scalar_one()
+
+
+def held(tx: sa.Connection, connection: str, kind: str, *, after: str, limit: int) -> list[Staged]:
+    """Remote rows with content, letters too, in record order behind `after`."""
+    c = staged.c
+    rows = tx.execute(
+        sa.select(*_COLUMNS)
+        .where(
+            c.connection == connection,
+            c.kind == kind,
+            c.side == REMOTE,
+            c.record > after,
+            c.payload.is_not(None),
+        )
+        .order_by(c.record)
+        .limit(limit)
+    )
+    return [Staged(*row) for row in rows]
+
+
+def payloads(tx: sa.Connection) -> Iterator[bytes]:
+    """The sealed content of every staged row, one at a time."""
+    rows = tx.execute(sa.select(staged.c.payload).where(staged.c.payload.is_not(None)))
+    for row in rows:
+        yield row.payload

@@ -26,6 +26,7 @@ from connector.sync.engine import recover_now, run_connection
 from connector.sync.observe import observe_local
 from connector.sync.plan import KindRules
 from connector.sync.scope import LOCAL_SCOPE, Counts, Limits, PlannedWrite, Ports, Scope
+from connector.sync.upkeep import drop_old_staging_keys, renew_staging
 
 SCHEMA_LIFE = dt.timedelta(hours=24)
 """Metadata is read again after this, or when the vendor contradicts it."""
@@ -146,6 +147,8 @@ class Runner:
                     report.errors.append(_safety(scope))
             if ports.dry is not None:
                 report.writes = ports.dry
+            else:
+                self._upkeep(opened)
             self._close(opened)
         with ports.store.read() as tx:
             report.conflicts = conflicts.count(tx, conflicts.OPEN)
@@ -303,6 +306,13 @@ class Runner:
                 if fail_if_locked:
                     raise
                 report.skipped.append(str(error))
+
+    def _upkeep(self, opened: Sequence[Sequence[Scope]]) -> None:
+        everything = [s for many in opened for s in many]
+        for scope in everything:
+            renew_staging(scope)
+        if everything:
+            drop_old_staging_keys(everything[0])
 
     def _close(self, opened: Sequence[Sequence[Scope]]) -> None:
         for scope in (s for many in opened for s in many):

@@ -1,0 +1,65 @@
+"""What waits for long outlives the keys it was sealed under, and those keys do end."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from connector.privacy.vault import open_vault
+from connector.store import tables as t
+from connector.sync.run import RunReport
+from tests.story import C, M, Story
+
+
+def reopen(story: Story) -> None:
+    """As a new process does: it finds the staging key a week old and makes another."""
+    story.vault.close()
+    story.vault = open_vault(
+        ring_path=story.folder / "ring.json",
+        kek="file:kek.bin",
+        subjects_url=f"sqlite:///{story.folder}/keys.db",
+        tenant="story",
+        clock_now=story.clock.now,
+    )
+
+
+def payload_of(story: Story) -> bytes:
+    with story.state_engine.begin() as tx:
+        sealed = tx.execute(sa.select(t.staged.c.payload).where(t.staged.c.side == "remote"))
+        return bytes(sealed.scalar_one())
+
+
+def staging_states(folder: Path) -> list[str]:
+    keys = json.loads((folder / "ring.json").read_text())["keys"]
+    return [key["state"] for key in keys if key["purpose"] == "staging"]
+
+
+def run_without_new_clients(story: Story) -> RunReport:
+    """A run in a shop that takes no new customers from the vendor: their cards wait."""
+    runner = story.runner()
+    (connection,) = runner._connections
+    kinds = {
+        kind: replace(setup, create_local=kind is not C) for kind, setup in connection.kinds.items()
+    }
+    runner._connections = [replace(connection, kinds=kinds)]
+    return runner.run()
+
+
+def test_what_waits_is_sealed_anew_before_its_key_is_destroyed(tmp_path: Path) -> None:
+    story = Story(kinds=(C, M), folder=tmp_path)
+    person = story.vendor.create(C, {"Last": "One", "Mail": "one@example.test"})
+    story.vendor.create(M, {"Name": "card-1", "Person": {"id": person}})
+    run_without_new_clients(story)
+    first = story.vault.staging_key(payload_of(story))
+    for _ in range(3):
+        story.later(days=8)
+        reopen(story)
+        run_without_new_clients(story)
+    sealed = payload_of(story)
+    assert story.vault.staging_key(sealed) != first
+    assert story.vault.is_staging_current(sealed)
+    assert "destroyed" in staging_states(tmp_path)
+    story.close()
