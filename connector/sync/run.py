@@ -148,7 +148,7 @@ class Runner:
             if ports.dry is not None:
                 report.writes = ports.dry
             else:
-                self._upkeep(opened)
+                self._upkeep(opened, report)
             self._close(opened)
         with ports.store.read() as tx:
             report.conflicts = conflicts.count(tx, conflicts.OPEN)
@@ -307,12 +307,15 @@ class Runner:
                     raise
                 report.skipped.append(str(error))
 
-    def _upkeep(self, opened: Sequence[Sequence[Scope]]) -> None:
+    def _upkeep(self, opened: Sequence[Sequence[Scope]], report: RunReport) -> None:
         everything = [s for many in opened for s in many]
-        for scope in everything:
-            renew_staging(scope)
-        if everything:
-            drop_old_staging_keys(everything[0])
+        try:
+            for scope in everything:
+                renew_staging(scope)
+            if everything:
+                drop_old_staging_keys(everything[0])
+        except ConnectorError as error:
+            report.errors.append(error)
 
     def _close(self, opened: Sequence[Sequence[Scope]]) -> None:
         for scope in (s for many in opened for s in many):
