@@ -21,7 +21,7 @@ from connector.mapping.schema import LocalMapping, VendorMapping, load_local, lo
 from connector.plugin import Capabilities, FieldInfo, Kind, Op, Ref, Schema, Target
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
-from connector.store.database import Store, open_engine
+from connector.store.database import Lease, Store, open_engine
 from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
 from connector.sync.scope import PlannedWrite, Ports, as_us
 from connector.testing.clock import ManualClock
@@ -242,6 +242,7 @@ class Story:
             page_size=page_size,
         )
         self.hook: Callable[[str], None] = lambda point: None
+        self.dead = False
         self.folder = folder or Path(tempfile.mkdtemp(prefix="story-"))
         self.shop_engine = open_engine("sqlite://")
         with self.shop_engine.begin() as tx:
@@ -269,7 +270,16 @@ class Story:
     # --- the machinery --------------------------------------------------------------------------
 
     def store(self) -> Store:
-        return Store(
+        story = self
+
+        class Mortal(Store):
+            """A dead process releases no lease."""
+
+            def release(self, lease: Lease) -> None:
+                if not story.dead:
+                    super().release(lease)
+
+        return Mortal(
             self.state_engine,
             now_us=lambda: as_us(self.clock.now()),
             hook=lambda point: self.hook(point),
@@ -359,6 +369,10 @@ class Story:
         self.vault.close()
         self.shop_engine.dispose()
         self.state_engine.dispose()
+
+
+class Died(BaseException):
+    """The process dies here: nothing of ours may catch it."""
 
 
 BATCH = {Op.CREATE: 100, Op.UPDATE: 100, Op.REMOVE: 100}

@@ -12,21 +12,16 @@ from typing import Any
 
 from connector.errors import ConnectorError
 from connector.plugin import Capabilities, Ref
-from connector.store.database import Lease, Store
 from connector.sync.run import RunReport, Setup
-from connector.sync.scope import Limits, as_us
+from connector.sync.scope import Limits
 from connector.testing.clock import ManualClock
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.simulation.history import History
-from tests.story import BATCH, C, Story
+from tests.story import BATCH, C, Died, Story
 
 FIELDS = {"job": "Job", "street": "Street", "full_name": "Last"}
 """Columns of a customer that people edit, and the vendor's fields they meet."""
-
-
-class Died(BaseException):
-    """The process dies here: nothing of ours may catch it."""
 
 
 class SkewedClock:
@@ -65,7 +60,6 @@ class Stage(Story):
         self.fired: Counter[str] = Counter()
         self.bad_weather = 0.0
         self.fuse = -1
-        self.dead = False
         self.frozen = False
         self.vendor.weather = self._weather
         self.hook = self._point
@@ -77,24 +71,6 @@ class Stage(Story):
         """No feed tells of what happened to a record while it was hidden."""
 
     # --- faults -----------------------------------------------------------------------------------
-
-    def store(self) -> Store:
-        stage = self
-
-        class Mortal(Store):
-            """A dead process releases no lease."""
-
-            def release(self, lease: Lease) -> None:
-                if not stage.dead:
-                    super().release(lease)
-
-        return Mortal(
-            self.state_engine,
-            now_us=lambda: as_us(self.clock.now()),
-            hook=lambda point: self.hook(point),
-            tenant="story",
-            rng=self.rng,
-        )
 
     def _weather(self, operation: str, phase: Phase) -> Trouble | None:
         if self.dice.random() >= self.bad_weather:

@@ -14,18 +14,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.plugin import Kind, Ref
-from connector.store.database import Lease, Store
 from connector.sync.run import Setup
-from connector.sync.scope import Limits, as_us
+from connector.sync.scope import Limits
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import Record
-from tests.story import C, F, M, Story
+from tests.story import C, Died, F, M, Story
 
 WIDE = Limits(100, 1000)
-
-
-class Died(BaseException):
-    """The process dies here: nothing of ours may catch it."""
 
 
 class World:
@@ -66,7 +61,6 @@ class Cut(Story):
     """A story whose process dies at its n-th point. A dead process releases no lease."""
 
     def __init__(self, folder: Path) -> None:
-        self.dead = False
         self.fuse = -1
         self.passed: list[str] = []
         self.at_calls = False
@@ -79,22 +73,6 @@ class Cut(Story):
         )
         self.hook = self.engine_point
         self.vendor.weather = self.call
-
-    def store(self) -> Store:
-        story = self
-
-        class Mortal(Store):
-            def release(self, lease: Lease) -> None:
-                if not story.dead:
-                    super().release(lease)
-
-        return Mortal(
-            self.state_engine,
-            now_us=lambda: as_us(self.clock.now()),
-            hook=lambda point: self.hook(point),
-            tenant="story",
-            rng=self.rng,
-        )
 
     def point(self, name: str) -> None:
         self.passed.append(name)
