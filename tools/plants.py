@@ -47,7 +47,7 @@ PLANTS: dict[str, Plant] = {
         "a create whose answer was lost is planned and sent again without a look",
     ),
     "absent-read-as-null": Plant(
-        "connector/sync/plan.py",
+        "connector/sync/fields.py",
         "    held = {name: record[name] for name in unit.fields if name in record}\n",
         "    held = {name: record.get(name) for name in unit.fields}\n",
         "a field that our user may not see for a day is cleared in the shop",

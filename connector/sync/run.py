@@ -22,9 +22,9 @@ from connector.mapping.translate import Pair
 from connector.plugin import FieldInfo, Kind, Remote, Schema
 from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
+from connector.sync.decision import KindRules
 from connector.sync.engine import recover_now, run_connection
 from connector.sync.observe import observe_local
-from connector.sync.plan import KindRules
 from connector.sync.scope import LOCAL_SCOPE, Counts, Limits, PlannedWrite, Ports, Scope
 from connector.sync.upkeep import drop_old_staging_keys, renew_staging
 

@@ -12,9 +12,9 @@ from connector.store import conflicts, events, links, staged
 from connector.store.conflicts import LEFT_OUT, OPEN, RECORD, Conflict
 from connector.store.links import ACTIVE, GONE, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.decision import Clash, Decision, Lost
 from connector.sync.documents import Base, Own, pack
 from connector.sync.merge import Cause
-from connector.sync.plan import Clash, Decision, Lost
 from connector.sync.scope import Scope, reason_text
 from connector.sync.situation import Case
 from connector.sync.work import Work
