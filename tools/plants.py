@@ -41,7 +41,7 @@ PLANTS: dict[str, Plant] = {
         "the vendor's clock is behind ours, and what is edited next is never read",
     ),
     "create-sent-again-on-timeout": Plant(
-        "connector/sync/send.py",
+        "connector/sync/answers.py",
         "                settling.lost(job)\n",
         "                settling.put_off(job, 0, None)\n",
         "a create whose answer was lost is planned and sent again without a look",

@@ -11,8 +11,9 @@ from connector.store.links import Link
 from connector.sync.documents import Base, Draft
 from connector.sync.observe import note_seen
 from connector.sync.scope import NEVER, Scope
-from connector.sync.send import Settling, as_write, bind_probe, deliver, wrote_local
+from connector.sync.send import as_write, deliver
 from connector.sync.settle import reread
+from connector.sync.settling import Settling, bind_probe, wrote_local
 from connector.sync.work import Job, Work
 
 
