@@ -14,6 +14,8 @@ from connector.sync.work import Job
 POSTPONED_S = 60
 """A write that the vendor did not take for now is planned again no earlier than this."""
 
+_UNNAMED = Reason(code="refused", text="refused")
+
 
 def settle_remote(scope: Scope, jobs: Mapping[str, Job], results: Sequence[Result]) -> None:
     collided: list[tuple[Job, Result]] = []
@@ -28,7 +30,7 @@ def settle_remote(scope: Scope, jobs: Mapping[str, Job], results: Sequence[Resul
                 if result.existing is not None and job.draft.op == Op.CREATE:
                     collided.append((job, result))
                     continue
-                settling.refused(job, result.reason or Reason(code="refused", text="refused"))
+                settling.refused(job, result.reason or _UNNAMED)
             elif result.outcome is Outcome.RETRY:
                 after = result.after.total_seconds() if result.after else POSTPONED_S
                 settling.put_off(job, after, result.reason)
@@ -40,8 +42,7 @@ def settle_remote(scope: Scope, jobs: Mapping[str, Job], results: Sequence[Resul
         settling.finish()
     for job, result in collided:
         _collision(scope, job, result)
-    done = scope.counts.created + scope.counts.updated + scope.counts.removed
-    scope.ports.progress(scope.connection, scope.kind, "written", done)
+    scope.ports.progress(scope.connection, scope.kind, "written", scope.counts.written)
 
 
 def _applied(settling: Settling, job: Job, seen: Seen | None) -> None:
@@ -103,7 +104,6 @@ def settle_local(scope: Scope, jobs: Mapping[str, Job], results: Sequence[LocalR
             elif result.outcome is Outcome.STALE:
                 settling.overtaken(job)
             else:
-                settling.refused(job, result.reason or Reason(code="refused", text="refused"))
+                settling.refused(job, result.reason or _UNNAMED)
         settling.finish()
-    done = scope.counts.created + scope.counts.updated + scope.counts.removed
-    scope.ports.progress(scope.connection, scope.kind, "written", done)
+    scope.ports.progress(scope.connection, scope.kind, "written", scope.counts.written)

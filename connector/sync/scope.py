@@ -45,6 +45,11 @@ class Counts:
     against_direction: int = 0
     held: int = 0
 
+    @property
+    def written(self) -> int:
+        """Writes that landed (of a plan: that would be sent)."""
+        return self.created + self.updated + self.removed
+
     def as_dict(self) -> dict[str, int]:
         return asdict(self)
 

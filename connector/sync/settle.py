@@ -74,8 +74,7 @@ class Settlement:
         conflicts.put(tx, self.clashes)
         staged.settle(tx, self.gone_rows)
         staged.save(tx, self.kept_rows)
-        for side in (LOCAL, REMOTE):
-            staged.stage(tx, [row for row in self.new_rows if row.side == side])
+        staged.stage_both(tx, self.new_rows)
         events.append(tx, self.events)
         wake = [link for link in self.saved if link.state == ACTIVE and link.live]
         staged.wake(tx, scope.connection, waiting_names(scope, wake))

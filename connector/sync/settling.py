@@ -111,8 +111,7 @@ class Settling:
             intents.mark(tx, [intent_id], intents.LETTER, reason_text(reason))
         staged.save(tx, self.postponed)
         staged.settle(tx, settled_rows({job.work.link.id: job.work for job in self.jobs}.values()))
-        for side in ("local", "remote"):
-            staged.stage(tx, [row for row in self.reread if row.side == side])
+        staged.stage_both(tx, self.reread)
         conflicts.close(tx, [c for job in self.jobs if job.work.done for c in job.work.close])
         staged.wake(tx, scope.connection, waiting_names(scope, self.activated))
         events.append(tx, self.events)
