@@ -41,13 +41,13 @@ PLANTS: dict[str, Plant] = {
         "the vendor's clock is behind ours, and what is edited next is never read",
     ),
     "create-sent-again-on-timeout": Plant(
-        "connector/sync/send.py",
+        "connector/sync/answers.py",
         "                settling.lost(job)\n",
         "                settling.put_off(job, 0, None)\n",
         "a create whose answer was lost is planned and sent again without a look",
     ),
     "absent-read-as-null": Plant(
-        "connector/sync/plan.py",
+        "connector/sync/fields.py",
         "    held = {name: record[name] for name in unit.fields if name in record}\n",
         "    held = {name: record.get(name) for name in unit.fields}\n",
         "a field that our user may not see for a day is cleared in the shop",

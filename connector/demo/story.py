@@ -257,7 +257,7 @@ def _report(told: Told, chapter: str, report: RunReport) -> None:
 
 
 def _writes(report: RunReport) -> int:
-    return sum(p.counts.created + p.counts.updated + p.counts.removed for p in report.passes)
+    return sum(p.counts.written for p in report.passes)
 
 
 def _verdict(

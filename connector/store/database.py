@@ -194,17 +194,7 @@ class Store:
             self._renew(tx, lease)
 
     def _renew(self, tx: sa.Connection, lease: Lease) -> None:
-        c = t.scope.c
-        renewed = tx.execute(
-            sa.update(t.scope)
-            .where(
-                c.connection == lease.connection,
-                c.kind == lease.kind,
-                c.fence == lease.fence,
-                c.holder == lease.holder,
-            )
-            .values(expires_us=self.now_us(tx) + self.lease_us)
-        )
+        renewed = tx.execute(_while_held(lease).values(expires_us=self.now_us(tx) + self.lease_us))
         if renewed.rowcount != 1:
             raise LeaseLostError(
                 f"Another run took over {lease.connection}/{lease.kind} while this one paused;"
@@ -238,18 +228,8 @@ class Store:
         return Lease(connection, kind, self.holder, row.fence + 1)
 
     def release(self, lease: Lease) -> None:
-        c = t.scope.c
         with self._changing() as tx:
-            tx.execute(
-                sa.update(t.scope)
-                .where(
-                    c.connection == lease.connection,
-                    c.kind == lease.kind,
-                    c.fence == lease.fence,
-                    c.holder == lease.holder,
-                )
-                .values(holder=None, expires_us=None)
-            )
+            tx.execute(_while_held(lease).values(holder=None, expires_us=None))
 
     def ensure_scope(self, tx: sa.Connection, connection: str, kind: str) -> None:
         """Make the scope's row if it is not there."""
@@ -278,3 +258,14 @@ class Store:
         """
         self._ids += 1
         return f"{self._id_prefix:016x}{self._ids:016x}"
+
+
+def _while_held(lease: Lease) -> sa.Update:
+    """A change of the scope's row that misses it once another run has taken the lease."""
+    c = t.scope.c
+    return sa.update(t.scope).where(
+        c.connection == lease.connection,
+        c.kind == lease.kind,
+        c.fence == lease.fence,
+        c.holder == lease.holder,
+    )

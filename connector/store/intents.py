@@ -47,19 +47,13 @@ def put(tx: sa.Connection, rows: Sequence[Intent]) -> None:
     many(tx, _INSERT, [_PARAMETERS(row) for row in rows])
 
 
-def resend(tx: sa.Connection, rows: Sequence[Intent]) -> None:
-    """Mark stored intents as being sent once more."""
-    if rows:
+def resend(tx: sa.Connection, ids: Sequence[str], fence: int, now_us: int) -> None:
+    """Mark stored intents as being sent once more, now and by the holder of this fence."""
+    if ids:
         tx.execute(
             sa.update(intent)
-            .where(intent.c.id == sa.bindparam("b_id"))
-            .values(
-                state=SENDING,
-                attempt=intent.c.attempt + 1,
-                fence=sa.bindparam("b_fence"),
-                sent_us=sa.bindparam("b_sent"),
-            ),
-            [{"b_id": r.id, "b_fence": r.fence, "b_sent": r.sent_us} for r in rows],
+            .where(intent.c.id.in_(ids))
+            .values(state=SENDING, attempt=intent.c.attempt + 1, fence=fence, sent_us=now_us)
         )
 
 

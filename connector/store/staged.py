@@ -99,6 +99,13 @@ def stage(tx: sa.Connection, rows: Sequence[Staged]) -> None:
         many(tx, _UPDATE, updates)
 
 
+def stage_both(tx: sa.Connection, rows: Iterable[Staged]) -> None:
+    """Upsert rows of one scope, of either side."""
+    held = list(rows)
+    for side in (LOCAL, REMOTE):
+        stage(tx, [row for row in held if row.side == side])
+
+
 def ready(
     tx: sa.Connection,
     connection: str,
@@ -158,9 +165,7 @@ def save(tx: sa.Connection, rows: Sequence[Staged]) -> None:
         tx.execute(
             sa.update(staged)
             .where(*_WHERE, staged.c.counter == sa.bindparam("b_counter"))
-            .values(
-                {name: sa.bindparam(f"b_{name}") for name in (*_MIND, "gone", "payload", "origin")}
-            ),
+            .values({name: sa.bindparam(f"b_{name}") for name in _SAVED}),
             [_BOUND(row) for row in rows],
         )
 

@@ -14,8 +14,9 @@ import sqlalchemy as sa
 from connector.plugin import Seen
 from connector.store import intents
 from connector.store.links import Claim, Link
+from connector.sync.decision import Decision, Situation
 from connector.sync.documents import Base
-from connector.sync.plan import Decision, Situation, decide
+from connector.sync.plan import decide
 from connector.sync.scope import Scope
 from connector.sync.send import deliver_local, sealed_intents
 from connector.sync.work import Job, Work

@@ -13,9 +13,10 @@ from connector.errors import CursorExpiredError
 from connector.plugin import Gone, Op
 from connector.store import links, scopes, staged
 from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.decision import Decision
 from connector.sync.direct import direct_for
 from connector.sync.observe import observe_remote
-from connector.sync.plan import Decision, decide
+from connector.sync.plan import decide
 from connector.sync.recover import recover
 from connector.sync.scope import Scope
 from connector.sync.send import as_write, send_local, send_remote

@@ -14,8 +14,8 @@ from connector.store import intents, links, scopes, staged
 from connector.store.database import Lease
 from connector.store.links import Claim, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.decision import DETACHED
 from connector.sync.documents import pack, unpack
-from connector.sync.plan import DETACHED
 from connector.sync.scope import LOCAL_SCOPE, Ports, Scope, as_us, from_us
 
 # --- the vendor's side ----------------------------------------------------------------------------

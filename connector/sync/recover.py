@@ -11,8 +11,9 @@ from connector.store.links import Link
 from connector.sync.documents import Base, Draft
 from connector.sync.observe import note_seen
 from connector.sync.scope import NEVER, Scope
-from connector.sync.send import Settling, as_write, bind_probe, deliver, wrote_local
+from connector.sync.send import as_write, deliver
 from connector.sync.settle import reread
+from connector.sync.settling import Settling, bind_probe, wrote_local
 from connector.sync.work import Job, Work
 
 
@@ -121,7 +122,6 @@ def _creates(scope: Scope, jobs: Sequence[Job]) -> None:
     again = []
     with scope.store.write(scope.lease, "recover creates") as tx:
         settling = Settling(scope, tx)
-        now = scope.store.now_us(tx)
         for job in jobs:
             mine = found.get(job.work.link.external_key or "")
             if mine is not None:
@@ -129,7 +129,7 @@ def _creates(scope: Scope, jobs: Sequence[Job]) -> None:
                 bind_probe(settling, job, mine)
             else:
                 again.append(job)
-        _mark_sending(scope, settling, again, now)
+        intents.resend(tx, [j.intent for j in again], scope.lease.fence, settling.now)
         settling.finish()
     if again:
         size = scope.caps.batch.get(Op.CREATE, 1)
@@ -155,25 +155,6 @@ def _cannot_know(scope: Scope, jobs: Sequence[Job]) -> None:
         settling.finish()
 
 
-def _mark_sending(scope: Scope, settling: Settling, jobs: Sequence[Job], now: int) -> None:
-    rows = [
-        Intent(
-            j.intent,
-            scope.connection,
-            scope.kind,
-            j.work.link.id,
-            j.draft.side,
-            j.draft.op,
-            None,
-            intents.SENDING,
-            scope.lease.fence,
-            sent_us=now,
-        )
-        for j in jobs
-    ]
-    intents.resend(settling.tx, rows)
-
-
 def _changes(scope: Scope, jobs: Sequence[Job]) -> None:
     """Read the records and settle field by field: what holds the value sent is settled as ours."""
     if not jobs:
@@ -185,7 +166,6 @@ def _changes(scope: Scope, jobs: Sequence[Job]) -> None:
     again: list[Job] = []
     with scope.store.write(scope.lease, "recover changes") as tx:
         settling = Settling(scope, tx)
-        now = scope.store.now_us(tx)
         for job in jobs:
             seen = read.get(Ref(job.work.link.remote_id or ""))
             if seen is None:
@@ -202,7 +182,7 @@ def _changes(scope: Scope, jobs: Sequence[Job]) -> None:
             else:
                 settling.jobs.append(job)
                 _patched(scope, settling, job, seen)
-        _mark_sending(scope, settling, again, now)
+        intents.resend(tx, [j.intent for j in again], scope.lease.fence, settling.now)
         settling.finish()
     for job in again:
         deliver(scope, [job], [as_write(scope, job)])

@@ -104,8 +104,7 @@ class Review:
             intents.finish(tx, [letter.id])
             conflicts.close(tx, [letter.id])
             if link is not None:
-                for mark in reread(link):
-                    staged.stage(tx, [mark])
+                staged.stage_both(tx, reread(link))
         return letter
 
     def drop(self, letter_id: str) -> Letter:
@@ -159,8 +158,7 @@ class Review:
             row = conflicts.choose(tx, conflict_id, side, who)
             link = links.by_ids(tx, [row.link]).get(row.link) if row is not None else None
             if link is not None:
-                for mark in reread(link):
-                    staged.stage(tx, [mark])
+                staged.stage_both(tx, reread(link))
         return shown
 
     def _shown(self, row: Conflict, link: Link) -> OpenConflict:

@@ -22,9 +22,9 @@ from connector.mapping.translate import Pair
 from connector.plugin import FieldInfo, Kind, Remote, Schema
 from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
+from connector.sync.decision import KindRules
 from connector.sync.engine import recover_now, run_connection
 from connector.sync.observe import observe_local
-from connector.sync.plan import KindRules
 from connector.sync.scope import LOCAL_SCOPE, Counts, Limits, PlannedWrite, Ports, Scope
 from connector.sync.upkeep import drop_old_staging_keys, renew_staging
 
@@ -156,13 +156,13 @@ class Runner:
         return report
 
     def _one(self, scopes_of_one: Sequence[Scope], report: RunReport) -> bool:
-        before = sum(_written(s.counts) for s in scopes_of_one)
+        before = sum(s.counts.written for s in scopes_of_one)
         try:
             run_connection(scopes_of_one)
         except ConnectorError as error:
             report.errors.append(error)
             return False
-        return sum(_written(s.counts) for s in scopes_of_one) > before
+        return sum(s.counts.written for s in scopes_of_one) > before
 
     # --- the right place ------------------------------------------------------------------------
 
@@ -319,11 +319,7 @@ class Runner:
 
     def _close(self, opened: Sequence[Sequence[Scope]]) -> None:
         for scope in (s for many in opened for s in many):
-            self._ports.progress(scope.connection, scope.kind, "done", _written(scope.counts))
-
-
-def _written(counts: Counts) -> int:
-    return counts.created + counts.updated + counts.removed
+            self._ports.progress(scope.connection, scope.kind, "done", scope.counts.written)
 
 
 def _safety(scope: Scope) -> ConnectorError:

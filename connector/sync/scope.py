@@ -19,8 +19,8 @@ from connector.store import links
 from connector.store.database import Hook, Lease, Store, no_hook
 from connector.store.events import Event
 from connector.store.links import Link
+from connector.sync.decision import KindRules
 from connector.sync.documents import Base, Own, pack
-from connector.sync.plan import KindRules
 
 LOCAL_SCOPE = "local"
 """The `connection` of the observer of the local side."""
@@ -44,6 +44,11 @@ class Counts:
     postponed: int = 0
     against_direction: int = 0
     held: int = 0
+
+    @property
+    def written(self) -> int:
+        """Writes that landed (of a plan: that would be sent)."""
+        return self.created + self.updated + self.removed
 
     def as_dict(self) -> dict[str, int]:
         return asdict(self)

@@ -12,9 +12,9 @@ from connector.store import conflicts, events, links, staged
 from connector.store.conflicts import LEFT_OUT, OPEN, RECORD, Conflict
 from connector.store.links import ACTIVE, GONE, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.decision import Clash, Decision, Lost
 from connector.sync.documents import Base, Own, pack
 from connector.sync.merge import Cause
-from connector.sync.plan import Clash, Decision, Lost
 from connector.sync.scope import Scope, reason_text
 from connector.sync.situation import Case
 from connector.sync.work import Work
@@ -74,8 +74,7 @@ class Settlement:
         conflicts.put(tx, self.clashes)
         staged.settle(tx, self.gone_rows)
         staged.save(tx, self.kept_rows)
-        for side in (LOCAL, REMOTE):
-            staged.stage(tx, [row for row in self.new_rows if row.side == side])
+        staged.stage_both(tx, self.new_rows)
         events.append(tx, self.events)
         wake = [link for link in self.saved if link.state == ACTIVE and link.live]
         staged.wake(tx, scope.connection, waiting_names(scope, wake))

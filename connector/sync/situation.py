@@ -15,9 +15,9 @@ from connector.store import conflicts, intents, links, staged
 from connector.store.conflicts import Conflict
 from connector.store.links import Claim, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.decision import Parent, Partner, Situation
 from connector.sync.documents import Base
 from connector.sync.observe import open_seen
-from connector.sync.plan import Parent, Partner, Situation
 from connector.sync.scope import Scope
 
 AS_NEW = "as_new"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from connector.records import Canonical
 from connector.store.links import Link
 from connector.store.staged import Staged
+from connector.sync.decision import Lost
 from connector.sync.documents import Base, Draft, Own
-from connector.sync.plan import Lost
 
 
 @dataclass(slots=True)

@@ -11,8 +11,9 @@ from connector.mapping.translate import Pair
 from connector.plugin import Gone, Op, Reason, Ref, Seen
 from connector.store.conflicts import CHOSEN, OPEN, Conflict
 from connector.store.links import ACTIVE, GONE, OUT, Link
+from connector.sync.decision import Decision, KindRules, Partner, Situation, is_quiet
 from connector.sync.documents import Base
-from connector.sync.plan import Decision, KindRules, Partner, Situation, decide, is_quiet
+from connector.sync.plan import decide
 from tests.story import SCHEMAS, C, load_mappings
 
 LOCALS, REMOTES = load_mappings()

@@ -1,0 +1,172 @@
+"""The words of a decision: what it may look at (`Situation`) and what it says (`Decision`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from connector.local.contract import Row
+from connector.mapping.translate import Pair
+from connector.plugin import Op, Reason, Seen
+from connector.records import Canonical
+from connector.store.conflicts import Conflict
+from connector.store.links import Link
+from connector.sync.documents import Base, Draft
+from connector.sync.merge import Cause
+
+Side = Literal["local", "remote"]
+DETACHED = "detached"
+
+
+def other_side(side: Side) -> Side:
+    return "remote" if side == "local" else "local"
+
+
+@dataclass(frozen=True, slots=True)
+class KindRules:
+    """What settings and mapping say about a kind as a whole."""
+
+    first_contact: str = "manual"
+    create_local: bool = True
+    create_remote: bool = True
+    archive_local: bool = False
+    on_gone_push: str = "archive"
+    on_gone_pull: str = "manual"
+    reference: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The record that a reference points to, as far as it is known."""
+
+    kind: str
+    link: str
+    local_id: str | None
+    remote_id: str | None
+    subject: str | None
+    ready: bool
+    blocked: bool
+    gone: str | None = None
+    """On which side it is gone while a person is asked: "local_gone" or "remote_gone"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """What the claims say about a half link: its one candidate, or why there is none."""
+
+    candidate: str | None = None
+    clash: Reason | None = None
+
+
+@dataclass(slots=True)
+class Situation:
+    """All that a decision may depend on."""
+
+    link: Link
+    base: Base | None
+    row: Row | None
+    seen: Seen | None
+    """The remote record as read; None: unchanged since the base."""
+    conflicts: Mapping[str, Conflict] = field(default_factory=dict)
+    partner: Partner = field(default_factory=Partner)
+    parents: Mapping[tuple[str, str], Parent] = field(default_factory=dict)
+    new_only: bool = False
+    shown: dict[str, Canonical] = field(default_factory=dict)
+    """What each side shows, in canonical values: read once, used many times."""
+
+    def local_record(self, pair: Pair) -> Canonical:
+        """The local row in canonical values."""
+        if "local" not in self.shown:
+            assert self.row is not None
+            self.shown["local"] = pair.read_local(self.row.values)
+        return self.shown["local"]
+
+    def remote_record(self, pair: Pair) -> Canonical:
+        """The remote record as read in canonical values."""
+        if "remote" not in self.shown:
+            assert self.seen is not None
+            self.shown["remote"] = pair.read_remote(self.seen.fields)
+        return self.shown["remote"]
+
+
+@dataclass(slots=True)
+class Left:
+    """An optional value that the other side will not take."""
+
+    field: str
+    reason: Reason
+
+
+@dataclass(slots=True)
+class Clash:
+    """A field (or `*`, the record) that waits for a person, with both values and the base's."""
+
+    field: str
+    rule: str
+    local: Canonical
+    remote: Canonical
+    base: Canonical
+
+
+@dataclass(slots=True)
+class Lost:
+    """A value that a policy overwrites; it is kept, sealed, in an event."""
+
+    field: str
+    side: str
+    values: Canonical
+
+
+@dataclass(slots=True)
+class Decision:
+    """What to do about one link. Nothing set: all is as it should be."""
+
+    link: Link
+    drafts: list[Draft] = field(default_factory=list)
+    base: Base | None = None
+    """The base after the advances that need no write; None: unchanged."""
+    clashes: list[Clash] = field(default_factory=list)
+    close: list[str] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    lost: list[Lost] = field(default_factory=list)
+    moves: list[tuple[str, Cause]] = field(default_factory=list)
+    letter: Reason | None = None
+    waits_for: str | None = None
+    bind: str | None = None
+    """Join this pending half: the link of the other side's record."""
+    drop: bool = False
+    """Forget a half link whose record is gone."""
+    state: str | None = None
+    evidence: str | None = None
+    rebirth: Side | None = None
+    """Start a new epoch from the record of this side (the other side's is dead)."""
+    reread: bool = False
+    """Read both sides by id before deciding again."""
+
+    @property
+    def removes(self) -> bool:
+        return any(d.op in (Op.REMOVE, Op.PURGE) for d in self.drafts)
+
+
+def is_quiet(decision: Decision) -> bool:
+    """Whether a decision changes nothing at all.
+
+    >>> is_quiet(Decision(Link("1", "crm", "customer")))
+    True
+    """
+    parts: Sequence[object] = (
+        decision.drafts,
+        decision.base,
+        decision.clashes,
+        decision.close,
+        decision.left,
+        decision.letter,
+        decision.waits_for,
+        decision.bind,
+        decision.drop,
+        decision.state,
+        decision.rebirth,
+        decision.reread,
+    )
+    return not any(parts)

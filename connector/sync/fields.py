@@ -1,0 +1,192 @@
+"""Both records are there: they are merged unit by unit, and the writes of both sides drafted."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from connector.mapping.translate import Pair, Unit
+from connector.plugin import Op
+from connector.records import MISSING, Canonical, Missing, Value
+from connector.store.conflicts import CHOSEN, LEFT_OUT, OPEN
+from connector.sync.decision import Clash, Decision, KindRules, Lost, Side, Situation
+from connector.sync.documents import Base, Draft, Own
+from connector.sync.merge import Cause, Move, Rule, Sides, Values, merge
+from connector.sync.outgoing import outgoing
+from connector.sync.references import as_tokens, without_cascades
+
+
+def decide_fields(pair: Pair, rules: KindRules, case: Situation) -> Decision:
+    """Both records are there: merge them unit by unit."""
+    link, row, seen = case.link, case.row, case.seen
+    assert row is not None
+    base = case.base or Base()
+    remote_own: Own = dict(seen.fields) if seen is not None else dict(base.remote)
+    local = case.local_record(pair)
+    remote = case.remote_record(pair) if seen is not None else pair.read_remote(remote_own)
+    was_local = pair.read_local(base.local) if base.local else {}
+    was_remote = pair.read_remote(base.remote) if base.remote else {}
+    out = Decision(link)
+    new_base = base.copy()
+    to_local: dict[str, tuple[Unit, Values, bool]] = {}
+    to_remote: dict[str, tuple[Unit, Values, bool]] = {}
+    for unit in pair.units:
+        sides = Sides(
+            _values(unit, was_local) if case.base else MISSING,
+            _values(unit, was_remote) if case.base else MISSING,
+            _values(unit, local),
+            _values(unit, remote),
+        )
+        if unit.name in pair.reference_fields:
+            sides = as_tokens(case, without_cascades(case, sides))
+        move = _move(pair, rules, case, unit, sides)
+        standing = case.conflicts.get(unit.name)
+        if move.cause is Cause.CONFLICT:
+            _clash(out, unit, sides)
+            continue
+        if standing is not None and (standing.state != LEFT_OUT or move.cause is not Cause.NOTHING):
+            out.close.append(standing.id)
+        if move.cause is not Cause.NOTHING:
+            out.moves.append((unit.name, move.cause))
+        if move.lost:
+            loser = sides.local if move.lost == "local" else sides.remote
+            assert not isinstance(loser, Missing)
+            out.lost.append(Lost(unit.name, move.lost, loser))
+        both = move.to_local is not None and move.to_remote is not None
+        if move.to_local is not None:
+            to_local[unit.name] = (unit, move.to_local, both)
+        if move.to_remote is not None:
+            to_remote[unit.name] = (unit, move.to_remote, both)
+        if move.to_local is None and move.to_remote is None and move.settle:
+            _take(pair, unit, new_base, row.values, remote_own)
+    halted = _draft(pair, rules, case, "remote", to_remote, remote_own, out, new_base)
+    halted = halted or _draft(pair, rules, case, "local", to_local, remote_own, out, new_base)
+    if halted is not None:
+        return halted
+    if new_base.local != base.local or new_base.remote != base.remote or case.base is None:
+        out.base = new_base
+    return out
+
+
+def _values(unit: Unit, record: Canonical) -> Values | Missing:
+    """The unit's part of a record; MISSING if none of it was delivered."""
+    held = {name: record[name] for name in unit.fields if name in record}
+    return held or MISSING
+
+
+def _move(pair: Pair, rules: KindRules, case: Situation, unit: Unit, sides: Sides) -> Move:
+    reference = unit.name in pair.reference_fields
+    same = (lambda field, a, b: a == b) if reference else pair.same
+    standing = case.conflicts.get(unit.name)
+    rule = Rule(
+        policy=unit.policy,
+        push=unit.push,
+        pull=unit.pull,
+        # A reference that could not be given at first is filled in once it can.
+        first_contact="fill_blank" if reference else rules.first_contact,
+        chosen=standing.rule if standing and standing.state == CHOSEN else None,
+        times=_times(pair, unit, case),
+        strictness=pair.strictness,
+    )
+    held = standing is not None and standing.state in (OPEN, CHOSEN)
+    if held and not isinstance(sides.local, Missing) and not isinstance(sides.remote, Missing):
+        # While a conflict stands its field is never written by an edit of one side: it ends
+        # when both sides agree, or when a person has chosen.
+        sides = Sides(MISSING, MISSING, sides.local, sides.remote)
+        if rule.chosen is None:
+            rule = Rule(policy="manual", push=True, pull=True, first_contact="manual")
+    return merge(rule, same, sides)
+
+
+def _times(
+    pair: Pair, unit: Unit, case: Situation
+) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """When each side's value was last edited, by the time fields that the mapping names."""
+    remote: Mapping[str, object] = {}
+    if case.seen is not None:
+        remote = case.seen.fields
+    elif case.base is not None:
+        remote = case.base.remote
+    row = case.row.values if case.row else {}
+    return pair.edited_local(unit, row), pair.edited_remote(unit, remote)
+
+
+def _clash(out: Decision, unit: Unit, sides: Sides) -> None:
+    def plain(values: Values | Missing) -> Values:
+        return {} if isinstance(values, Missing) else values
+
+    out.moves.append((unit.name, Cause.CONFLICT))
+    out.clashes.append(
+        Clash(
+            unit.name,
+            unit.policy,
+            plain(sides.local),
+            plain(sides.remote),
+            plain(sides.base_local),
+        )
+    )
+
+
+def _take(pair: Pair, unit: Unit, base: Base, row: Own | Mapping[str, object], own: Own) -> None:
+    """The base takes what both sides show of a unit."""
+    for name in pair.columns_of(unit):
+        if name in row:
+            base.local[name] = row[name]
+    for name in pair.remote_fields_of(unit):
+        if name in own:
+            base.remote[name] = own[name]
+
+
+def _draft(
+    pair: Pair,
+    rules: KindRules,
+    case: Situation,
+    side: Side,
+    wanted: Mapping[str, tuple[Unit, Values, bool]],
+    remote_own: Own,
+    out: Decision,
+    base: Base,
+) -> Decision | None:
+    """Add the write of one side; a Decision instead if the record must wait or is set aside."""
+    if not wanted:
+        return None
+    assert case.row is not None
+    own_row, own_other = case.row.values, remote_own
+    values: dict[str, Value] = {}
+    for _, chosen, _ in wanted.values():
+        values.update(chosen)
+    if not pair.reference_fields:
+        raw: Canonical = {}
+    elif side == "remote":
+        raw = case.local_record(pair)
+    else:
+        raw = pair.read_remote(own_other)
+    references = {n: raw[n] for n in pair.reference_fields if n in values and n in raw}
+    going = outgoing(pair, rules, case, side, values, references)
+    if isinstance(going, Decision):
+        return going
+    ties, refused = going.ties, {left.field for left in going.left}
+    out.left += going.left
+    draft = Draft(side, Op.UPDATE, parent=ties.parent, subject=ties.subject)
+    for unit, _, both in wanted.values():
+        here, there = pair.columns_of(unit), pair.remote_fields_of(unit)
+        target, other = (there, here) if side == "remote" else (here, there)
+        shown = own_row if side == "remote" else own_other
+        sent = {n: going.fields[n] for n in target if n in going.fields}
+        if unit.name in ties.without or (not sent and refused & set(unit.fields)):
+            # Left out: the base takes the source's value alone, so it is not tried again until
+            # somebody edits it.
+            half = base.local if side == "remote" else base.remote
+            if unit.name not in ties.without:
+                half.update({n: shown[n] for n in other if n in shown})
+            continue
+        draft.set.update(sent)
+        if both:
+            draft.joint = (*draft.joint, *sent)
+        else:
+            draft.take.update({n: shown[n] for n in other if n in shown})
+    if side == "local":
+        draft.old = {n: own_row[n] for n in draft.set if n in own_row}
+    if draft.set:
+        out.drafts.append(draft)
+    return None

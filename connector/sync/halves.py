@@ -1,0 +1,63 @@
+"""Records known on one side only: they are bound, get their partner made, or are set aside."""
+
+from __future__ import annotations
+
+from connector.local.contract import RowState
+from connector.mapping.translate import Pair
+from connector.plugin import Op
+from connector.sync.decision import Decision, KindRules, Side, Situation, other_side
+from connector.sync.documents import Draft
+from connector.sync.outgoing import outgoing
+
+
+def decide_half(pair: Pair, rules: KindRules, case: Situation, side: Side) -> Decision:
+    """A record known on one side only: bind it, create its partner, or set it aside."""
+    link = case.link
+    if side == "local":
+        here = case.row is not None and case.row.state is not RowState.DELETED
+        inside = case.row is not None and case.row.state is RowState.LIVE
+    else:
+        here = inside = case.seen is not None and case.seen.gone is None
+    if not here:
+        return Decision(link, drop=True)
+    if not inside:
+        return Decision(link)
+    if case.partner.candidate:
+        return Decision(link, bind=case.partner.candidate)
+    if case.partner.clash and not case.new_only:
+        return Decision(link, letter=case.partner.clash)
+    may = rules.create_remote if side == "local" else rules.create_local
+    if not may:
+        return Decision(link)
+    return _create(pair, rules, case, other_side(side))
+
+
+def _create(pair: Pair, rules: KindRules, case: Situation, side: Side) -> Decision:
+    """Make the record of `side` from the other side's."""
+    if side == "remote":
+        assert case.row is not None
+        shown, own = case.local_record(pair), dict(case.row.values)
+    else:
+        assert case.seen is not None
+        shown, own = case.remote_record(pair), dict(case.seen.fields)
+    wanted = {
+        name: shown[name]
+        for unit in pair.units
+        if (unit.push if side == "remote" else unit.pull)
+        for name in unit.fields
+        if name in shown
+    }
+    out = outgoing(pair, rules, case, side, wanted, wanted, create=True)
+    if isinstance(out, Decision):
+        return out
+    own_names = pair.columns_of if side == "remote" else pair.remote_fields_of
+    without = {n for unit in pair.units if unit.name in out.ties.without for n in own_names(unit)}
+    draft = Draft(
+        side,
+        Op.CREATE,
+        set={n: v for n, v in out.fields.items() if v is not None},
+        take={n: v for n, v in own.items() if n not in without},
+        parent=out.ties.parent,
+        subject=out.ties.subject,
+    )
+    return Decision(case.link, [draft], left=out.left)

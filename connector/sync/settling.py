@@ -1,0 +1,155 @@
+"""Settling writes: one transaction (T5) ends the intents of a batch, and what hangs on them.
+
+Used with the answers to a batch, and with what a look has told of writes that had no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+
+from connector.plugin import Op, Reason, Seen
+from connector.store import conflicts, events, intents, links, staged
+from connector.store.links import ACTIVE, Link
+from connector.sync.observe import note_seen
+from connector.sync.scope import NEVER, Scope, reason_text
+from connector.sync.settle import reread, waiting_names
+from connector.sync.work import Job, settled_rows
+
+
+class Settling:
+    """T5: one transaction settles a batch of answers."""
+
+    def __init__(self, scope: Scope, tx: sa.Connection) -> None:
+        self.scope = scope
+        self.tx = tx
+        self.now = scope.store.now_us(tx)
+        self.jobs: list[Job] = []
+        self.finished: list[str] = []
+        self.unknown: list[str] = []
+        self.saved: dict[str, Link] = {}
+        self.activated: list[Link] = []
+        self.postponed: list[staged.Staged] = []
+        self.reread: list[staged.Staged] = []
+        self.letters: list[tuple[str, Reason]] = []
+        self.events: list[events.Event] = []
+
+    def landed(self, job: Job, held: Mapping[str, object]) -> None:
+        """The write is in; `held` is what its side holds of what was written."""
+        work, link, scope = job.work, job.work.link, self.scope
+        work.landed(job.draft, dict(held))
+        self.finished.append(job.intent)
+        self.events.append(scope.event(self.now, link.id, f"{job.draft.op}_{job.draft.side}"))
+        if link.live is None:
+            scope.counts.removed += 1
+            return
+        if job.draft.op == Op.CREATE:
+            scope.counts.created += 1
+        else:
+            scope.counts.updated += 1
+        if job.draft.parent is not None:
+            link.parent = job.draft.parent
+        if job.draft.subject is not None:
+            link.subject = job.draft.subject
+        scope.seal_base(link, work.base, work.shown)
+        if job.draft.op == Op.UPDATE:
+            scope.reclaim(self.tx, link, work.base, (*job.draft.set, *job.draft.take))
+        if link.state != ACTIVE:
+            link.state = ACTIVE
+            self.activated.append(link)
+        self.saved[link.id] = link
+
+    def refused(self, job: Job, reason: Reason) -> None:
+        job.work.failed()
+        # Refused surely and for good: the intent keeps what was to be written, as a letter, and
+        # the staged rows need not.
+        self.letters.append((job.intent, reason))
+        self.scope.counts.letters += 1
+        self.events.append(
+            self.scope.event(self.now, job.work.link.id, f"letter:{reason.code}"[:60])
+        )
+        staged.settle(self.tx, job.work.rows)
+
+    def put_off(self, job: Job, after_s: float, reason: Reason | None) -> None:
+        job.work.failed()
+        self.finished.append(job.intent)
+        self.scope.counts.postponed += 1
+        for row in job.work.rows:
+            row.not_before_us = self.now + int(after_s * 1_000_000)
+            row.attempts += 1
+            # Another write of this link may have landed: what was staged is then out of date.
+            row.payload = None
+            self.postponed.append(row)
+        self._revive(job)
+
+    def overtaken(self, job: Job) -> None:
+        job.work.failed()
+        self.finished.append(job.intent)
+        self._revive(job)
+        self.reread += reread(job.work.link)
+
+    def _revive(self, job: Job) -> None:
+        """A removal that did not happen leaves its link alive, as it was before."""
+        link, work = job.work.link, job.work
+        if work.dies:
+            link.live, link.state, link.evidence = 1, ACTIVE, None
+            self.scope.seal_base(link, work.base)
+            self.saved[link.id] = link
+
+    def lost(self, job: Job) -> None:
+        job.work.failed()
+        self.unknown.append(job.intent)
+        self.scope.counts.unknown += 1
+
+    def finish(self) -> None:
+        scope, tx = self.scope, self.tx
+        links.save(tx, list(self.saved.values()))
+        intents.finish(tx, self.finished)
+        intents.mark(tx, self.unknown, intents.UNKNOWN)
+        for intent_id, reason in self.letters:
+            intents.mark(tx, [intent_id], intents.LETTER, reason_text(reason))
+        staged.save(tx, self.postponed)
+        staged.settle(tx, settled_rows({job.work.link.id: job.work for job in self.jobs}.values()))
+        staged.stage_both(tx, self.reread)
+        conflicts.close(tx, [c for job in self.jobs if job.work.done for c in job.work.close])
+        staged.wake(tx, scope.connection, waiting_names(scope, self.activated))
+        events.append(tx, self.events)
+
+
+def blank(scope: Scope, job: Job) -> dict[str, object]:
+    """A new record's fields that were not sent are empty there, until it says otherwise."""
+    return dict.fromkeys(scope.pair.remote_fields) if job.draft.op == Op.CREATE else {}
+
+
+def bind_probe(settling: Settling, job: Job, seen: Seen) -> None:
+    """A record found by our key is the create's: only what we sent is settled by it, and what was
+    read is staged as news, so that nobody's edit is swallowed."""
+    link, scope = job.work.link, settling.scope
+    known = links.by_side(settling.tx, scope.connection, scope.kind, "remote", [seen.ref])
+    half = known.get(seen.ref)
+    if half is not None and half.id != link.id and half.local_id is None:
+        # The feed showed it before we looked: it is this link's, not a record of its own.
+        links.forget(settling.tx, half.id)
+        links.hand_over_claims(settling.tx, half.id, link.id)
+    link.remote_id = seen.ref
+    link.remote_version = seen.version
+    link.remote_observed_us = 0
+    settling.landed(job, blank(scope, job) | job.draft.set)
+    links.save(settling.tx, [link])
+    note_seen(scope, settling.tx, [seen], NEVER)
+
+
+def wrote_local(settling: Settling, job: Job, key: str, held: Mapping[str, object]) -> None:
+    """A local write landed; `held` is the row as read back in its transaction."""
+    link, scope = job.work.link, settling.scope
+    if link.local_id is None:
+        link.local_id = key
+        link.external_key = scope.ports.vault.external_key(
+            scope.connection, scope.kind, key, link.epoch
+        )
+    if job.draft.op == Op.CREATE:
+        # What the table filled in by itself is the shop's own news: it travels like an edit.
+        settling.landed(job, {n: v if n in job.draft.set else None for n, v in held.items()})
+    else:
+        settling.landed(job, {n: held.get(n, v) for n, v in job.draft.set.items()})
