@@ -97,8 +97,8 @@ def _protocol(server: Server) -> type[asyncio.Protocol]:
     class NotedProtocol(H11Protocol):
         """Remembers each connection's transport, so that a fault can hang up; sends at once."""
 
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            # uvicorn declares the same parameter
+        # uvicorn declares the same narrower parameter, so this is the place to repeat it.
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
             super().connection_made(transport)
             line = transport.get_extra_info("socket")
             line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
