@@ -10,6 +10,8 @@ from connector.records import Field, Value
 
 STRICTNESS = {"granted": 0, "unknown": 1, None: 1, "denied": 2, "withdrawn": 2}
 """Consent states, stricter is higher; no state at all is as strict as `unknown`."""
+NO = 2
+"""How strict a person's no is, of a consent as of a flag."""
 
 _TRUE = {"true", "1", "yes", "y", "t", "on", "是"}
 _FALSE = {"false", "0", "no", "n", "f", "off", "否"}

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from connector.errors import MappingError
 from connector.mapping import drift
 from connector.mapping.checks import check_of
-from connector.mapping.choices import STRICTNESS
+from connector.mapping.choices import NO, STRICTNESS
 from connector.mapping.drift import Fault
 from connector.mapping.lens import Where, as_text
 from connector.mapping.lenses import LensSpec, build
@@ -174,9 +174,17 @@ class Pair:
         """
         if a == b and type(a) is type(b):
             return True
-        return self.far_form(canonical, a) == self.far_form(canonical, b) or self.near_form(
-            canonical, a
-        ) == self.near_form(canonical, b)
+        one_says_no = (self.strictness(canonical, a) == NO) != (self.strictness(canonical, b) == NO)
+        for form in (self.far_form, self.near_form):
+            held = form(canonical, a)
+            if held != form(canonical, b):
+                continue
+            # A side that writes "unknown" as a no, to be careful, does not make it a person's no:
+            # taken for one, a real no would never travel.
+            if one_says_no and self.strictness(canonical, held) == NO:
+                continue
+            return True
+        return False
 
     def far_form(self, canonical: str, value: Value) -> Value:
         """What the vendor would give back for a value written there; the value if it refuses."""

@@ -87,7 +87,7 @@ class Settlement:
         for clash in decision.clashes:
             if clash.field not in case.situation.conflicts:
                 self.scope.counts.conflicts += 1
-            self._conflict(link, clash)
+            self._conflict(link, clash, case.situation.conflicts.get(clash.field))
         if decision.letter is not None or decision.waits_for is not None:
             self._set_aside(case.rows, decision)
             return None
@@ -180,15 +180,17 @@ class Settlement:
                 )
             )
 
-    def _conflict(self, link: Link, clash: Clash) -> None:
-        scope, conflict_id = self.scope, self.scope.store.new_id()
+    def _conflict(self, link: Link, clash: Clash, standing: Conflict | None) -> None:
+        scope = self.scope
         doc = pack(
             {"local": dict(clash.local), "remote": dict(clash.remote), "base": dict(clash.base)}
         )
         assert link.subject is not None
+        if standing is not None and self._stands(link, clash, standing, doc):
+            return
         self.clashes.append(
             Conflict(
-                id=conflict_id,
+                id=scope.store.new_id(),
                 connection=scope.connection,
                 kind=scope.kind,
                 link=link.id,
@@ -201,6 +203,21 @@ class Settlement:
                 at_us=self.now,
             )
         )
+
+    def _stands(self, link: Link, clash: Clash, standing: Conflict, doc: bytes) -> bool:
+        """Say whether a conflict is the one that stands already, of the same values.
+
+        A record is read again as long as it lies in the overlap of the windows. The id that a
+        person was shown must live on; with other values it must not, as nobody has seen those.
+        """
+        if standing.state != OPEN or standing.rule != clash.rule or standing.doc is None:
+            return False
+        assert link.subject is not None
+        name = f"conflict/{clash.field}"
+        kept = self.scope.ports.vault.open(
+            name, self.scope.kind, link.subject, link.id, standing.doc
+        )
+        return kept == doc
 
     def _set_aside(self, rows: Sequence[Staged], decision: Decision) -> None:
         for row in rows:

@@ -214,6 +214,19 @@ def test_a_conflict_stays_open_when_one_side_is_edited_again(story: Story) -> No
     assert len(Review(story.store(), story.vault).conflicts()) == 1
 
 
+def test_a_conflict_keeps_its_id_until_one_of_its_values_changes(story: Story) -> None:
+    number = both_edit_the_city(story)
+    [first] = Review(story.store(), story.vault).conflicts()
+    story.sql("UPDATE clients SET job = 'smith' WHERE no = :n", n=number)
+    settle(story)
+    [again] = Review(story.store(), story.vault).conflicts()
+    assert (again.id, again.since) == (first.id, first.since)
+    story.sql("UPDATE clients SET city = 'Shore' WHERE no = :n", n=number)
+    settle(story)
+    [other] = Review(story.store(), story.vault).conflicts()
+    assert other.id != first.id, "nobody has been shown these values"
+
+
 def test_a_conflict_does_not_end_when_a_side_goes_back_to_what_was_once_agreed(
     story: Story,
 ) -> None:

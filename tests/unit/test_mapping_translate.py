@@ -384,6 +384,18 @@ def test_values_are_the_same_when_either_side_would_hold_the_same(tmp_path: Path
     assert it.far_form("occupation", "nul\x00") == "nul\x00"
 
 
+def test_an_unknown_written_as_a_no_out_of_care_is_not_the_same_as_a_persons_no(
+    tmp_path: Path,
+) -> None:
+    it = pair(tmp_path)
+    name = "consent.marketing.email"
+    assert it.near_form(name, "unknown") == "denied", "the shop's column has no third value"
+    for no in ("withdrawn", "denied"):
+        assert not it.same(name, "unknown", no)
+        assert not it.same(name, no, None)
+    assert it.same(name, "granted", "unknown"), "the vendor's box holds the same for both"
+
+
 def test_the_stricter_answer_has_the_higher_number(tmp_path: Path) -> None:
     it = pair(tmp_path)
     order = ["granted", "unknown", "denied"]
@@ -494,4 +506,8 @@ def test_a_row_that_nobody_edits_is_settled_after_one_write(
     # What came back is written home: the row then says the same, and goes out the same.
     home = it.write_local(there)
     again = it.read_remote(it.write_remote(it.read_local(home.fields)).fields)
-    assert all(it.same(name, value, there[name]) for name, value in again.items())
+    # Only a consent may differ, and only be stricter: a column without a third value holds an
+    # unknown one as a no.
+    for name, value in again.items():
+        stricter = it.strictness(name, value) > it.strictness(name, there[name])
+        assert it.same(name, value, there[name]) or (name.startswith("consent.") and stricter)
