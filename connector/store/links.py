@@ -140,6 +140,22 @@ def forget(tx: sa.Connection, link_id: str) -> None:
     tx.execute(sa.delete(link).where(link.c.id == link_id))
 
 
+def has_live(tx: sa.Connection, connection: str, kind: str) -> bool:
+    """Whether the scope has any live link with both sides known."""
+    found = tx.execute(
+        sa.select(link.c.id)
+        .where(
+            link.c.connection == connection,
+            link.c.kind == kind,
+            link.c.live == 1,
+            link.c.local_id.is_not(None),
+            link.c.remote_id.is_not(None),
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
 def count_live(tx: sa.Connection, connection: str, kind: str) -> int:
     """Number of live links with both sides known."""
     return tx.execute(

@@ -231,10 +231,14 @@ def _over_the_cap(scope: Scope, *, gone: bool) -> tuple[bool, bool]:
     Counting what is staged is enough to say no; only beyond the cap is every row decided to count
     exactly. What is held back stays staged.
     """
+    limits = scope.max_delete if gone else scope.max_change
     with scope.store.read() as tx:
-        linked = links.count_live(tx, scope.connection, scope.kind)
         waiting = staged.count(tx, scope.connection, scope.kind, gone=gone)
-    limit = (scope.max_delete if gone else scope.max_change).of(linked)
+        # The links are counted only where their number can matter: a quiet pass costs the same
+        # whatever it is.
+        matters = waiting > limits.least
+        linked = links.count_live(tx, scope.connection, scope.kind) if matters else 0
+    limit = limits.of(linked)
     if gone and not scope.may_remove and waiting:
         scope.stopped = (
             f"{scope.connection}/{scope.kind}: mapping or schema changed since the last run, so"

@@ -242,7 +242,7 @@ class Runner:
             reference=setup.vendor.reference,
         )
         with ports.store.read() as tx:
-            linked = links.count_live(tx, connection.name, kind)
+            any_link = links.has_live(tx, connection.name, kind)
             known = scopes.get(tx, connection.name, kind)
         mark = _fingerprint(schema, setup)
         changed = known is not None and known.fingerprint not in (None, mark)
@@ -261,7 +261,7 @@ class Runner:
             whole.max_delete,
             whole.max_change,
             lease,
-            first_sync=linked == 0,
+            first_sync=not any_link,
             may_remove=not changed,
         )
 
