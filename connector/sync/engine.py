@@ -41,8 +41,8 @@ def run_connection(scopes_in_order: Sequence[Scope]) -> None:
         if not any(busy):
             break
     for scope in scopes_in_order:
-        if scope.ports.dry is None and recover(scope, wait=True) == 0:
-            scope.counts.unknown = 0
+        if scope.ports.dry is None:
+            scope.counts.unknown = recover(scope, wait=True)
             _after_recovery(scope)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from connector.plugin import Op, Reason, Ref, Seen
+from connector.plugin import Gone, Op, Reason, Ref, Seen
 from connector.store import intents, links
 from connector.store.intents import Intent
 from connector.store.links import Link
@@ -22,21 +22,25 @@ def recover(scope: Scope, *, wait: bool) -> int:
 
     No remote write is looked for before the vendor's `call_life` has passed: until then it may
     still land. A create under a unique key is the exception, because there a late twin fails.
-    With `wait` the time is waited out, renewing the lease.
+    With `wait` the time is waited out, renewing the lease. Each is looked for once: what stays
+    unknown (the vendor fails again, or the record is hidden from us) is the next run's.
     """
+    tried: set[str] = set()
     while True:
         with scope.store.read() as tx:
             open_intents = intents.unresolved(tx, scope.connection, scope.kind)
             now = scope.store.now_us(tx)
-        if not open_intents:
-            return 0
-        due = [i for i in open_intents if _due_us(scope, i) <= now]
+        left = [i for i in open_intents if i.id not in tried]
+        if not left:
+            return len(open_intents)
+        due = [i for i in left if _due_us(scope, i) <= now]
         if due:
+            tried |= {i.id for i in due}
             _resolve(scope, due)
             continue
         if not wait:
             return len(open_intents)
-        soonest = min(_due_us(scope, i) for i in open_intents)
+        soonest = min(_due_us(scope, i) for i in left)
         pause = min((soonest - now) / 1_000_000, scope.store.lease_us / 3_000_000)
         scope.ports.progress(scope.connection, scope.kind, "waiting", len(open_intents))
         scope.ports.clock.sleep(max(pause, 0.05))
@@ -176,6 +180,8 @@ def _changes(scope: Scope, jobs: Sequence[Job]) -> None:
                 else:
                     settling.jobs.append(job)
                     settling.landed(job, {})
+            elif seen.gone is Gone.HIDDEN:
+                continue  # what became of it cannot be seen now
             elif seen.gone is not None:
                 settling.jobs.append(job)
                 settling.overtaken(job)
