@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from random import Random, SystemRandom
+from typing import TypeVar
 
 from connector.errors import LeaseHeldError, RateLimitedError, UnreachableError
 from connector.http.limits import parse_rate, reserve
@@ -15,6 +17,9 @@ from connector.plugin import AllowList, Clock, Session
 from connector.privacy.vault import Vault
 from connector.store import scopes
 from connector.store.database import Lease, Store
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 LONGEST_WAIT_S = 5.0
 """A budget that wants a longer wait ends the run as partial; it goes on when called again."""
@@ -28,6 +33,24 @@ class MachineClock:
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds)
+
+
+def in_threads(work: Callable[[T], R], items: Iterable[T], width: int) -> Iterator[R]:
+    """See `plugin.Host.spread`."""
+    waiting = iter(items)
+    # leaving this block waits for what has begun: no call of ours outlives its batch
+    with ThreadPoolExecutor(max_workers=width) as pool:
+        running: set[Future[R]] = set()
+        while True:
+            for item in waiting:
+                running.add(pool.submit(work, item))
+                if len(running) >= width:
+                    break
+            if not running:
+                return
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for one in ended:
+                yield one.result()
 
 
 class StoreHost:
@@ -70,6 +93,9 @@ class StoreHost:
         with self._store.read() as tx:
             now = self._store.now_us(tx)
         scopes.pause(self._store, self._connection, path, now + int(for_s * 1e6))
+
+    def spread(self, work: Callable[[T], R], items: Iterable[T], width: int) -> Iterator[R]:
+        return in_threads(work, items, width)
 
     @contextmanager
     def secret(self, name: str) -> Iterator[_Slot]:

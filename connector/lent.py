@@ -5,12 +5,15 @@ A plugin takes these names from `connector.plugin`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Clock(Protocol):
@@ -102,6 +105,14 @@ class Host(Protocol):
 
     def pause(self, path: str, for_s: float) -> None:
         """Tell all processes that the vendor wants this budget left alone for so long."""
+        ...
+
+    def spread(self, work: Callable[[T], R], items: Iterable[T], width: int) -> Iterator[R]:
+        """Yield `work(item)` of each item as it ends, at most `width` at a time, in any order.
+
+        An error of one item is raised when its turn comes, after what had begun has ended; items
+        not yet begun then never begin. Tests run it inline, one item after the other.
+        """
         ...
 
     def secret(self, name: str) -> AbstractContextManager[SecretSlot]: ...

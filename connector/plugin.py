@@ -26,6 +26,7 @@ __all__ = [
     "Clock",
     "FieldInfo",
     "Fields",
+    "Finding",
     "Gone",
     "Host",
     "Kind",
@@ -33,6 +34,7 @@ __all__ = [
     "Outcome",
     "Page",
     "Plugin",
+    "Probing",
     "Reason",
     "Ref",
     "Remote",
@@ -309,6 +311,27 @@ class Plugin(Protocol[S]):
 # --- optional abilities, asked for with isinstance ----------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What a look at the account told about a behaviour that the vendor's pages leave open.
+
+    `text` is one sentence without any value of a record. `advice` is a line of settings to set,
+    such as `reads_removed = true`, where the account differs from what is set now.
+    """
+
+    name: str
+    good: bool
+    text: str
+    advice: str = ""
+
+
+@runtime_checkable
+class Probing(Protocol):
+    """A remote that can answer open questions about its account by looking; it writes nothing."""
+
+    def probe(self) -> Iterator[Finding]: ...
+
+
 class SandboxHandle(Protocol):
     """A running stand-in of the vendor, with the hands of its administrator."""
 
@@ -348,7 +371,14 @@ class Sandboxed(Protocol):
     """A plugin that ships a stand-in of its vendor."""
 
     def start_sandbox(
-        self, *, port: int = 0, targets: Mapping[Kind, Target] | None = None
+        self,
+        *,
+        port: int = 0,
+        targets: Mapping[Kind, Target] | None = None,
+        rate: str | None = None,
     ) -> SandboxHandle:
-        """Start it in a process of its own on loopback; port 0 picks a free one."""
+        """Start it in a process of its own on loopback; port 0 picks a free one.
+
+        `rate` ("N/SECONDSs") takes the place of the vendor's own limit on calls.
+        """
         ...

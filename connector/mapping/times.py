@@ -117,7 +117,8 @@ def datetime(options: Options, where: Where) -> Lens:
     Options: `zone` of values that have none (the side's own if left out), and `format`: naive (a
     column without zone, the local default), aware, iso (text with an offset, the vendors' default),
     epoch_s, epoch_ms. An hour that a clock shows twice is read as the first, one that it skips as
-    if it had not been skipped; both are fixed points.
+    if it had not been skipped; a moment in the second of two equal hours has no place in a column
+    without zone, and is refused.
     """
     faults = known_options(options, "zone", "format")
     form = options.get("format", "naive" if where.side == "local" else "iso")
@@ -191,7 +192,10 @@ def datetime(options: Options, where: Where) -> Lens:
             return int(moment.timestamp()) * unit
         there = moment.astimezone(home).replace(microsecond=0)
         if form == "naive":
-            return there.replace(tzinfo=None, fold=0)
+            bare = there.replace(tzinfo=None, fold=0)
+            if canonical(bare) != moment.replace(microsecond=0):
+                raise Refusal("ambiguous", "the column cannot say which of the clock's two hours")
+            return bare
         if form == "aware":
             return there
         offset = there.utcoffset()

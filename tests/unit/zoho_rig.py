@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from connector_zoho import plugin
 from connector_zoho.remote import ZohoRemote
@@ -28,6 +28,9 @@ from connector.plugin import (
     Write,
 )
 from connector.records import Kind
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 C = Kind.CUSTOMER
 FIELDS = ("Last_Name", "First_Name", "Email", "Mobile", "Email_Opt_Out")
@@ -99,6 +102,9 @@ class Host:
     def pause(self, path: str, for_s: float) -> None:
         assert path == "api"
         self.pauses.append(for_s)
+
+    def spread(self, work: Callable[[T], R], items: Iterable[T], width: int) -> Iterator[R]:
+        return map(work, items)
 
     @contextmanager
     def secret(self, name: str) -> Iterator[SecretSlot]:
