@@ -67,7 +67,7 @@ def test_every_plugin_folder_is_in_the_wheel(wheel: Path) -> None:
 def test_every_packaged_mapping_is_in_the_wheel(wheel: Path) -> None:
     files = {
         str(p.relative_to(tool.ROOT / "mappings"))
-        for p in tool.ROOT.glob("mappings/connector_mappings/*/*.yaml")
+        for p in tool.ROOT.glob("mappings/connector_mappings/**/*.yaml")
     }
     assert files
     assert files <= set(tool.names_in(wheel))
