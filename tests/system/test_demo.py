@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from connector.commands import run
 from connector.demo.compare import compare
-from connector.demo.story import Told, play
+from connector.demo.scene import QUICK, RATE, sandboxed_plugins
+from connector.demo.story import SHOP, Told, play
 from tests.system.rig import Rig
 
-FIGURES = ("lost", "duplicated", "diverged", "edits_lost", "conflicts", "letters")
+FIGURES = ("lost", "duplicated", "diverged", "edits_lost", "edits_late", "conflicts", "letters")
 
 
 def test_the_demo_converges_and_says_so_in_its_last_line(
@@ -30,9 +32,11 @@ def test_the_demo_converges_and_says_so_in_its_last_line(
     assert figures["converged"] is True
     assert [figures[name] for name in FIGURES] == [0] * len(FIGURES)
     assert figures["third_sync_writes"] == 0
-    assert figures["records"] > 600
+    assert figures["vendors"] == len(sandboxed_plugins())
+    assert figures["records"] > 600 * figures["vendors"]
+    assert figures["rate"] == RATE
     assert 0 < figures["seconds"] < 20
-    assert any("both sides agree" in line for line in table)
+    assert any("all sides agree" in line for line in table)
     assert "example.test" not in told.out + told.err
 
 
@@ -60,12 +64,29 @@ def test_the_demo_keeps_its_folder_only_if_asked(
     folder = tmp_path / "kept"
     told = play(_made(folder))
     assert told.figures["converged"] is True
+    for vendor in sandboxed_plugins():
+        others = {SHOP, *sandboxed_plugins()} - {vendor}
+        routes = [where for chapter, where, _ in told.chapters if chapter == "second sync"]
+        (route,) = (where for where in routes if where.startswith(f"{vendor} → "))
+        assert set(route.partition(" → ")[2].split(", ")) == others
     assert {"connector.toml", "shop.db", "state.db", "secrets"} <= {
         p.name for p in folder.iterdir()
     }
     assert _chapters(told) >= {"first sync", "a day", "second sync", "third sync", "compare"}
     assert run(["demo", "--keep", str(folder)]) == 2
     assert "takes a new folder" in capsys.readouterr().err
+
+
+def test_each_connection_of_the_demo_may_use_what_its_sandbox_takes(tmp_path: Path) -> None:
+    folder = _made(tmp_path / "slow")
+    told = play(folder, rate="1500/20s")
+    settings = tomllib.loads((folder / "connector.toml").read_text(encoding="utf-8"))
+    assert set(settings["connections"]) == set(sandboxed_plugins())
+    for table in settings["connections"].values():
+        assert table["rate"] == "1500/20s"
+        assert {table[name] for name in QUICK if name in table} <= set(QUICK.values())
+    assert told.figures["rate"] == "1500/20s"
+    assert told.figures["converged"] is True
 
 
 def _made(folder: Path) -> Path:
