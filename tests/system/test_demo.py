@@ -58,12 +58,18 @@ def test_a_planted_fault_shows_in_its_own_figure(
     }
 
 
-def test_the_demo_keeps_its_folder_only_if_asked(
+def test_the_demo_keeps_its_folder_if_asked_and_tells_its_ways(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "kept"
-    told = play(_made(folder))
+    told = play(_made(folder), rate="1500/20s")
     assert told.figures["converged"] is True
+    assert told.figures["rate"] == "1500/20s"
+    settings = tomllib.loads((folder / "connector.toml").read_text(encoding="utf-8"))
+    assert set(settings["connections"]) == set(sandboxed_plugins())
+    for table in settings["connections"].values():
+        assert table["rate"] == "1500/20s"
+        assert {table[name] for name in QUICK if name in table} <= set(QUICK.values())
     for vendor in sandboxed_plugins():
         others = {SHOP, *sandboxed_plugins()} - {vendor}
         routes = [where for chapter, where, _ in told.chapters if chapter == "second sync"]
@@ -75,18 +81,6 @@ def test_the_demo_keeps_its_folder_only_if_asked(
     assert _chapters(told) >= {"first sync", "a day", "second sync", "third sync", "compare"}
     assert run(["demo", "--keep", str(folder)]) == 2
     assert "takes a new folder" in capsys.readouterr().err
-
-
-def test_each_connection_of_the_demo_may_use_what_its_sandbox_takes(tmp_path: Path) -> None:
-    folder = _made(tmp_path / "slow")
-    told = play(folder, rate="1500/20s")
-    settings = tomllib.loads((folder / "connector.toml").read_text(encoding="utf-8"))
-    assert set(settings["connections"]) == set(sandboxed_plugins())
-    for table in settings["connections"].values():
-        assert table["rate"] == "1500/20s"
-        assert {table[name] for name in QUICK if name in table} <= set(QUICK.values())
-    assert told.figures["rate"] == "1500/20s"
-    assert told.figures["converged"] is True
 
 
 def _made(folder: Path) -> Path:
