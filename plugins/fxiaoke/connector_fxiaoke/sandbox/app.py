@@ -59,6 +59,7 @@ _PATHS: Final[Mapping[str, tuple[str, str]]] = {
     facts.OBJECTS_PATH: ("objects", ""),
     facts.DESCRIBE_PATH: ("describe", ""),
     facts.AREAS_PATH: ("areas", ""),
+    facts.USER_BY_MOBILE_PATH: ("user_by_mobile", ""),
     facts.TOKEN_PATH: ("token", ""),
     facts.LEGACY_TOKEN_PATH: ("token", ""),
 }
@@ -186,6 +187,10 @@ class SandboxApp(App):
         body = route.body
         if not isinstance(body, dict):
             raise RefusedCall(15002, "the body is not an object")
+        if route.operation == "user_by_mobile":
+            self.accounts.corporation(body)
+            self.budget.spend(call.path)
+            return metadata.user_by_mobile(self.org, body.get("mobile"))
         caller = self.accounts.caller(call, body)
         self.budget.spend(call.path)
         if not route.family:

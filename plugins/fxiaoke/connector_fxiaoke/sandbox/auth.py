@@ -137,9 +137,15 @@ class Accounts:
             self._paired(call.headers.get(facts.ENTERPRISE_HEADER) == self._org.ea)
             user = self._user(call.headers.get(facts.USER_HEADER), "id")
             return Caller(user, open_ids=body.get("convertUserId") is True)
-        self._valid(str(in_body), "legacy")
-        self._paired(body.get("corpId") == self._org.corp_id)
+        self.corporation(body)
         return Caller(self._user(body.get("currentOpenUserId"), "open_id"), open_ids=True)
+
+    def corporation(self, body: Json) -> None:
+        """Check the legacy style's token and enterprise. Raises RefusedCall."""
+        if not body.get("corpAccessToken"):
+            raise RefusedCall(facts.NO_CREDENTIALS, "corpAccessToken is required")
+        self._valid(str(body["corpAccessToken"]), "legacy")
+        self._paired(body.get("corpId") == self._org.corp_id)
 
     def _valid(self, value: str, style: str) -> None:
         now = self._org.time.now()

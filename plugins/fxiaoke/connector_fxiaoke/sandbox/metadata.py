@@ -51,6 +51,17 @@ def describe(org: Organisation, body: Json) -> Json:
     return {"data": {"describe": told}}
 
 
+def user_by_mobile(org: Organisation, mobile: object) -> Json:
+    """Answer the employees with a phone number: one or none."""
+    return {
+        "empList": [
+            {"openUserId": one["open_id"], "name": one["name"], "mobile": one["phone"]}
+            for one in org.employees.values()
+            if one["phone"] == mobile
+        ]
+    }
+
+
 def areas() -> Json:
     """Answer the codes of countries, provinces, cities and districts, at the top level."""
     return {

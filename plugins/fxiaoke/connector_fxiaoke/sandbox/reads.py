@@ -44,7 +44,8 @@ class Reads:
         return Shape(
             nulls=body.get("includeNull") is True,
             open_ids=caller.open_ids,
-            only=projection if isinstance(projection, list) else None,
+            # an empty list asks for everything: two public clients send it always
+            only=projection if isinstance(projection, list) and projection else None,
             projection=self._org.switches["projection"],
             numbers=self._org.switches["numbers_as"],
         )
