@@ -20,7 +20,8 @@ from connector.errors import (
 )
 from connector.http.tokens import SLOT
 from connector.plugin import Outcome
-from tests.unit.zoho_rig import TARGETS, C, Host, Rig, Slot, by_id, create
+from tests.unit.rig import Host, Slot, by_id
+from tests.unit.zoho_rig import TARGETS, C, Rig, create
 
 
 def test_one_token_serves_all_calls_threads_and_processes(rig: Rig) -> None:
