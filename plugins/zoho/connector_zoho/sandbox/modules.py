@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from connector.sandbox.views import Feed, State, View
 from connector_zoho import facts
 from connector_zoho.sandbox.refusals import Json
 from connector_zoho.sandbox.schema import Field
-from connector_zoho.sandbox.views import Feed, State, View
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Module:
     fields: dict[str, Field]
     custom: bool
     live: dict[int, State] = field(default_factory=dict)
-    feed: Feed = field(default_factory=Feed)
+    feed: Feed = field(default_factory=lambda: Feed("id", "Created_Time", "Modified_Time"))
     found: View = field(default_factory=View)
     removed: dict[int, Removed] = field(default_factory=dict)
     unique: dict[str, dict[str, int]] = field(default_factory=dict)
