@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from connector.errors import ConnectorError, RateLimitedError, RetryableError, UnknownOutcomeError
-from connector.plugin import Op, Outcome, Result, Seen, Write
+from connector.plugin import Op, Outcome, Ref, Result, Seen, Write
 from connector_fxiaoke import facts, outcomes, queries, values
 from connector_fxiaoke.client import Answer
 from connector_fxiaoke.facts import Class
@@ -152,11 +153,27 @@ def _create(records: Records, one: Write) -> Result:
     answer = _call(records, Op.CREATE, queries.create(records.object, row, _flags(records)))
     if answer.code == facts.OK:
         return outcomes.created(one, answer)
-    if facts.CODES.get(answer.code) is Class.AMBIGUOUS:
-        # It may have been made, and only a search by our key will tell, later.
+    ambiguous = facts.CODES.get(answer.code) is Class.AMBIGUOUS
+    if ambiguous or settings.unique_key:
+        # Perhaps it was made, now or by an earlier try: then it carries our key.
+        existing = _by_key(records, one)
+        if existing is not None:
+            return replace(outcomes.refused(one, answer), existing=existing)
+    if ambiguous:
+        # The index may lag, so that only a later search can tell that it is not there.
         text = f"The CRM does not say whether it made the record ({answer.code})."
         return outcomes.unknown(one, str(answer.code), text, answer)
     return outcomes.refused(one, answer)
+
+
+def _by_key(records: Records, one: Write) -> Ref | None:
+    if not records.key_field or not one.external_key:
+        return None
+    try:
+        found = records.find(records.key_field, [one.external_key])
+    except ConnectorError:
+        return None
+    return found[0].ref if found else None
 
 
 # --- update ---
@@ -207,7 +224,15 @@ def _hand_over(records: Records, one: Write, owner: str) -> Result:
     body = queries.change_owner(records.object, str(one.ref), owner)
     path = records.path("changeOwner")
     answer = records.client.write("changeOwner", path, body)
-    return outcomes.applied(one) if answer.code == facts.OK else outcomes.refused(one, answer)
+    if answer.code == facts.OK:
+        return outcomes.applied(one)
+    try:
+        row, seen = _now(records, one)
+    except ConnectorError as error:
+        return outcomes.unknown(one, str(answer.code), error.sentence, answer)
+    if row is not None and values.same([owner], row.get(OWNER), "employee", records.zone):
+        return outcomes.applied(one, seen)
+    return outcomes.refused(one, answer, outcomes.state_of(one.op, row))
 
 
 # --- what a refusal means ---
