@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from connector.sandbox.admin import Action, AdminError
 from connector.sandbox.clock import moment
+from connector.sandbox.workflows import read_workflows
 from connector_zoho.sandbox.model import CLERK, INTEGRATION, Organisation
-from connector_zoho.sandbox.modules import Module, Workflow
+from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.refusals import Json
 from connector_zoho.sandbox.shapes import rows
 from connector_zoho.sandbox.values import Values
@@ -163,15 +164,7 @@ def _zone(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
 
 
 def _workflows(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    app.org.workflows = [
-        Workflow(
-            rule["module"],
-            tuple(rule.get("on", ("create", "edit"))),
-            rule["set"],
-            rule.get("when", {}),
-        )
-        for rule in asked["rules"]
-    ]
+    app.org.workflows = read_workflows(asked["rules"], app.noun)
 
 
 def _grant(app: SandboxApp, asked: Mapping[str, Any]) -> Any:

@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 from connector.sandbox.clock import Time
 from connector.sandbox.views import State
+from connector.sandbox.workflows import Workflow
 from connector_zoho.sandbox.config import Limits, default_switches
-from connector_zoho.sandbox.modules import Module, Removed, Workflow
+from connector_zoho.sandbox.modules import Module, Removed
 from connector_zoho.sandbox.organisation import DEFAULT_MODULES
 from connector_zoho.sandbox.refusals import Json, RefusedItem, invalid_module
 from connector_zoho.sandbox.schema import SYSTEM_FIELDS, define_field, module_meta
@@ -289,7 +290,4 @@ class Organisation:
     def run_workflows(self, module: Module, event: str, values: Json) -> None:
         """Let the rules for this event change `values` in place."""
         for rule in self.workflows:
-            if rule.module != module.name or event not in rule.on:
-                continue
-            if all(values.get(name) == value for name, value in rule.when.items()):
-                values.update(rule.set)
+            rule.run(module.name, event, values)

@@ -25,16 +25,6 @@ class Removed:
 
 
 @dataclass(slots=True)
-class Workflow:
-    """A rule that sets fields when a record is written and workflows are not switched off."""
-
-    module: str
-    on: tuple[str, ...]
-    set: Json
-    when: Json
-
-
-@dataclass(slots=True)
 class Module:
     """One module: its fields and records. `live` is the truth; the views may lag behind it."""
 
