@@ -296,6 +296,10 @@ class Connector:
             phone_region=self.settings.local.phone_region,
             max_delete=Limits(*settings_module.parse_limit(max_delete or safety.max_delete)),
             max_change=Limits(*settings_module.parse_limit(max_change or safety.max_change)),
+            order={
+                kind: tuple(n for n in self.settings.connections if kind in self._kinds(n))
+                for kind in Kind
+            },
         )
         opened = [
             Connection(

@@ -15,7 +15,7 @@ from connector.store import links, scopes, staged
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.decision import Decision
 from connector.sync.direct import direct_for
-from connector.sync.observe import observe_remote
+from connector.sync.observe import observe_remote, take_marks
 from connector.sync.plan import decide
 from connector.sync.recover import recover
 from connector.sync.scope import Scope
@@ -28,18 +28,31 @@ ROUNDS = 6
 """Rounds of one run at most: what is overtaken again and again is left to the next run."""
 
 
-def run_connection(scopes_in_order: Sequence[Scope]) -> None:
-    """Bring one connection's kinds in step. Scopes come parents first.
+def observe_connection(scopes_in_order: Sequence[Scope]) -> None:
+    """Read what changed at one vendor, once for a run. Raises the first error."""
+    for scope in scopes_in_order:
+        # What the shop has is known first: a stranger that belongs to a row must find it.
+        take_marks(scope)
+        observe(scope)
+
+
+def settle_connection(scopes_in_order: Sequence[Scope]) -> None:
+    """Decide and carry out all that is staged for one connection. Scopes come parents first.
 
     Raises the first error that stopped the connection; what was settled before stays settled.
     """
     for scope in scopes_in_order:
-        observe(scope)
+        take_marks(scope)
     for _ in range(ROUNDS):
         busy = [_pass(scope, gone=True) for scope in reversed(scopes_in_order)]
         busy += [_pass(scope, gone=False) for scope in scopes_in_order]
         if not any(busy):
             break
+
+
+def finish_connection(scopes_in_order: Sequence[Scope]) -> None:
+    """Wait for the fate of writes whose answers were lost, as long as that takes, and decide what
+    the look at them has told."""
     for scope in scopes_in_order:
         if scope.ports.dry is None:
             scope.counts.unknown = recover(scope, wait=True)

@@ -123,6 +123,8 @@ class Scope:
     max_delete: Limits
     max_change: Limits
     lease: Lease
+    order: tuple[str, ...] = ()
+    """All connections of this kind in the settings' order, whether they take part or not."""
     counts: Counts = field(default_factory=Counts)
     watermark: dt.datetime | None = None
     """No foreign change at or before this is unknown to us; set once the window was read."""
@@ -147,6 +149,11 @@ class Scope:
     @property
     def store(self) -> Store:
         return self.ports.store
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """The other connections of this kind."""
+        return tuple(name for name in self.order if name != self.connection)
 
     # --- sealing --------------------------------------------------------------------------------
 
