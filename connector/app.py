@@ -16,7 +16,7 @@ from typing import Any
 from connector import registry
 from connector import settings as settings_module
 from connector.errors import SettingsError, UsageError
-from connector.host import MachineClock, StoreHost
+from connector.host import MachineClock, StoreHost, in_threads
 from connector.local import capture
 from connector.local.sql import Condition, KindTable, SqlLocal, open_local
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
@@ -310,7 +310,14 @@ class Connector:
             for name in chosen
         ]
         ports = Ports(
-            store, self.vault, local, self._clock, store.new_id(), progress=progress, dry=dry
+            store,
+            self.vault,
+            local,
+            self._clock,
+            store.new_id(),
+            progress=progress,
+            spread=in_threads,
+            dry=dry,
         )
         return Runner(ports, setup, opened)
 

@@ -147,7 +147,9 @@ def _news(
     if held and version_key(one.version) < version_key(held):
         return None  # a stale copy of what we know better
     equal = bool(held) and one.version == held
-    if equal and (scope.caps.counts_writes or not _racy(scope, link)):
+    # A count names one state of the record; but one that we only reckoned was never seen.
+    settled = bool(link.remote_observed_us) if scope.caps.counts_writes else not _racy(scope, link)
+    if equal and settled:
         return None
     digest = scope.digest(link.id, "R", scope.pair.read_remote(one.fields))
     if link.remote_digest is not None and digest == link.remote_digest:

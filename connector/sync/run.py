@@ -29,7 +29,8 @@ from connector.sync.engine import (
     recover_now,
     settle_connection,
 )
-from connector.sync.observe import observe_all_rows, observe_local
+from connector.sync.observe import observe_all_rows, observe_local, take_marks
+from connector.sync.refusals import send_refusals
 from connector.sync.scope import LOCAL_SCOPE, Counts, Limits, PlannedWrite, Ports, Scope
 from connector.sync.upkeep import drop_old_staging_keys, renew_staging
 
@@ -170,6 +171,7 @@ class Runner:
         for last in (False, True):
             for _ in range(len(going) + 1):
                 before = _written(going)
+                going = self._refusals_first(going, report)
                 going = [many for many in going if self._tried(settle_connection, many, report)]
                 if len(opened) < 2 or _written(going) == before:
                     break
@@ -180,6 +182,25 @@ class Runner:
                 going = [many for many in going if self._tried(finish_connection, many, report)]
                 if len(opened) < 2 or _written(going) == before:
                     break
+
+    def _refusals_first(
+        self, going: Sequence[Sequence[Scope]], report: RunReport
+    ) -> list[Sequence[Scope]]:
+        """Carry every no from wherever it was said to everywhere else, before anything else."""
+        found = [True]
+
+        def step(scopes_of_one: Sequence[Scope]) -> None:
+            for scope in scopes_of_one:
+                take_marks(scope)
+                found.append(send_refusals(scope))
+
+        left = list(going)
+        for _ in range(len(going) + 1):
+            if not any(found):
+                break
+            found.clear()
+            left = [many for many in left if self._tried(step, many, report)]
+        return left
 
     def _tried(
         self,
