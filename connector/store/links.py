@@ -111,6 +111,22 @@ def by_keys(
     return found
 
 
+def subjects_of(tx: sa.Connection, kind: str, local_ids: Iterable[str]) -> dict[str, str]:
+    """Whose the shop's rows are, as far as any connection's live link knows."""
+    wanted = list(local_ids)
+    if not wanted:
+        return {}
+    rows = tx.execute(
+        sa.select(link.c.local_id, link.c.subject).where(
+            link.c.kind == kind,
+            link.c.local_id.in_(wanted),
+            link.c.live.is_not(None),
+            link.c.subject.is_not(None),
+        )
+    )
+    return {row.local_id: row.subject for row in rows}
+
+
 def insert(tx: sa.Connection, rows: Sequence[Link]) -> None:
     if rows:
         many(tx, _INSERT, [_PARAMETERS(row) for row in rows])
