@@ -54,6 +54,10 @@ class Desk:
         """A record, by canonical name in plain form."""
         return {name: self._plain(kind, name, record) for name in self.carried(kind)}
 
+    def read_all(self, kind: str) -> list[dict[str, Plain]]:
+        """All records, as `read` gives one."""
+        return [self.read(kind, record) for record in self.records(kind)]
+
     def _plain(self, kind: str, canonical: str, record: Mapping[str, Any]) -> Plain:
         value, line = record.get(self.field(kind, canonical) or ""), LINES[kind][canonical]
         if not line.codes:

@@ -22,8 +22,8 @@ from connector.mapping.schema import packaged
 from connector.plugin import Clock, Sandboxed
 
 QUICK: Mapping[str, Any] = {
-    "timeout_s": 4.0,
-    "call_life_s": 6.0,
+    "timeout_s": 2.0,
+    "call_life_s": 3.0,
     "feed_lag_s": 2.0,
     "find_lag_s": 0.5,
 }
