@@ -14,6 +14,7 @@ from connector_fxiaoke.settings import FxiaokeSettings
 
 if TYPE_CHECKING:
     from connector_fxiaoke.remote import FxiaokeRemote
+    from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 
 __all__ = ["FxiaokePlugin", "plugin"]
 
@@ -32,6 +33,19 @@ class FxiaokePlugin:
         from connector_fxiaoke.remote import FxiaokeRemote
 
         return FxiaokeRemote(settings, targets, host)
+
+    def start_sandbox(
+        self,
+        *,
+        port: int = 0,
+        targets: Mapping[Kind, Target] | None = None,
+        rate: str | None = None,
+    ) -> FxiaokeSandbox:
+        """Start the stand-in in a process of its own on loopback."""
+        # lazily: most uses of the plugin never start a sandbox
+        from connector_fxiaoke.sandbox import start_sandbox
+
+        return start_sandbox(port, targets, rate=rate)
 
 
 plugin = FxiaokePlugin()
