@@ -179,8 +179,9 @@ def test_a_host_that_is_no_gateway_is_named(fx: Rig, switch: str) -> None:
 
 @pytest.mark.parametrize("field", ["app_id", "app_secret", "permanent_code"])
 def test_wrong_credentials_are_a_refused_login_and_show_nowhere(fx: Rig, field: str) -> None:
+    wrong: dict[str, Any] = {field: "not-the-right-one"}
     with pytest.raises(LoginRefusedError) as caught:
-        assert fx.open(**{field: "not-the-right-one"}).account
+        assert fx.open(**wrong).account
     assert "not-the-right-one" not in str(caught.value)
     assert APP_SECRET not in repr(caught.value)
 
