@@ -59,7 +59,7 @@ def findings(name: str, remote: object) -> Iterator[Check]:
     try:
         for one in remote.probe():
             fix = f"Set in [connections.{name}]: {one.advice}" if one.advice else ""
-            yield Check(f"{name} {one.name}", "ok" if one.good else "warn", one.text, fix)
+            yield Check(f"{name} probe {one.name}", "ok" if one.good else "warn", one.text, fix)
     except ConnectorError as error:
         yield failed(f"{name} probe", error)
 

@@ -193,7 +193,7 @@ class Looking:
 
 def test_findings_become_checks_with_the_line_to_set() -> None:
     good, bad, stopped = findings("crm", Looking())
-    assert (good.name, good.state, good.fix) == ("crm removed records", "ok", "")
+    assert (good.name, good.state, good.fix) == ("crm probe removed records", "ok", "")
     assert (bad.state, bad.fix) == ("warn", 'Set in [connections.crm]: zone = "Asia/Tokyo"')
     assert (stopped.state, stopped.exit_code) == ("fail", 6)
 

@@ -10,7 +10,13 @@ from functools import cached_property
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from connector.errors import InvalidError, RetryableError, SchemaDriftError, UsageError
+from connector.errors import (
+    ConnectorError,
+    InvalidError,
+    RetryableError,
+    SchemaDriftError,
+    UsageError,
+)
 from connector.plugin import Gone, Ref, Schema, Seen, Target
 from connector_fxiaoke import facts, queries, values
 from connector_fxiaoke.client import Answer, Client
@@ -85,11 +91,14 @@ class Records:
         """Read one page in id order; `bare` for ids, versions and keys alone."""
         try:
             return self._query(filters, also, bare)
-        except (InvalidError, SchemaDriftError):
+        except (InvalidError, SchemaDriftError) as error:
             if self._described is not None or bare:
                 raise
             # Perhaps a field that this tenant lacks: look once at what there is, and go on.
-            self.describe()
+            try:
+                self.describe()
+            except ConnectorError:
+                raise error from None  # the object itself is what is wrong
             return self._query(filters, also, bare)
 
     def _query(self, filters: Sequence[Filter], also: str, bare: bool) -> Answer:

@@ -19,7 +19,7 @@ RATE = "80/20s"
 """80 % of the calls that one path may take; other programs of the tenant share the limit."""
 _EXCHANGE = 1.5
 """A session lets one exchange take so many times `timeout_s`."""
-_LEGACY_PERSON = "FSUID_"
+_OPEN_PERSON = "FSUID_"
 
 
 class FxiaokeSettings(BaseModel):
@@ -31,7 +31,8 @@ class FxiaokeSettings(BaseModel):
     api_url: str = facts.CLOUDS["fxiaoke"]
     """The API host of the tenant's cloud; `facts.CLOUDS` lists them."""
     auth_style: Literal["header", "legacy"] = "header"
-    """The newer login, whose token travels in a header, or the older one, in the body."""
+    """The newer login, whose token travels in a header, or the older one, in the body. Each has its
+    own name for the tenant: a state store stays with the one it began with."""
     app_id: SecretStr
     app_secret: SecretStr
     permanent_code: SecretStr
@@ -39,7 +40,8 @@ class FxiaokeSettings(BaseModel):
     """The employee we act as, best a CRM administrator who sees all rows: what this person may not
     see is missing without an error. `FSUID_…` with auth_style = "legacy"."""
     owner: str = ""
-    """The employee who owns the records we create, where no field is mapped to `owner`."""
+    """The employee who owns the records we create, where no field is mapped to `owner`; an
+    `FSUID_…` with the older login or open_ids."""
     record_type: str = facts.DEFAULT_RECORD_TYPE
     """The record type of what we create."""
 
@@ -114,8 +116,11 @@ class FxiaokeSettings(BaseModel):
     def _fits_together(self) -> FxiaokeSettings:
         if self.call_life_s < _EXCHANGE * self.timeout_s:
             raise ValueError("call_life_s must be at least 1.5 times timeout_s")
-        if self.auth_style == "legacy" and not self.user_id.startswith(_LEGACY_PERSON):
+        legacy = self.auth_style == "legacy"
+        if legacy and not self.user_id.startswith(_OPEN_PERSON):
             raise ValueError('user_id must be an `FSUID_…` where auth_style is "legacy"')
+        if self.owner and (legacy or self.open_ids) != self.owner.startswith(_OPEN_PERSON):
+            raise ValueError("owner must be written as persons in values are; see open_ids")
         return self
 
     @property
