@@ -138,7 +138,7 @@ def test_a_workflow_rewrites_a_field_at_an_update(fxiaoke: FxiaokeClient) -> Non
 
 
 def test_the_time_and_maker_of_a_record_are_taken_on_request(fxiaoke: FxiaokeClient) -> None:
-    given = {"name": "林", "create_time": 5000, "created_by": ["1001"]}
+    given: dict[str, Any] = {"name": "林", "create_time": 5000, "created_by": ["1001"]}
     plain = _row(fxiaoke, ACCOUNT, fxiaoke.create(ACCOUNT, **given).id)
     assert (plain["create_time"], plain["created_by"]) == (1769832000000, ["1000"])
     flags = {"hasSpecifyTime": True, "hasSpecifyCreatedBy": True}
