@@ -26,9 +26,10 @@ QUICK: Mapping[str, Any] = {
     "call_life_s": 3.0,
     "feed_lag_s": 2.0,
     "find_lag_s": 0.5,
+    "unique_key": True,
 }
 """So that the fate of a lost answer is known soon; set where a plugin's settings have the names.
-A sandbox on this machine has no lag worth waiting for."""
+A sandbox on this machine has no lag worth waiting for, and refuses a second record with our key."""
 RATE: Final = "2000/20s"
 """What each sandbox takes and each connection may use, unless the person says otherwise."""
 

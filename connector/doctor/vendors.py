@@ -3,11 +3,11 @@ by looking. The vendor is only read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from connector.app import Connector
 from connector.doctor.check import Check, State, failed
-from connector.doctor.missing import MissingField, missing_fields
+from connector.doctor.missing import missing_fields
 from connector.errors import ConnectorError, RejectedError, SchemaDriftError, SettingsError
 from connector.mapping.translate import Pair
 from connector.plugin import (
@@ -186,13 +186,9 @@ def _missing(
     objects = {kind: target.object for kind, target in connector.targets(name).items()}
     found = tuple(missing_fields(name, mapping, local, schema, objects=objects, **more))
     if found:
-        said = f"{len(found)} fields of the mapping are not there: {_names(found)}."
+        said = f"Not there yet: {', '.join(one.name for one in found)}."
         fix = f"{what}; their labels, types and options are listed at the end."
         yield Check(f"{name} {kind} fields", "warn", said, fix, missing=found)
-
-
-def _names(fields: Sequence[MissingField]) -> str:
-    return ", ".join(one.name for one in fields)
 
 
 def _fills(canonical: str, wanted: set[str]) -> bool:
@@ -219,7 +215,7 @@ def _key(
     info = schema.fields.get(target.key_field)
     if info is None:
         said = f"{schema.object} has no field {target.key_field}, the external key."
-        fix = f"Make {target.key_field} there: text, unique, external."
+        fix = f"Make {target.key_field} there: text, unique, and external where that can be chosen."
         yield Check(f"{title} key", "fail", said, fix, 3)
         return
     lacking = [w for w, has in (("unique", info.unique), ("writable", info.writable)) if not has]
