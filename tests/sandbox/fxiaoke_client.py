@@ -15,6 +15,8 @@ from tests.sandbox.client import Ticker
 
 ACCOUNT = "AccountObj"
 CARD = "membership__c"
+OPEN_ID = "FSUID_000000000000000000000000000003E8"
+"""The integration employee, 1000, as the legacy style tells persons."""
 
 
 @dataclass
@@ -59,6 +61,7 @@ class FxiaokeClient:
         self.app = SandboxApp(now=self.clock.now, sleep=self.clock.sleep)
         self.app.org.limits.rate_calls = None
         self.style = style
+        self.me = "1000" if style == "header" else OPEN_ID
         self.login()
 
     def login(self) -> None:
@@ -75,7 +78,7 @@ class FxiaokeClient:
             self.top = {
                 "corpAccessToken": told["corpAccessToken"],
                 "corpId": told["corpId"],
-                "currentOpenUserId": "FSUID_000000000000000000000000000003E8",
+                "currentOpenUserId": OPEN_ID,
             }
 
     def token(self, style: str = "header", **changed: Any) -> Answer:
@@ -86,7 +89,7 @@ class FxiaokeClient:
 
     def post(self, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
         """Send exactly this."""
-        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
         status, told, answer = self.app.handle("POST", path, {}, headers, raw)
         is_json = told.get("content-type", "").startswith("application/json")
         return Answer(status, told, json.loads(answer) if is_json else answer)
@@ -110,7 +113,7 @@ class FxiaokeClient:
         return self.act(object, "get", {"objectDataId": ref}, **top)
 
     def create(self, object: str, /, top: Mapping[str, Any] | None = None, **fields: Any) -> Answer:
-        record = {"dataObjectApiName": object, "owner": ["1000"], **fields}
+        record = {"dataObjectApiName": object, "owner": [self.me], **fields}
         path = facts.data_path(object, "create")
         return self.call(path, {"object_data": record}, **(top or {}))
 

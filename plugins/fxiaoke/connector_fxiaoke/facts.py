@@ -59,8 +59,9 @@ AREAS_PATH: Final = "/cgi/crm/countryAreaOptions/get"
 """Answers `countryAreaOptions` at the top level. Reported: FxiaokeSDK.NET."""
 
 USER_BY_MOBILE_PATH: Final = "/cgi/user/getByMobile"
-"""Legacy style: `mobile` at the top level, no acting user; answers `empList` with `openUserId`, empty
-for an unknown number. Reported: crm-cli, DongDavid, fx-crm-sync; the vendor lists it as offline."""
+"""Legacy style: `mobile` at the top level, no acting user; answers `empList` with `openUserId`,
+empty for an unknown number. Reported: crm-cli, DongDavid, fx-crm-sync; the vendor lists it as
+offline."""
 
 
 def data_path(api_name: str, action: str) -> str:
