@@ -119,6 +119,24 @@ def test_pages_by_id_see_each_row_once(people: FxiaokeClient) -> None:
     assert seen == ["a", "b", "c"]
 
 
+def test_pages_by_id_see_short_and_long_ids_in_the_order_of_their_texts(
+    fxiaoke: FxiaokeClient,
+) -> None:
+    made = []
+    for digits in ("24", "32", "32", "24", "32"):
+        fxiaoke.switch(id_digits=digits)
+        made.append(fxiaoke.made(name=digits))
+    old = {"_id": "0f" * 16, "name": "32"}
+    fxiaoke.admin("seed", object=ACCOUNT, records=[old])
+    assert [len(ref) for ref in made] == [24, 32, 32, 24, 32]
+    last, seen = "0" * 24, list[str]()
+    while page := fxiaoke.query(ACCOUNT, ("_id", "GT", [last]), limit=2).rows:
+        seen += [row["_id"] for row in page]
+        last = seen[-1]
+    assert seen == sorted([*made, old["_id"]])
+    assert fxiaoke.get(ACCOUNT, made[1]).data["_id"] == made[1]
+
+
 def test_a_window_of_time_combines_with_pages_by_id(people: FxiaokeClient) -> None:
     first = people.query(ACCOUNT, limit=1).rows[0]["_id"]
     window = ("last_modified_time", "GTE", [str(NOON_MS)])

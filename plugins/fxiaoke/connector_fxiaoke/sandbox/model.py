@@ -15,12 +15,12 @@ from connector.sandbox.views import State
 from connector.sandbox.workflows import Workflow
 from connector_fxiaoke import facts
 from connector_fxiaoke.sandbox.config import Limits, default_switches
-from connector_fxiaoke.sandbox.objects import Table, row_id, row_number
+from connector_fxiaoke.sandbox.objects import SHORT_STEP, Table, row_id, row_number
 from connector_fxiaoke.sandbox.organisation import DEFAULT_OBJECTS
 from connector_fxiaoke.sandbox.refusals import Json, RefusedRecord
 from connector_fxiaoke.sandbox.schema import SYSTEM_FIELDS, define_field
 
-FIRST_NUMBER: Final = 0x65F0AA11BB22CC33DD44EE55
+FIRST_NUMBER: Final = 0x65F0AA11BB22CC33DD44EE55 * SHORT_STEP
 
 
 def _employee(number: str, name: str, phone: str, mail: str) -> Json:
@@ -98,8 +98,11 @@ class Organisation:
         return int((self.time.now() - self.stamp_back_s) * 1000) // step * step
 
     def new_number(self) -> int:
-        self._last_number += self.rng.randint(1, 9)
-        return self._last_number
+        """The number of a new row, above all others; its id has the form in force."""
+        step = self.rng.randint(1, 9)
+        self._last_number += step * SHORT_STEP
+        self._last_number -= self._last_number % SHORT_STEP
+        return self._last_number + (step if self.switches["id_digits"] == "32" else 0)
 
     def run_workflows(self, table: Table, event: str, values: Json) -> None:
         """Let the rules for this event change `values` in place."""
@@ -182,7 +185,7 @@ class Organisation:
             told = row.pop("_id", None)
             number = self.new_number() if told is None else row_number(told)
             if number is None or number in table.rows:
-                raise ValueError("an id is 24 hexadecimal digits and used once")
+                raise ValueError("an id is 24 or 32 hexadecimal digits and used once")
             self.check_unique(table, None, row)
             modified = int(row.pop("last_modified_time", at))
             created = int(row.pop("create_time", modified))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from connector.sandbox.views import Feed, State
 from connector_fxiaoke import facts
@@ -11,26 +11,32 @@ from connector_fxiaoke.sandbox.organisation import POOL_FIELDS
 from connector_fxiaoke.sandbox.refusals import Json
 from connector_fxiaoke.sandbox.schema import Field
 
+SHORT_STEP: Final = 1 << 32
+"""Numbers of rows with a short id are multiples of this."""
+
 
 def row_id(number: int) -> str:
-    """A row's id: 24 hexadecimal digits, ordered as the numbers are.
+    """A row's id: 24 hexadecimal digits, or 32 as in older rows of a tenant.
 
-    >>> row_id(0x65F0AA11BB22CC33DD44EE55)
-    '65f0aa11bb22cc33dd44ee55'
+    Numbers order rows as their ids compare: a short id is the long one that ends in zeros.
+
+    >>> row_id(0x65F0AA11BB22CC33DD44EE55_00000000), row_id(0x65F0AA11BB22CC33DD44EE55_00000007)
+    ('65f0aa11bb22cc33dd44ee55', '65f0aa11bb22cc33dd44ee5500000007')
     """
-    return f"{number:024x}"
+    short, rest = divmod(number, SHORT_STEP)
+    return f"{number:032x}" if rest else f"{short:024x}"
 
 
 def row_number(told: object) -> int | None:
     """Read a row's id; None for whatever is none.
 
-    >>> row_number("65f0aa11bb22cc33dd44ee55") == 0x65F0AA11BB22CC33DD44EE55, row_number("x")
-    (True, None)
+    >>> row_id(row_number("65f0aa11bb22cc33dd44ee55")), row_number("x"), row_number("F" * 24)
+    ('65f0aa11bb22cc33dd44ee55', None, None)
     """
-    if not isinstance(told, str) or len(told) != 24:
+    if not isinstance(told, str) or len(told) not in (24, 32):
         return None
     try:
-        number = int(told, 16)
+        number = int(told.ljust(32, "0"), 16)
     except ValueError:
         return None
     return number if row_id(number) == told else None

@@ -11,7 +11,7 @@ import orjson
 from connector.sandbox.calls import Call, Reply
 from connector.sandbox.faults import Fault, spoil_line
 from connector_fxiaoke import facts
-from connector_fxiaoke.sandbox.objects import row_id, row_number
+from connector_fxiaoke.sandbox.objects import SHORT_STEP, row_id, row_number
 
 if TYPE_CHECKING:
     from connector_fxiaoke.sandbox.app import Route, SandboxApp
@@ -78,7 +78,7 @@ def _another(rows: list[Any]) -> list[Any]:
     for row in rows:
         number = row_number(row.get("_id"))
         if number is not None:
-            row["_id"] = row_id(number + 1_000_000)
+            row["_id"] = row_id(number + 1_000_000 * SHORT_STEP)
     return rows
 
 
