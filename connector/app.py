@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -306,6 +307,7 @@ class Connector:
                 name,
                 self.remote(name),
                 {kind: self._setup(name, kind) for kind in self._kinds(name) if kind in wanted},
+                _every(self._connection(name).sweep_h),
             )
             for name in chosen
         ]
@@ -413,6 +415,10 @@ def _table(one: settings_module.LocalKindSettings) -> KindTable:
         create=one.create,
         defaults=one.defaults,
     )
+
+
+def _every(hours: float) -> dt.timedelta | None:
+    return dt.timedelta(hours=hours) if hours else None
 
 
 def _can_archive(one: settings_module.LocalKindSettings) -> bool:

@@ -22,18 +22,20 @@ from connector.sync.recover import recover
 from connector.sync.scope import Scope
 from connector.sync.settle import Settlement, ensure_subjects, set_aside_broken
 from connector.sync.situation import Batch, Case, gather
+from connector.sync.sweep import sweep
 from connector.sync.work import Job, Work
 
 ROUNDS = 6
 """Rounds of one run at most: what is overtaken again and again is left to the next run."""
 
 
-def observe_connection(scopes_in_order: Sequence[Scope]) -> None:
+def observe_connection(scopes_in_order: Sequence[Scope]) -> bool:
     """Read what changed at one vendor, once for a run. Raises the first error."""
     for scope in scopes_in_order:
         # What the shop has is known first: a stranger that belongs to a row must find it.
         take_marks(scope)
         observe(scope)
+    return True
 
 
 def settle_connection(scopes_in_order: Sequence[Scope]) -> None:
@@ -50,26 +52,27 @@ def settle_connection(scopes_in_order: Sequence[Scope]) -> None:
             break
 
 
-def finish_connection(scopes_in_order: Sequence[Scope]) -> None:
-    """Wait for the fate of writes whose answers were lost, as long as that takes, and decide what
-    the look at them has told."""
+def sweep_connection(scopes_in_order: Sequence[Scope]) -> bool:
+    """List all ids where that is due; says whether there is news to decide."""
+    return any([sweep(scope) for scope in scopes_in_order])
+
+
+def finish_connection(scopes_in_order: Sequence[Scope]) -> bool:
+    """Wait for the fate of writes whose answers were lost, as long as that takes; says whether
+    there were any."""
+    looked = False
     for scope in scopes_in_order:
         if scope.ports.dry is None:
+            before = scope.counts.unknown
             scope.counts.unknown = recover(scope, wait=True)
-            _after_recovery(scope)
+            looked = looked or bool(before or scope.counts.unknown)
+    return looked
 
 
 def recover_now(scope: Scope) -> None:
     """Resolve what an earlier run left open, as far as that needs no waiting."""
     if scope.ports.dry is None:
         recover(scope, wait=False)
-
-
-def _after_recovery(scope: Scope) -> None:
-    """What recovery staged is decided in the same run."""
-    for _ in range(ROUNDS):
-        if not (_pass(scope, gone=True) + _pass(scope, gone=False)):
-            return
 
 
 def observe(scope: Scope) -> None:

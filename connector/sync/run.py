@@ -28,6 +28,7 @@ from connector.sync.engine import (
     observe_connection,
     recover_now,
     settle_connection,
+    sweep_connection,
 )
 from connector.sync.observe import observe_all_rows, observe_local, take_marks
 from connector.sync.refusals import send_refusals
@@ -60,6 +61,8 @@ class Connection:
     name: str
     remote: Remote
     kinds: Mapping[Kind, KindSetup]
+    sweep_every: dt.timedelta | None = dt.timedelta(hours=24)
+    """How often all ids are listed, where no feed tells of removals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,21 +170,35 @@ class Runner:
         What one connection writes into the shop is marked for the others in the same transaction,
         so a change goes from vendor to vendor in one run, in at most connections + 1 rounds.
         """
-        going = [many for many in opened if self._tried(observe_connection, many, report)]
-        for last in (False, True):
-            for _ in range(len(going) + 1):
-                before = _written(going)
-                going = self._refusals_first(going, report)
-                going = [many for many in going if self._tried(settle_connection, many, report)]
-                if len(opened) < 2 or _written(going) == before:
-                    break
-                # Somebody edited meanwhile, or the shop filled something in by itself.
-                self._observe_local(opened, report, fail_if_locked)
-            before = _written(going)
-            if not last:
-                going = [many for many in going if self._tried(finish_connection, many, report)]
-                if len(opened) < 2 or _written(going) == before:
-                    break
+        going = list(opened)
+        for step in (observe_connection, sweep_connection, finish_connection):
+            news: list[bool] = []
+
+            def do(
+                many: Sequence[Scope],
+                step: Callable[[Sequence[Scope]], bool] = step,
+                news: list[bool] = news,
+            ) -> None:
+                news.append(step(many))
+
+            going = [many for many in going if self._tried(do, many, report)]
+            if any(news):
+                going = self._settle(going, report, fail_if_locked)
+
+    def _settle(
+        self, going: Sequence[Sequence[Scope]], report: RunReport, fail_if_locked: bool
+    ) -> list[Sequence[Scope]]:
+        """Rounds over the connections until none has moved anything; who is left of them."""
+        left = list(going)
+        for _ in range(len(going) + 1):
+            before = _written(left)
+            left = self._refusals_first(left, report)
+            left = [many for many in left if self._tried(settle_connection, many, report)]
+            if len(left) < 2 or _written(left) == before:
+                break
+            # Somebody edited meanwhile, or the shop filled something in by itself.
+            self._observe_local(left, report, fail_if_locked)
+        return left
 
     def _refusals_first(
         self, going: Sequence[Sequence[Scope]], report: RunReport
@@ -314,6 +331,7 @@ class Runner:
             whole.max_change,
             lease,
             self._order(kind),
+            sweep_every=connection.sweep_every,
             first_sync=not any_link,
             may_remove=not changed,
         )

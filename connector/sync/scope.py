@@ -145,6 +145,8 @@ class Scope:
     counts: Counts = field(default_factory=Counts)
     watermark: dt.datetime | None = None
     """No foreign change at or before this is unknown to us; set once the window was read."""
+    sweep_every: dt.timedelta | None = None
+    """How often all ids are listed; None: never."""
     first_sync: bool = False
     may_remove: bool = True
     stopped: str | None = None
