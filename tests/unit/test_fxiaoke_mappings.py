@@ -12,8 +12,9 @@ import pytest
 
 from connector.mapping.schema import VendorMapping, load_local, load_vendor, packaged
 from connector.mapping.translate import Pair
-from connector.plugin import FieldInfo, Schema
-from connector.records import Canonical, Kind, may_leave
+from connector.plugin import FieldInfo, Op, Schema, Target, Write
+from connector.records import Canonical, Kind, Value, may_leave
+from tests.unit.fxiaoke_rig import Rig
 
 FOLDER = packaged("fxiaoke")
 VARIANTS = sorted((FOLDER / "variants").glob("*.yaml"))
@@ -81,7 +82,7 @@ SPLIT = "  names.family: {column: xing, lens: text}\n  names.given: {column: min
 WHOLE = "  names.full: {column: xingming, lens: text}\n"
 
 
-def pair(tmp_path: Path, file: Path, local: str) -> Pair:
+def pair(tmp_path: Path, file: Path, local: str, described: Schema | None = None) -> Pair:
     """One packaged file against a shop's lines, checked by the tenant's schema."""
     mapping = load_vendor(file)
     (tmp_path / "local.yaml").write_text(f"kind: {mapping.kind}\nfields:\n{local}")
@@ -90,7 +91,7 @@ def pair(tmp_path: Path, file: Path, local: str) -> Pair:
         mapping,
         zone="Asia/Shanghai",
         phone_region="CN",
-        schema=schema(mapping.object, *TENANT[mapping.kind]),
+        schema=described or schema(mapping.object, *TENANT[mapping.kind]),
     )
 
 
@@ -264,3 +265,78 @@ def test_a_feedback_may_have_no_owner(tmp_path: Path) -> None:
     there = {"name": "留言", "customer__c": None, "type__c": "nps", "score__c": 9, "scale__c": 10}
     assert it.read_remote({**there, "customer__c": ""})["customer"] is None
     assert it.write_remote(it.read_remote(there), create=True).fields == there
+
+
+# --- the same files, over real HTTP ---
+
+ALL: dict[str, Value] = {
+    **CUSTOMER,
+    "names.preferred": "小墨",
+    "company": "示例公司",
+    "phones.home": "+862112345678",
+    "phones.work": "+862187654321",
+    "emails.other": "mo@example.test",
+    "handles.wechat": "lin_mo",
+    "preferred_channel": "微信",
+    "address.country": "中国",
+    "address.province": "浙江",
+    "address.district": "西湖区",
+    "address.street": "示范路1号\n二楼",
+    "address.postcode": "310000",
+    "occupation": "教师",
+    "source": "门店",
+    "segment": "A",
+    "value_tier": "金",
+    "rfm.recency": 3,
+    "churn_risk": Decimal("0.0125"),
+    "created_at": dt.datetime(2020, 2, 29, 16, 30, tzinfo=dt.UTC),
+    "card_no": "K000001",
+    "tier": "金卡",
+    "plan": "monthly",
+    "points": 88,
+    "growth": 0,
+    "valid_from": dt.date(2026, 1, 1),
+    "valid_to": dt.date(2026, 12, 31),
+    "auto_renew": True,
+    "benefits": frozenset({"包邮", "生日礼"}),
+    "channel": "电话",
+    "type": "complaint",
+    "score": 2,
+    "scale": 5,
+    "title": "送货晚了",
+    "text": "比说好的晚了两天。\n请改进。",
+    "category": "物流",
+    "assignee": "周",
+    "resolution": "已补发",
+    "collected_at": dt.datetime(2026, 11, 1, 2, tzinfo=dt.UTC),
+    "assigned_at": dt.datetime(2026, 11, 1, 3, tzinfo=dt.UTC),
+    "resolved_at": dt.datetime(2026, 11, 2, 4, tzinfo=dt.UTC),
+    "answered_at": dt.datetime(2026, 11, 2, 5, tzinfo=dt.UTC),
+}
+STATUS = {Kind.MEMBERSHIP: "active", Kind.FEEDBACK: "resolved"}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_whole_record_is_written_there_and_read_back_the_same(
+    file: Path, tmp_path: Path, fx: Rig
+) -> None:
+    mapping = load_vendor(file)
+    own = tuple(rule.own for rule in mapping.rules)
+    target = Target(object=mapping.object, fields=own, key_field=mapping.external_key)
+    remote = fx.open({mapping.kind: target})
+    described = remote.describe(mapping.kind)
+    it = pair(tmp_path, file, mirror(mapping), described)
+    assert it.drift(described) == []
+    account = fx.sandbox.create("AccountObj", {"name": "林墨"})
+    more = {"customer": account, "status": STATUS.get(mapping.kind)}
+    record = {rule.canonical: {**ALL, **more}[rule.canonical] for rule in mapping.rules}
+    written = it.write_remote(record, create=True)
+    assert written.faults == ()
+    (made,) = remote.write(
+        mapping.kind,
+        [Write(id="1", op=Op.CREATE, ref=None, fields=written.fields, external_key="KEY1")],
+    )
+    assert made.seen is not None
+    (seen,) = remote.fetch(mapping.kind, [made.seen.ref])
+    assert it.read_remote(seen.fields) == record
+    assert seen.external_key == "KEY1"
