@@ -132,7 +132,7 @@ def test_capabilities_are_what_the_settings_know_of_the_tenant(fx: Rig) -> None:
     assert (can.reports_removals, can.reports_merges, can.removal) == (False, False, "invalidate")
     assert (can.version_step, can.feed_lag) == (timedelta(0), timedelta(seconds=120))
     assert (can.find_lag, can.call_life) == (timedelta(seconds=60), timedelta(seconds=40))
-    assert can.reads_own_writes
+    assert can.reads_own_writes and can.parallel == 4
     other = fx.open(find_lag_s="unknown", unique_key=True, reads_invalidated=True).capabilities
     assert (other.find_lag, other.external_key, other.reports_removals) == (None, "unique", True)
     assert fx.sandbox.calls() == {}

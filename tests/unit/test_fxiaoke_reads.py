@@ -302,6 +302,19 @@ def test_many_missing_records_cost_one_list_call_for_a_hundred(fx: Rig) -> None:
     assert fx.calls("fetch", "query") == {"fetch": 121, "query": 2}
 
 
+def test_reads_by_id_are_spread_as_wide_as_the_settings_say(fx: Rig) -> None:
+    made, widths = fx.accounts(3), list[int]()
+    spread = fx.host.spread
+
+    def noting(work: Any, items: Any, width: int) -> Any:
+        widths.append(width)
+        return spread(work, items, width)
+
+    fx.host.spread = noting  # type: ignore[method-assign] # a note of what is asked for
+    assert len(fx.open(concurrency=7).fetch(C, made)) == 3
+    assert widths == [7]
+
+
 # --- invalidated records --------------------------------------------------------------------------
 
 
