@@ -277,6 +277,12 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
         queries.get(name, "1f")
 
 
+@pytest.mark.parametrize("type_", [*values.TYPES, "formula"])
+@pytest.mark.parametrize("told", [None, "", [], {}])
+def test_whatever_is_empty_there_is_none_here(told: Any, type_: str) -> None:
+    assert values.read(told, type_, ZoneInfo("UTC")) is None
+
+
 ZONES = ("Asia/Shanghai", "UTC", "America/New_York", "Europe/Berlin", "America/Sao_Paulo")
 
 
