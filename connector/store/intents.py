@@ -88,6 +88,22 @@ def unresolved(tx: sa.Connection, connection: str, kind: str) -> list[Intent]:
     return [Intent(*row) for row in rows]
 
 
+def creates_rows(tx: sa.Connection, connections: Sequence[str], kind: str) -> bool:
+    """Whether any of these connections is making a row of the shop just now."""
+    found = tx.execute(
+        sa.select(intent.c.id)
+        .where(
+            intent.c.connection.in_(connections),
+            intent.c.kind == kind,
+            intent.c.side == "local",
+            intent.c.op == "create",
+            intent.c.state.in_([SENDING, UNKNOWN]),
+        )
+        .limit(1)
+    )
+    return found.first() is not None
+
+
 def unresolved_links(tx: sa.Connection, links: Iterable[str]) -> set[str]:
     """Of these links, the ones that must not be planned before an intent of theirs has ended."""
     wanted = list(links)

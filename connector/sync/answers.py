@@ -98,7 +98,7 @@ def _collision(scope: Scope, job: Job, result: Result) -> None:
         settling = Settling(scope, tx)
         settling.jobs = [job]
         if mine is not None:
-            bind_probe(settling, job, mine)
+            bind_probe(settling, job, mine, ours=job.again)
         else:
             reason = result.reason or Reason(code="duplicate", text="duplicate")
             settling.refused(job, reason)

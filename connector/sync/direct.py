@@ -18,7 +18,7 @@ from connector.sync.decision import Decision, Situation
 from connector.sync.documents import Base
 from connector.sync.plan import decide
 from connector.sync.scope import Scope
-from connector.sync.send import deliver_local, sealed_intents
+from connector.sync.send import another_may_create, deliver_local, sealed_intents
 from connector.sync.work import Job, Work
 
 Stranger = tuple[Link, Seen]
@@ -41,6 +41,8 @@ class Direct:
     ) -> Sequence[Stranger]:
         """Store the intents of those that can be created now; returns the others."""
         scope, others = self._scope, []
+        if another_may_create(scope, tx):
+            return strangers
         taken: list[tuple[Stranger, Situation, Decision]] = []
         for link, seen in strangers:
             case = Situation(link, None, None, seen)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from connector.errors import CursorExpiredError
 from connector.plugin import Gone, Op
-from connector.store import links, scopes, staged
+from connector.store import links, staged
 from connector.store.staged import Staged
 from connector.sync.decision import Decision
 from connector.sync.direct import direct_for
-from connector.sync.observe import observe_remote, take_marks
+from connector.sync.observe import observe_changes, take_marks
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches
 from connector.sync.recover import recover
@@ -34,7 +33,7 @@ def observe_connection(scopes_in_order: Sequence[Scope]) -> bool:
     for scope in scopes_in_order:
         # What the shop has is known first: a stranger that belongs to a row must find it.
         take_marks(scope)
-        observe(scope)
+        observe_changes(scope, direct_for(scope))
     return True
 
 
@@ -73,16 +72,6 @@ def recover_now(scope: Scope) -> None:
     """Resolve what an earlier run left open, as far as that needs no waiting."""
     if scope.ports.dry is None:
         recover(scope, wait=False)
-
-
-def observe(scope: Scope) -> None:
-    """Read the vendor's window. An expired place starts the window again; both are harmless."""
-    try:
-        observe_remote(scope, direct_for(scope))
-    except CursorExpiredError:
-        with scope.store.write(scope.lease, "restart window") as tx:
-            scopes.update(tx, scope.connection, scope.kind, resume=None)
-        observe_remote(scope, direct_for(scope))
 
 
 # --- one pass over what is staged -----------------------------------------------------------------

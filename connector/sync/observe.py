@@ -8,6 +8,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
+from connector.errors import CursorExpiredError
 from connector.local.contract import Row, RowState
 from connector.plugin import Gone, Kind, Page, Seen, version_key
 from connector.store import intents, links, scopes, staged
@@ -36,6 +37,32 @@ class Taker(Protocol):
     def finish(self) -> None: ...
 
 
+FRESH = dt.timedelta(seconds=30)
+"""How old a look at the vendor may be when a write leaves that the vendor cannot refuse."""
+
+
+def observe_changes(scope: Scope, taker: Taker | None = None) -> None:
+    """Read the vendor's window. An expired place starts the window again; both are harmless."""
+    try:
+        observe_remote(scope, taker)
+    except CursorExpiredError:
+        with scope.store.write(scope.lease, "restart window") as tx:
+            scopes.update(tx, scope.connection, scope.kind, resume=None)
+        observe_remote(scope, taker)
+
+
+def look_again(scope: Scope) -> None:
+    """Read the window once more if the last look is old and nothing else guards our writes.
+
+    A run may take hours where a vendor takes one record by a call; what people edit meanwhile must
+    not be overwritten by what was planned before.
+    """
+    if scope.caps.conditional or scope.looked_at is None:
+        return
+    if scope.ports.clock.now() - scope.looked_at > FRESH:
+        observe_changes(scope)
+
+
 def observe_remote(scope: Scope, taker: Taker | None = None) -> None:
     """Stage all that changed at the vendor since the watermark, then move the watermark.
 
@@ -52,6 +79,7 @@ def observe_remote(scope: Scope, taker: Taker | None = None) -> None:
     since = None if since_us is None else from_us(since_us) - overlap
     resume: bytes | None = None
     first: dt.datetime | None = None
+    looked_at = scope.ports.clock.now()
     if known is not None and known.resume is not None:
         # The window began in an earlier run: that run's first page bounds the watermark.
         place = unpack(scope.ports.vault.open_secret(_resume_name(scope), known.resume))
@@ -68,6 +96,7 @@ def observe_remote(scope: Scope, taker: Taker | None = None) -> None:
             staged.distrust(tx, scope.connection, scope.kind, as_us(first))
         scopes.advance(tx, scope.connection, scope.kind, as_us(first - settle), store.now_us(tx))
     scope.watermark = first - settle
+    scope.looked_at = looked_at
 
 
 def _resume_name(scope: Scope) -> str:

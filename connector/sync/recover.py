@@ -14,7 +14,7 @@ from connector.sync.observe import note_seen
 from connector.sync.scope import NEVER, Scope
 from connector.sync.send import as_write, deliver, flight_size
 from connector.sync.settle import reread
-from connector.sync.settling import Settling, bind_probe, wrote_local
+from connector.sync.settling import Settling, bind_probe, shown_of, wrote_local
 from connector.sync.work import Job, Work
 
 
@@ -140,6 +140,8 @@ def _creates(scope: Scope, jobs: Sequence[Job]) -> None:
         size = flight_size(scope.caps, Op.CREATE)
         for start in range(0, len(again), size):
             part = again[start : start + size]
+            for job in part:
+                job.again = True
             deliver(scope, part, [as_write(scope, job) for job in part])
 
 
@@ -197,23 +199,7 @@ def _changes(scope: Scope, jobs: Sequence[Job]) -> None:
 
 def _patched(scope: Scope, settling: Settling, job: Job, seen: Seen) -> None:
     """Keep of the write what the record now holds, and plan the rest anew from both sides."""
-    sent = scope.pair.read_remote(job.draft.set)
-    now = scope.pair.read_remote(seen.fields)
-    ours = {
-        unit.name
-        for unit in scope.pair.units
-        if any(name in sent for name in unit.fields)
-        and all(
-            name in now and scope.pair.same(name, sent[name], now[name])
-            for name in unit.fields
-            if name in sent
-        )
-    }
-    kept = [u for u in scope.pair.units if u.name in ours]
-    remote_names = {n for u in kept for n in scope.pair.remote_fields_of(u)}
-    local_names = {n for u in kept for n in scope.pair.columns_of(u)}
-    job.draft.take = {n: v for n, v in job.draft.take.items() if n in local_names}
-    settling.landed(job, {n: v for n, v in job.draft.set.items() if n in remote_names})
+    settling.landed(job, shown_of(scope, job, seen))
     link = job.work.link
     # The base holds only what we sent; whatever else the record shows is news, and a row staged
     # before this look is older than it.

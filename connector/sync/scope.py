@@ -145,6 +145,8 @@ class Scope:
     counts: Counts = field(default_factory=Counts)
     watermark: dt.datetime | None = None
     """No foreign change at or before this is unknown to us; set once the window was read."""
+    looked_at: dt.datetime | None = None
+    """When the vendor's window was last read, by our clock."""
     sweep_every: dt.timedelta | None = None
     """How often all ids are listed; None: never."""
     first_sync: bool = False

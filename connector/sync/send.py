@@ -13,13 +13,16 @@ import datetime as dt
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import sqlalchemy as sa
+
 from connector.errors import ConnectorError, UnknownOutcomeError
 from connector.local.contract import LocalWrite
 from connector.plugin import Capabilities, Op, Outcome, Ref, Result, Write
-from connector.store import events, intents, links
+from connector.store import events, intents, links, staged
 from connector.store.intents import SENDING, Intent
 from connector.store.links import Link
 from connector.sync.answers import settle_local, settle_remote
+from connector.sync.observe import look_again
 from connector.sync.pretend import pretend
 from connector.sync.scope import Scope
 from connector.sync.settle import bury, lost_events
@@ -34,8 +37,11 @@ def send_remote(scope: Scope, jobs: Sequence[Job], writes: Sequence[Write]) -> N
     if scope.ports.dry is not None:
         pretend(scope, jobs)
         return
-    _store_intents(scope, jobs, "remote")
-    deliver(scope, jobs, writes)
+    look_again(scope)
+    current = _store_intents(scope, jobs, "remote")
+    if current:
+        sent = {job.intent for job in current}
+        deliver(scope, current, [write for write in writes if write.id in sent])
 
 
 def flight_size(caps: Capabilities, op: Op) -> int:
@@ -90,8 +96,9 @@ def send_local(scope: Scope, jobs: Sequence[Job]) -> None:
     if scope.ports.dry is not None:
         pretend(scope, jobs)
         return
-    _store_intents(scope, jobs, "local")
-    deliver_local(scope, jobs)
+    current = _store_intents(scope, jobs, "local")
+    if current:
+        deliver_local(scope, current)
 
 
 def deliver_local(scope: Scope, jobs: Sequence[Job]) -> None:
@@ -113,10 +120,15 @@ def deliver_local(scope: Scope, jobs: Sequence[Job]) -> None:
     settle_local(scope, {job.intent: job for job in jobs}, results)
 
 
-def _store_intents(scope: Scope, jobs: Sequence[Job], side: str) -> None:
-    """T4: the intents of a batch are SENDING before a byte leaves; links that die, die here."""
+def _store_intents(scope: Scope, jobs: Sequence[Job], side: str) -> list[Job]:
+    """T4: the intents of a batch are SENDING before a byte leaves; links that die, die here.
+
+    Returns the jobs that still hold: one whose records have news since it was planned is dropped,
+    and its rows are decided anew.
+    """
     with scope.store.write(scope.lease, "store intents") as tx:
         now = scope.store.now_us(tx)
+        jobs = _current(scope, tx, jobs)
         rows = sealed_intents(scope, jobs, side, now)
         lost = []
         for job in jobs:
@@ -129,6 +141,35 @@ def _store_intents(scope: Scope, jobs: Sequence[Job], side: str) -> None:
         links.save_subjects(tx, [job.work.link for job in jobs if not job.work.dies])
         intents.put(tx, rows)
         events.append(tx, lost)
+    return jobs
+
+
+def _current(scope: Scope, tx: sa.Connection, jobs: Sequence[Job]) -> list[Job]:
+    """Leave out what was planned from less than is staged by now, and rows that another connection
+    may have made in the meantime."""
+    refs = [job.work.link.remote_id for job in jobs if job.work.link.remote_id is not None]
+    staged_now = staged.load(tx, scope.connection, scope.kind, staged.REMOTE, refs)
+    wait = another_may_create(scope, tx) if any(_makes_a_row(job) for job in jobs) else False
+    current = []
+    for job in jobs:
+        row = staged_now.get(job.work.link.remote_id or "")
+        planned = {(r.record, r.counter) for r in job.work.rows if r.side == staged.REMOTE}
+        news = row is not None and row.reason is None and (row.record, row.counter) not in planned
+        if not (news and job.work.rows) and not (wait and _makes_a_row(job)):
+            current.append(job)
+    return current
+
+
+def _makes_a_row(job: Job) -> bool:
+    return job.draft.side == "local" and job.draft.op == Op.CREATE
+
+
+def another_may_create(scope: Scope, tx: sa.Connection) -> bool:
+    """Whether a row of the shop for the same person may be on its way from another connection."""
+    return bool(scope.peers) and (
+        intents.creates_rows(tx, scope.peers, scope.kind)
+        or bool(staged.unlinked(tx, scope.connection, scope.kind, "", 1))
+    )
 
 
 def sealed_intents(scope: Scope, jobs: Sequence[Job], side: str, now_us: int) -> list[Intent]:

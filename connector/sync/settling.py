@@ -130,9 +130,33 @@ def blank(scope: Scope, job: Job) -> dict[str, object]:
     return dict.fromkeys(scope.pair.remote_fields) if job.draft.op == Op.CREATE else {}
 
 
-def bind_probe(settling: Settling, job: Job, seen: Seen) -> None:
+def shown_of(scope: Scope, job: Job, seen: Seen) -> dict[str, object]:
+    """What of a write the record now holds, unit by unit; the draft forgets the rest of it."""
+    sent = scope.pair.read_remote(job.draft.set)
+    now = scope.pair.read_remote(seen.fields)
+    kept = [
+        unit
+        for unit in scope.pair.units
+        if any(name in sent for name in unit.fields)
+        and all(
+            name in now and scope.pair.same(name, sent[name], now[name])
+            for name in unit.fields
+            if name in sent
+        )
+    ]
+    fields = {name for unit in kept for name in scope.pair.remote_fields_of(unit)}
+    columns = {name for unit in kept for name in scope.pair.columns_of(unit)}
+    job.draft.take = {n: v for n, v in job.draft.take.items() if n in columns}
+    return {n: v for n, v in job.draft.set.items() if n in fields}
+
+
+def bind_probe(settling: Settling, job: Job, seen: Seen, *, ours: bool = True) -> None:
     """A record found by our key is the create's: only what we sent is settled by it, and what was
-    read is staged as news, so that nobody's edit is swallowed."""
+    read is staged as news, so that nobody's edit is swallowed.
+
+    `ours`: this very write made it. If an earlier one did, with other values perhaps, what the
+    record does not show was never agreed, and meets as at first contact.
+    """
     link, scope = job.work.link, settling.scope
     known = links.by_side(settling.tx, scope.connection, scope.kind, "remote", [seen.ref])
     half = known.get(seen.ref)
@@ -143,7 +167,11 @@ def bind_probe(settling: Settling, job: Job, seen: Seen) -> None:
     link.remote_id = seen.ref
     link.remote_version = seen.version
     link.remote_observed_us = 0
-    settling.landed(job, blank(scope, job) | job.draft.set)
+    if ours:
+        settling.landed(job, blank(scope, job) | job.draft.set)
+    else:
+        settling.landed(job, shown_of(scope, job, seen))
+        settling.reread += [row for row in reread(link) if row.side == "local"]
     links.save(settling.tx, [link])
     note_seen(scope, settling.tx, [seen], NEVER)
 

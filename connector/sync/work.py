@@ -67,6 +67,8 @@ class Job:
     work: Work
     draft: Draft
     intent: str
+    again: bool = False
+    """It was sent before, with the same values, and what became of that is not known."""
 
 
 def settled_rows(works: Iterable[Work]) -> list[Staged]:

@@ -50,7 +50,9 @@ def one_to_one(stage: Stage) -> Iterator[str]:
     """O2: live links are one-to-one; a claim has one live holder."""
     live = [row for row in _rows(stage, t.link) if row["live"]]
     for column in ("local_id", "remote_id"):
-        held = Counter((r["kind"], r[column]) for r in live if r[column] is not None)
+        held = Counter(
+            (r["connection"], r["kind"], r[column]) for r in live if r[column] is not None
+        )
         yield from (f"O2 {key} has {n} live links" for key, n in held.items() if n > 1)
     ids = {row["id"] for row in live}
     for claim in _rows(stage, t.claim):
@@ -64,27 +66,45 @@ def nobody_elses_value(stage: Stage) -> Iterator[str]:
         for column in FIELDS:
             if row[column] and not str(row[column]).startswith(f"{person}."):
                 yield f"O3 the shop's {person} holds {row[column]} in {column}"
-    for person, record in stage._records().items():
-        for field in FIELDS.values():
-            value = record["fields"].get(field)
-            if value and not str(value).startswith(f"{person}."):
-                yield f"O3 the vendor's {person} holds {value} in {field}"
+    for name in stage.vendors:
+        for person, record in stage._records(name).items():
+            for field in FIELDS.values():
+                value = record["fields"].get(field)
+                if value and not str(value).startswith(f"{person}."):
+                    yield f"O3 {name}'s {person} holds {value} in {field}"
 
 
 def cursor_truth(stage: Stage) -> Iterator[str]:
     """O6: what the feed shows and is at or below the watermark has been staged or settled."""
-    marks = {r["kind"]: r["since_us"] for r in _rows(stage, t.scope) if r["connection"] == "crm"}
-    staged = {r["record"] for r in _rows(stage, t.staged) if r["side"] == "remote"}
-    known: dict[str, sa.RowMapping] = {}
-    for row in _rows(stage, t.link):
-        if row["kind"] == C and row["remote_id"] and (row["live"] or row["remote_id"] not in known):
-            known[row["remote_id"]] = row
-    under_way = {r["link"] for r in _rows(stage, t.intent)}  # their end reads the record by id
-    since = marks.get(C)
+    for name in stage.vendors:
+        yield from _cursor_truth(stage, name)
+
+
+def _cursor_truth(stage: Stage, name: str) -> Iterator[str]:
+    since = next(
+        (
+            r["since_us"]
+            for r in _rows(stage, t.scope)
+            if r["connection"] == name and r["kind"] == C
+        ),
+        None,
+    )
     if since is None:
         return
-    now, until = stage.vendor.clock.now(), from_us(since)
-    for ref, record in stage.vendor.records[C].items():
+    staged = {
+        r["record"]
+        for r in _rows(stage, t.staged)
+        if r["side"] == "remote" and r["connection"] == name
+    }
+    known: dict[str, sa.RowMapping] = {}
+    for row in _rows(stage, t.link):
+        mine = row["connection"] == name and row["kind"] == C and row["remote_id"]
+        if mine and (row["live"] or row["remote_id"] not in known):
+            known[row["remote_id"]] = row
+    under_way = {r["link"] for r in _rows(stage, t.intent)}  # their end reads the record by id
+    vendor = stage.vendors[name]
+    now, until = vendor.clock.now(), from_us(since)
+    for ref, record in vendor.records[C].items():
         seen = record.seen("feed", now)
         if seen is None or seen.state != "live" or seen.stamp > until:
             continue
@@ -92,30 +112,34 @@ def cursor_truth(stage: Stage) -> Iterator[str]:
         by_id = record.seen("read", now)
         if by_id is None or by_id.state != "live":
             continue  # the feed still shows it, a read by id says that it is gone
-        if ref in staged or ref in stage.ever_hidden:
+        if ref in staged or (name, ref) in stage.ever_hidden:
             continue
         if link is not None and link["id"] in under_way:
             continue
         if link is None:
-            yield f"O6 {ref} is below the watermark and unknown"
+            yield f"O6 {name}: {ref} is below the watermark and unknown"
             continue
         held = link["remote_version"] if link["live"] and link["state"] == "active" else None
         if held and version_key(held) < version_key(seen.version):
-            yield f"O6 {ref} is known in an older version than the cursor passed"
+            yield f"O6 {name}: {ref} is known in an older version than the cursor passed"
 
 
 def removed_with_evidence(stage: Stage) -> Iterator[str]:
     """O7: we remove only what a person removed on the other side."""
-    by_shop = {p for p, many in stage.history.deleted.items() for s, _ in many if s == "shop"}
-    by_crm = {p for p, many in stage.history.deleted.items() for s, _ in many if s == "crm"}
-    for record in stage.vendor.records[C].values():
-        last = record.now
-        if last.state != "live" and last.by_us:
-            person = str(last.fields.get("Mail", "")).partition("@")[0]
-            if person not in by_shop:
-                yield f"O7 we removed {person} from the vendor and nobody asked for it"
-    kept = set(stage._shop_rows())
-    for person in stage.rows.keys() - kept - by_shop - by_crm:
+    deleted = {
+        side: {p for p, many in stage.history.deleted.items() for s, _ in many if s == side}
+        for side in ("shop", *stage.vendors)
+    }
+    for name, vendor in stage.vendors.items():
+        elsewhere = set().union(*(people for side, people in deleted.items() if side != name))
+        for record in vendor.records[C].values():
+            last = record.now
+            if last.state != "live" and last.by_us:
+                person = str(last.fields.get("Mail", "")).partition("@")[0]
+                if person not in elsewhere:
+                    yield f"O7 we removed {person} from {name} and nobody asked for it"
+    kept = set(stage._shop_rows()).union(*deleted.values())
+    for person in stage.rows.keys() - kept:
         yield f"O7 we removed {person} from the shop and nobody asked for it"
 
 
@@ -125,34 +149,50 @@ def created_once(stage: Stage) -> Iterator[str]:
     Our key is the record's name; a record hidden from us cannot be found by it.
     """
     made = Counter(
-        r.now.key
-        for ref, r in stage.vendor.records[C].items()
-        if r.commits[0].by_us and r.now.key and ref not in stage.ever_hidden
+        (name, record.now.key)
+        for name, vendor in stage.vendors.items()
+        for ref, record in vendor.records[C].items()
+        if record.commits[0].by_us and record.now.key and (name, ref) not in stage.ever_hidden
     )
-    yield from (f"O2 one record was created {n} times by us" for n in made.values() if n > 1)
+    yield from (
+        f"O2 {name}: one record was created {n} times by us"
+        for (name, _), n in made.items()
+        if n > 1
+    )
 
 
 def dead_stay_dead(stage: Stage) -> Iterator[str]:
     """O7: what a tombstone remembers comes back as a new epoch or not at all."""
     rows = _rows(stage, t.link)
     for column in ("local_id", "remote_id"):
-        buried = {(r["kind"], r[column]): r["epoch"] for r in rows if not r["live"] and r[column]}
+        buried = {
+            (r["connection"], r["kind"], r[column]): r["epoch"]
+            for r in rows
+            if not r["live"] and r[column]
+        }
         for row in rows:
-            if row["live"] and row["epoch"] <= buried.get((row["kind"], row[column]), 0):
+            mine = (row["connection"], row["kind"], row[column])
+            if row["live"] and row["epoch"] <= buried.get(mine, 0):
                 yield f"O7 {column} {row[column]} came back although it has a tombstone"
 
 
 def no_twins(stage: Stage) -> Iterator[str]:
     """O2 at rest: each person once on each side."""
     # A twin that a person made and that waits as a letter is noticed.
-    letters = {(r["side"], r["record"]) for r in _rows(stage, t.staged) if r["reason"]}
+    letters = {
+        (r["connection"], r["side"], r["record"]) for r in _rows(stage, t.staged) if r["reason"]
+    }
+    noticed = {record for _, side, record in letters if side == "local"}
     rows = stage.sql("SELECT no, mail FROM clients WHERE is_deleted = 0")
-    shop = Counter(r["mail"] for r in rows if ("local", str(r["no"])) not in letters)
-    crm = Counter(
-        d["fields"].get("Mail") for d in stage.vendor.dump(C) if ("remote", d["ref"]) not in letters
-    )
-    for name, counted in (("shop", shop), ("vendor", crm)):
-        yield from (f"O2 {mail} is {n} times in the {name}" for mail, n in counted.items() if n > 1)
+    shop = Counter(r["mail"] for r in rows if str(r["no"]) not in noticed)
+    yield from (f"O2 {mail} is {n} times in the shop" for mail, n in shop.items() if n > 1)
+    for name, vendor in stage.vendors.items():
+        there = Counter(
+            d["fields"].get("Mail")
+            for d in vendor.dump(C)
+            if (name, "remote", d["ref"]) not in letters
+        )
+        yield from (f"O2 {mail} is {n} times at {name}" for mail, n in there.items() if n > 1)
 
 
 def _set_aside(stage: Stage) -> set[str]:
@@ -167,13 +207,18 @@ def _set_aside(stage: Stage) -> set[str]:
             found.add(row["remote_id"])
     found |= keys
     people = {p for p, row in stage._shop_rows().items() if str(row["no"]) in found}
-    return people | {p for p, d in stage._records().items() if d["ref"] in found}
+    return people.union(
+        *(
+            {p for p, d in stage._records(name).items() if d["ref"] in found}
+            for name in stage.vendors
+        )
+    )
 
 
 def _open_fields(stage: Stage) -> dict[str, set[str]]:
     """Person to the units in open conflict."""
     links = {r["id"]: r for r in _rows(stage, t.link)}
-    by_ref = {d["ref"]: p for p, d in stage._records().items()}
+    by_ref = {d["ref"]: p for name in stage.vendors for p, d in stage._records(name).items()}
     by_row = {str(r["no"]): p for p, r in stage._shop_rows().items()}
     found: dict[str, set[str]] = defaultdict(set)
     for row in _rows(stage, t.conflict):
@@ -189,25 +234,28 @@ UNIT = {"job": "occupation", "street": "address", "full_name": "name", "tags": "
 
 
 def agreement(stage: Stage) -> Iterator[str]:
-    """O4: both sides show the same, record by record and field by field."""
-    shop, crm = stage._shop_rows(), stage._records()
+    """O4: the shop and each vendor show the same, record by record and field by field."""
     aside, open_ = _set_aside(stage), _open_fields(stage)
-    for person in (shop.keys() ^ crm.keys()) - aside:
-        if "*" not in open_.get(person, set()):
-            yield f"O4 {person} is only in the {'shop' if person in shop else 'vendor'}"
-    for person in shop.keys() & crm.keys() - aside:
-        for column, field in FIELDS.items():
-            unit = UNIT[column] if column != "full_name" else "names.full"
-            if {unit, UNIT[column]} & open_.get(person, set()):
-                continue
-            here, there = shop[person][column], crm[person]["fields"].get(field)
-            if (here or None) != (there or None):
-                yield f"O4 {person}: {column} is {here} in the shop, {there} at the vendor"
+    shop = stage._shop_rows()
+    for name in stage.vendors:
+        crm = stage._records(name)
+        for person in (shop.keys() ^ crm.keys()) - aside:
+            if "*" not in open_.get(person, set()):
+                yield f"O4 {person} is only {'in the shop' if person in shop else 'at ' + name}"
+        for person in shop.keys() & crm.keys() - aside:
+            for column, field in FIELDS.items():
+                unit = UNIT[column] if column != "full_name" else "names.full"
+                if {unit, UNIT[column]} & open_.get(person, set()):
+                    continue
+                here, there = shop[person][column], crm[person]["fields"].get(field)
+                if (here or None) != (there or None):
+                    yield f"O4 {person}: {column} is {here} in the shop, {there} at {name}"
 
 
 def no_lost_edit(stage: Stage) -> Iterator[str]:
     """O1: each edit stands, was knowingly replaced, or lost by a rule with an event, or waits."""
-    shop, crm = stage._shop_rows(), stage._records()
+    shop = stage._shop_rows()
+    far = [stage._records(name) for name in stage.vendors]
     aside, open_ = _set_aside(stage), _open_fields(stage)
     lost = _lost_by_rule(stage)
     for edit in stage.history.edits:
@@ -220,9 +268,10 @@ def no_lost_edit(stage: Stage) -> Iterator[str]:
         if edit.person in shop:
             value = shop[edit.person][edit.name]
             known |= stage.history.known_to(edit.person, edit.name, value)
-        if edit.person in crm:
-            value = crm[edit.person]["fields"].get(FIELDS[edit.name])
-            known |= stage.history.known_to(edit.person, edit.name, value)
+        for crm in far:
+            if edit.person in crm:
+                value = crm[edit.person]["fields"].get(FIELDS[edit.name])
+                known |= stage.history.known_to(edit.person, edit.name, value)
         for side, seen in stage.history.deleted.get(edit.person, []):
             if side == edit.side or edit.person not in shop:
                 value = seen.get(edit.name)
@@ -239,7 +288,8 @@ def _lost_by_rule(stage: Stage) -> dict[str, set[str]]:
     }
     by_ref = {
         ref: str(record.now.fields.get("Mail", "")).partition("@")[0]
-        for ref, record in stage.vendor.records[C].items()
+        for vendor in stage.vendors.values()
+        for ref, record in vendor.records[C].items()
     }
     links = {r["id"]: r for r in _rows(stage, t.link)}
     found: dict[str, set[str]] = defaultdict(set)
@@ -257,10 +307,11 @@ def _unclosable(stage: Stage, edit: Edit) -> bool:
     It was made at the vendor after our last look, and our write of the same field came before
     the feed showed it. A conditional write refuses that, except within one version step.
     """
-    if edit.side != "crm":
+    if edit.side == "shop":
         return False
-    can, field = stage.vendor.capabilities, FIELDS[edit.name]
-    for record in stage.vendor.records[C].values():
+    vendor, field = stage.vendors[edit.side], FIELDS[edit.name]
+    can = vendor.capabilities
+    for record in vendor.records[C].values():
         ours_before = None
         for at, commit in enumerate(record.commits):
             if commit.fields.get(field) == edit.value and not commit.by_us:
@@ -296,20 +347,41 @@ def sealed(stage: Stage) -> Iterator[str]:
 
 
 def is_silent(stage: Stage) -> list[str]:
-    """O5: two more runs write nothing and read at most a constant."""
+    """O5: two more runs write nothing. O11: they ask each vendor a constant number of times."""
     found = []
     for _ in range(2):
         stage.later(seconds=900)
         before = _writes(stage)
+        asked = {name: sum(vendor.calls.values()) for name, vendor in stage.vendors.items()}
         stage.attempt()
         if _writes(stage) != before:
             found.append(f"O5 a quiet run wrote: {_writes(stage) - before}")
+        for name, vendor in stage.vendors.items():
+            calls = sum(vendor.calls.values()) - asked[name]
+            if calls > QUIET_CALLS and not _asked_anew(stage):
+                found.append(f"O11 a quiet run asked {name} {calls} times")
+    if stage.most_refused > REFUSED_CALLS:
+        found.append(f"O11 one run went on after the quota was spent: {stage.most_refused} calls")
     return found
 
 
+QUIET_CALLS = 1 + 3
+"""The account's name, and one page of changes for each kind."""
+REFUSED_CALLS = 4
+"""One for each kind of a vendor, and the account's name."""
+
+
+def _asked_anew(stage: Stage) -> bool:
+    """Whether a record with an open conflict is read by id in each run, as it must be."""
+    return any(row["state"] == "open" for row in _rows(stage, t.conflict))
+
+
 def _writes(stage: Stage) -> Counter[str]:
-    calls = Counter({str(k): n for k, n in stage.vendor.calls.items()})
-    counted = Counter({k: calls[k] for k in ("create", "update", "remove", "restore")})
+    counted: Counter[str] = Counter()
+    for name, vendor in stage.vendors.items():
+        calls = Counter({str(op): n for op, n in vendor.calls.items()})
+        for op in ("create", "update", "remove", "restore"):
+            counted[f"{name} {op}"] = calls[op]
     applied = next(
         r["name"]
         for r in stage.sql("SELECT name FROM sqlite_master WHERE name LIKE '%applied%'")

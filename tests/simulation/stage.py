@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -50,10 +51,20 @@ class Stage(Story):
             setup=Setup("Asia/Shanghai", "CN", Limits(100, 1000), Limits(100, 1000)),
             first_contact=rng.choice(["fill_blank", "manual", "local"]),
             folder=folder,
+            others={"far": draw_counting(rng)},
         )
         self.seed = seed
-        wrong = dt.timedelta(seconds=rng.choice([0, 0, 40, -40, 5000, -5000]))
-        self.vendor.clock = SkewedClock(self.clock, wrong)
+        for name, vendor in self.vendors.items():
+            wrong = dt.timedelta(seconds=rng.choice([0, 0, 40, -40, 5000, -5000]))
+            vendor.clock = SkewedClock(self.clock, wrong)
+            vendor.weather = partial(self._weather, name)
+        far = self.vendors["far"]
+        far.answers_version = far.answers_fields = False
+        self.quota = rng.choice([None, None, 60])
+        """Calls a day that `far` takes; then it refuses all until midnight."""
+        self.today, self.calls_today, self.refused = self.clock.now().date(), 0, 0
+        self.most_refused = 0
+        """Calls of one run that were refused for the quota, at most."""
         self.steps = 0
         self.dice = Random(seed * 7919 + 1)
         self.history = History()
@@ -61,23 +72,35 @@ class Stage(Story):
         self.bad_weather = 0.0
         self.fuse = -1
         self.frozen = False
-        self.vendor.weather = self._weather
         self.hook = self._point
         self.people_made = 0
-        self.refs: dict[str, Ref] = {}
         self.rows: dict[str, int] = {}
         self.last_error: str | None = None
-        self.ever_hidden: set[Ref] = set()
+        self.ever_hidden: set[tuple[str, Ref]] = set()
         """No feed tells of what happened to a record while it was hidden."""
 
     # --- faults -----------------------------------------------------------------------------------
 
-    def _weather(self, operation: str, phase: Phase) -> Trouble | None:
+    def _weather(self, name: str, operation: str, phase: Phase) -> Trouble | None:
+        if phase == "before" and name == "far" and self._spent():
+            return Trouble.THROTTLED
         if self.dice.random() >= self.bad_weather:
             return None
         trouble = self.dice.choice(list(Trouble))
         self.fired[f"fault {trouble}"] += 1
         return trouble
+
+    def _spent(self) -> bool:
+        """Whether a counted day is over its quota; a refused call costs nothing."""
+        today = self.clock.now().date()
+        if today != self.today:
+            self.today, self.calls_today = today, 0
+        if self.quota is None or self.bad_weather == 0 or self.calls_today < self.quota:
+            self.calls_today += 1
+            return False
+        self.fired["fault quota"] += 1
+        self.refused += 1
+        return True
 
     def _point(self, point: str) -> None:
         if self.fuse < 0:
@@ -101,6 +124,7 @@ class Stage(Story):
 
     def attempt(self) -> RunReport | None:
         """One sync, whatever becomes of it. None if the process died or gave up."""
+        self.refused = 0
         try:
             report = self.runner().run()
         except Died:
@@ -113,6 +137,7 @@ class Stage(Story):
             return None
         finally:
             self.dead = False
+            self.most_refused = max(self.most_refused, self.refused)
         for stopped in report.errors:
             self.fired[f"ended {type(stopped).__name__}"] += 1
         return report
@@ -126,6 +151,7 @@ class Stage(Story):
             ("edit_shop", 8),
             ("edit_vendor", 8),
             ("edit_both", 4),
+            ("edit_everywhere", 2),
             ("clear", 2),
             ("opt_out", 2),
             ("delete_shop", 1),
@@ -156,7 +182,7 @@ class Stage(Story):
         self.history.edit(person, "full_name", "shop", name, None)
         self.history.edit(person, "job", "shop", f"{person}.j0", None)
 
-    def do_new_person(self) -> None:
+    def do_new_person(self, name: str | None = None) -> Ref:
         person = self._person()
         fields = {
             "Last": f"{person}.n0",
@@ -164,9 +190,13 @@ class Stage(Story):
             "Mobile": "+86" + self._mobile(),
             "Street": f"{person}.s0",
         }
-        self.refs[person] = self.vendor.create(C, fields)
-        self.history.edit(person, "full_name", "crm", f"{person}.n0", None)
-        self.history.edit(person, "street", "crm", f"{person}.s0", None)
+        name = name or self._somewhere()
+        self.history.edit(person, "full_name", name, f"{person}.n0", None)
+        self.history.edit(person, "street", name, f"{person}.s0", None)
+        return self.vendors[name].create(C, fields)
+
+    def _somewhere(self) -> str:
+        return self.dice.choice(sorted(self.vendors))
 
     def _person(self) -> str:
         self.people_made += 1
@@ -179,10 +209,10 @@ class Stage(Story):
         rows = self.sql("SELECT * FROM clients WHERE is_deleted = 0 ORDER BY no")
         return {row["mail"].partition("@")[0]: row for row in rows if row["mail"]}
 
-    def _records(self) -> dict[str, dict[str, Any]]:
+    def _records(self, name: str) -> dict[str, dict[str, Any]]:
         return {
             d["fields"]["Mail"].partition("@")[0]: d
-            for d in self.vendor.dump(C)
+            for d in self.vendors[name].dump(C)
             if d["fields"].get("Mail")
         }
 
@@ -198,8 +228,11 @@ class Stage(Story):
         self.history.edit(person, column, "shop", value, rows[person][column])
         self.sql(f"UPDATE clients SET {column} = :v WHERE no = :n", v=value, n=rows[person]["no"])
 
-    def do_edit_vendor(self, person: str | None = None, column: str | None = None) -> None:
-        records = self._records()
+    def do_edit_vendor(
+        self, person: str | None = None, column: str | None = None, name: str | None = None
+    ) -> None:
+        name = name or self._somewhere()
+        records = self._records(name)
         if not records:
             return
         person = person or self.dice.choice(sorted(records))
@@ -208,15 +241,24 @@ class Stage(Story):
             return
         value = f"{person}.{len(self.history.edits)}"
         held = records[person]["fields"].get(FIELDS[column])
-        self.history.edit(person, column, "crm", value, held)
-        self.vendor.edit(C, records[person]["ref"], {FIELDS[column]: value})
+        self.history.edit(person, column, name, value, held)
+        self.vendors[name].edit(C, records[person]["ref"], {FIELDS[column]: value})
 
     def do_edit_both(self) -> None:
-        both = sorted(self._shop_rows().keys() & self._records().keys())
+        name = self._somewhere()
+        both = sorted(self._shop_rows().keys() & self._records(name).keys())
         if both:
             person, column = self.dice.choice(both), self.dice.choice(sorted(FIELDS))
             self.do_edit_shop(person, column)
-            self.do_edit_vendor(person, column)
+            self.do_edit_vendor(person, column, name)
+
+    def do_edit_everywhere(self) -> None:
+        """Both vendors' people edit one field of one person, each without seeing the other's."""
+        known = sorted(set.intersection(*(set(self._records(name)) for name in self.vendors)))
+        if known:
+            person, column = self.dice.choice(known), self.dice.choice(sorted(FIELDS))
+            for name in self.vendors:
+                self.do_edit_vendor(person, column, name)
 
     def do_clear(self) -> None:
         rows = self._shop_rows()
@@ -251,39 +293,42 @@ class Stage(Story):
             self.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=rows[person]["no"])
 
     def do_delete_vendor(self) -> None:
-        records = self._records()
+        name = self._somewhere()
+        records = self._records(name)
         if records:
             person = self.dice.choice(sorted(records))
             held = records[person]["fields"]
-            self.history.delete(person, "crm", {c: held.get(f) for c, f in FIELDS.items()})
-            self.vendor.remove(C, records[person]["ref"])
+            self.history.delete(person, name, {c: held.get(f) for c, f in FIELDS.items()})
+            self.vendors[name].remove(C, records[person]["ref"])
 
     def do_restore_vendor(self) -> None:
-        if self.vendor.capabilities.removal == "final":
+        vendor = self.vendors[self._somewhere()]
+        if vendor.capabilities.removal == "final":
             return
         binned = [
             r
-            for r in self.vendor.records[C].values()
+            for r in vendor.records[C].values()
             if r.now.state == "removed" and not r.now.by_us and r.now.merged_into is None
         ]
         if binned:
             record = self.dice.choice(binned)
             key = record.now.key
-            if key is None or all(d["key"] != key for d in self.vendor.dump(C)):
-                self.vendor.restore(C, record.ref)
+            if key is None or all(d["key"] != key for d in vendor.dump(C)):
+                vendor.restore(C, record.ref)
                 self.fired["restored"] += 1
 
     def do_hide(self) -> None:
         """An administrator hides a record for a while; a run meanwhile must not delete it."""
-        records = self._records()
+        name = self._somewhere()
+        vendor, records = self.vendors[name], self._records(name)
         if records:
             record = records[self.dice.choice(sorted(records))]
-            self.vendor.hide(C, record["ref"])
-            self.ever_hidden.add(record["ref"])
+            vendor.hide(C, record["ref"])
+            self.ever_hidden.add((name, record["ref"]))
             self.attempt()
-            self.vendor.hide(C, record["ref"], hidden=False)
+            vendor.hide(C, record["ref"], hidden=False)
             held = record["fields"].get("City")
-            self.vendor.edit(C, record["ref"], {"City": held})
+            vendor.edit(C, record["ref"], {"City": held})
             self.fired["hidden"] += 1
 
     def _calmly(self) -> None:
@@ -294,31 +339,34 @@ class Stage(Story):
 
     def do_withhold(self) -> None:
         """Our user loses the right to see a field for a while: it is missing, not empty."""
-        field = self.dice.choice(["Job", "Street"])
+        field, name = self.dice.choice(["Job", "Street"]), self._somewhere()
         # An edit that nobody has seen yet would stay unseen, and a later one of the shop's would
         # rightly go over it: that is not what this is about.
         self.later(seconds=150)
         self._calmly()
-        self.vendor.withheld.add((C, field))
-        for record in self._records().values():
-            self.vendor.edit(C, record["ref"], {"City": record["fields"].get("City")})
+        vendor = self.vendors[name]
+        vendor.withheld.add((C, field))
+        self._save_all(name)
         self.later(seconds=150)
         self.attempt()
-        self.vendor.withheld.clear()
+        vendor.withheld.clear()
         self.later(milliseconds=7)
         # No feed tells of a right given back: somebody saves the records once more.
-        for record in self._records().values():
-            self.vendor.edit(C, record["ref"], {"City": record["fields"].get("City")})
+        self._save_all(name)
         self.fired["withheld"] += 1
+
+    def _save_all(self, name: str) -> None:
+        for record in self._records(name).values():
+            held = record["fields"].get("City")
+            self.vendors[name].edit(C, record["ref"], {"City": held})
 
     def do_household(self) -> None:
         """Three people with one phone, two of them at the vendor: nobody can say who is who."""
-        mobile = ""
+        mobile, name = "", self._somewhere()
         for _ in range(2):
-            self.do_new_person()
-            person = f"p{self.people_made}x{self.seed}"
+            ref = self.do_new_person(name)
             mobile = mobile or self._mobile()
-            self.vendor.edit(C, self.refs[person], {"Mobile": "+86" + mobile})
+            self.vendors[name].edit(C, ref, {"Mobile": "+86" + mobile})
         # All three are seen in one run: with one of the two out of sight the other would be taken
         # for the third, rightly.
         self.later(seconds=150)
@@ -364,10 +412,29 @@ class Stage(Story):
 
     def drain(self) -> list[RunReport | None]:
         reports = []
-        for _ in range(6):
-            self.later(seconds=700)
+        for turn in range(7):
+            # Where no feed tells of removals, the next day's listing does.
+            self.later(seconds=100_000 if turn == 1 else 700)
             reports.append(self.attempt())
         return reports
+
+
+def draw_counting(rng: Random) -> Capabilities:
+    """A vendor that takes one record by a call, counts its writes and tells of no removals."""
+    return replace(
+        PERFECT,
+        batch=dict.fromkeys(BATCH, 1),
+        external_key="plain",
+        conditional=False,
+        counts_writes=True,
+        reports_removals=False,
+        reports_merges=False,
+        version_step=dt.timedelta(0),
+        feed_lag=dt.timedelta(seconds=rng.choice([0, 2, 30])),
+        find_lag=dt.timedelta(seconds=rng.choice([0, 3, 60])),
+        removal=rng.choice(["invalidate", "invalidate", "final"]),
+        call_life=dt.timedelta(seconds=30),
+    )
 
 
 def draw_capabilities(rng: Random) -> Capabilities:
