@@ -132,7 +132,7 @@ def test_capabilities_are_what_the_settings_know_of_the_tenant(fx: Rig) -> None:
     assert (can.reports_removals, can.reports_merges, can.removal) == (False, False, "invalidate")
     assert (can.version_step, can.feed_lag) == (timedelta(0), timedelta(seconds=120))
     assert (can.find_lag, can.call_life) == (timedelta(seconds=60), timedelta(seconds=40))
-    assert can.reads_own_writes
+    assert can.reads_own_writes and can.parallel == 4
     other = fx.open(find_lag_s="unknown", unique_key=True, reads_invalidated=True).capabilities
     assert (other.find_lag, other.external_key, other.reports_removals) == (None, "unique", True)
     assert fx.sandbox.calls() == {}
@@ -275,6 +275,12 @@ def test_a_name_that_is_none_is_refused(name: str) -> None:
         queries.where(name, "EQ", ["x"])
     with pytest.raises(MappingError):
         queries.get(name, "1f")
+
+
+@pytest.mark.parametrize("type_", [*values.TYPES, "formula"])
+@pytest.mark.parametrize("told", [None, "", [], {}])
+def test_whatever_is_empty_there_is_none_here(told: Any, type_: str) -> None:
+    assert values.read(told, type_, ZoneInfo("UTC")) is None
 
 
 ZONES = ("Asia/Shanghai", "UTC", "America/New_York", "Europe/Berlin", "America/Sao_Paulo")

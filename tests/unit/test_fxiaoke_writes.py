@@ -388,17 +388,3 @@ def test_a_quiet_pass_costs_one_call_for_each_kind(fx: Rig) -> None:
     for kind in (C, M):
         assert all_seen(remote.changes(kind, None, None)) == []
     assert fx.sandbox.calls() == {"token": 1, "query": 2}
-
-
-def test_several_writes_are_under_way_at_once(fx: Rig) -> None:
-    """The rig's host spreads over nothing; what counts is how wide it is asked to."""
-    widths: list[int] = []
-    spread = fx.host.spread
-
-    def noting(work: Any, items: Any, width: int) -> Any:
-        widths.append(width)
-        return spread(work, items, width)
-
-    fx.host.spread = noting  # type: ignore[method-assign] # a note of what is asked for
-    list(fx.open(concurrency=7).write(C, [create("1"), create("2")]))
-    assert widths == [7]

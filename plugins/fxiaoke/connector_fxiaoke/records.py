@@ -63,18 +63,17 @@ class Records:
 
     def describe(self) -> Schema:
         """Read the object's metadata anew: one call."""
-        described = self._describe()
         with self._lock:
-            self._described = described
-        return described.schema
+            self._described = self._describe()
+            return self._described.schema
 
     @property
     def described(self) -> Described:
-        """The object's metadata, read when it is first needed: a quiet pass never does."""
-        if self._described is None:
-            self.describe()
-        assert self._described is not None, "describe() has just set it"
-        return self._described
+        """The object's metadata, read once when it is first needed: a quiet pass never does."""
+        with self._lock:
+            if self._described is None:
+                self._described = self._describe()
+            return self._described
 
     def type_of(self, field: str) -> str:
         """describe's `type` of a field; "text", which changes nothing, if it has no such field."""

@@ -71,6 +71,7 @@ class FxiaokeRemote:
             find_lag=settings.find_lag,
             reads_own_writes=True,
             call_life=timedelta(seconds=settings.call_life_s),
+            parallel=settings.concurrency,
         )
 
     def describe(self, kind: Kind) -> Schema:

@@ -1,4 +1,4 @@
-"""Writes of one object: one call for each, several at once, exactly one result for each back."""
+"""Writes of one object: one call for each, exactly one result for each back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from connector.errors import ConnectorError, RateLimitedError, RetryableError, UnknownOutcomeError
+from connector.errors import ConnectorError, RetryableError, UnknownOutcomeError
 from connector.plugin import Op, Outcome, Ref, Result, Seen, Write
 from connector_fxiaoke import facts, outcomes, queries, values
 from connector_fxiaoke.client import Answer
@@ -27,63 +27,31 @@ _ACTIONS: Final[Mapping[Op, str]] = {
 def write(records: Records, writes: Sequence[Write]) -> Iterator[Result]:
     """Yield one result for each write.
 
-    Raises only if nothing was sent at all: the login, the settings or the mapping is wrong, or
-    the calls are spent.
+    Raises only if nothing was sent at all: the login, the settings or the mapping is wrong, the
+    calls are spent, or nobody answers. What comes after such an end is not sent.
     """
-    by_record: dict[str, list[Write]] = {}
     for one in writes:
         for name in one.fields:
             queries.name(name)
         if one.op is not Op.CREATE:
             queries.record_id(one.ref)
-        by_record.setdefault(str(one.ref or one.id), []).append(one)
-    if writes:
-        _ = records.described  # before the threads: they all need it, and it may fail
-    batch = _Batch(records)
-    width = records.settings.concurrency
-    told, held = False, []
-    for results in records.client.host.spread(batch.send, by_record.values(), width):
-        for result in results:
-            if result.outcome is Outcome.RETRY:
-                held.append(result)
-            else:
-                told = True
-                yield result
-    if batch.stop is not None and not told:
-        raise batch.stop
-    yield from held
-
-
-class _Batch:
-    """Sending one batch in several threads; stops sending when going on is no use."""
-
-    def __init__(self, records: Records) -> None:
-        self._records = records
-        self.stop: ConnectorError | None = None
-        """Why the rest of the batch is not sent."""
-
-    def send(self, writes: Sequence[Write]) -> list[Result]:
-        """Send the writes of one record, one after the other."""
-        return [self._one(one) for one in writes]
-
-    def _one(self, one: Write) -> Result:
-        if self.stop is not None:
-            return outcomes.postponed(one, "stopped", "An earlier write stopped this batch.", None)
+    told, waiting = False, iter(writes)
+    for one in waiting:
         try:
-            return _send(self._records, one)
+            result = _send(records, one)
         except UnfitError as error:
-            return outcomes.unfit(one, error.code, error.text, error.field)
+            result = outcomes.unfit(one, error.code, error.text, error.field)
         except UnknownOutcomeError as error:
-            return outcomes.unknown(one, error.code or "lost", error.sentence)
-        except RetryableError as error:
-            if isinstance(error, RateLimitedError):
-                self.stop = self.stop or error
-            return outcomes.postponed(
-                one, error.code or "unreachable", error.sentence, error.after_s
-            )
+            result = outcomes.unknown(one, error.code or "lost", error.sentence)
         except ConnectorError as error:
-            self.stop = self.stop or error
-            return outcomes.postponed(one, "stopped", error.sentence, None)
+            if not told:
+                raise
+            after_s = error.after_s if isinstance(error, RetryableError) else None
+            for unsent in (one, *waiting):
+                yield outcomes.postponed(unsent, "stopped", error.sentence, after_s)
+            return
+        told = True
+        yield result
 
 
 def _send(records: Records, one: Write) -> Result:
