@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import Any
 from connector import registry
 from connector import settings as settings_module
 from connector.errors import SettingsError, UsageError
-from connector.host import MachineClock, StoreHost
+from connector.host import MachineClock, StoreHost, in_threads
 from connector.local import capture
 from connector.local.sql import Condition, KindTable, SqlLocal, open_local
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
@@ -296,17 +297,29 @@ class Connector:
             phone_region=self.settings.local.phone_region,
             max_delete=Limits(*settings_module.parse_limit(max_delete or safety.max_delete)),
             max_change=Limits(*settings_module.parse_limit(max_change or safety.max_change)),
+            order={
+                kind: tuple(n for n in self.settings.connections if kind in self._kinds(n))
+                for kind in Kind
+            },
         )
         opened = [
             Connection(
                 name,
                 self.remote(name),
                 {kind: self._setup(name, kind) for kind in self._kinds(name) if kind in wanted},
+                _every(self._connection(name).sweep_h),
             )
             for name in chosen
         ]
         ports = Ports(
-            store, self.vault, local, self._clock, store.new_id(), progress=progress, dry=dry
+            store,
+            self.vault,
+            local,
+            self._clock,
+            store.new_id(),
+            progress=progress,
+            spread=in_threads,
+            dry=dry,
         )
         return Runner(ports, setup, opened)
 
@@ -402,6 +415,10 @@ def _table(one: settings_module.LocalKindSettings) -> KindTable:
         create=one.create,
         defaults=one.defaults,
     )
+
+
+def _every(hours: float) -> dt.timedelta | None:
+    return dt.timedelta(hours=hours) if hours else None
 
 
 def _can_archive(one: settings_module.LocalKindSettings) -> bool:

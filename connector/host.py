@@ -13,6 +13,7 @@ from typing import TypeVar
 from connector.errors import LeaseHeldError, RateLimitedError, UnreachableError
 from connector.http.limits import parse_rate, reserve
 from connector.http.session import HttpSession
+from connector.lent import LONGEST_WAIT
 from connector.plugin import AllowList, Clock, Session
 from connector.privacy.vault import Vault
 from connector.store import scopes
@@ -20,9 +21,6 @@ from connector.store.database import Lease, Store
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-LONGEST_WAIT_S = 5.0
-"""A budget that wants a longer wait ends the run as partial; it goes on when called again."""
 
 
 class MachineClock:
@@ -75,13 +73,14 @@ class StoreHost:
 
     def spend(self, path: str, cost: int, rate: str) -> None:
         allowed = parse_rate(rate)
+        longest_us = LONGEST_WAIT // dt.timedelta(microseconds=1)
 
         def take(tat_us: int, now_us: int) -> tuple[int | None, int]:
             tat, wait = reserve(tat_us, now_us, cost, allowed)
-            return (None if wait > LONGEST_WAIT_S * 1e6 else tat), wait
+            return (None if wait > longest_us else tat), wait
 
         wait_us = scopes.reserve(self._store, self._connection, path, take)
-        if wait_us < 0 or wait_us > LONGEST_WAIT_S * 1e6:
+        if wait_us < 0 or wait_us > longest_us:
             raise RateLimitedError(
                 f"The rate budget of {self._connection} is spent for now.",
                 hint="Run again later: it goes on where it stopped.",

@@ -15,6 +15,10 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
+LONGEST_WAIT = timedelta(seconds=5)
+"""A budget holds a call back no longer than this; where it would have to, the run ends as partial
+and goes on when called again."""
+
 
 class Clock(Protocol):
     """Time, so that nobody asks the machine for it behind our back."""

@@ -127,6 +127,8 @@ class Capabilities:
     """`fetch()` sees our last write at once."""
     call_life: timedelta
     """No request of ours lands later than this after it was sent."""
+    parallel: int = 1
+    """Calls of `write` that may be under way at once, from as many threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,6 +103,8 @@ class ConnectionSettings(BaseModel):
     plugin: str
     kinds: list[Kind]
     mappings: str | None = None
+    sweep_h: float = Field(default=24, ge=0)
+    """Hours between two listings of all ids, where no feed tells of removals; 0 = never."""
 
     def own(self) -> dict[str, Any]:
         """The plugin's own keys, references not yet followed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -189,12 +190,12 @@ TABLES: Mapping[Kind, KindTable] = {
 
 
 def load_mappings(
-    changes: Mapping[str, str] | None = None,
+    changes: Mapping[str, str] | None = None, local_changes: Mapping[str, str] | None = None
 ) -> tuple[dict[Kind, LocalMapping], dict[Kind, VendorMapping]]:
-    """The mappings above, through the real loaders. `changes`: text of a vendor's file to other
-    text."""
+    """The mappings above, through the real loaders. `changes`: text of the vendors' files to other
+    text, `local_changes` of the shop's."""
 
-    def changed(text: str) -> str:
+    def changed(text: str, changes: Mapping[str, str] | None) -> str:
         for old, new in (changes or {}).items():
             text = text.replace(old, new)
         return text
@@ -203,8 +204,9 @@ def load_mappings(
         folder = Path(name)
         local, remote = {}, {}
         for kind in (C, M, F):
-            (folder / f"l-{kind}.yaml").write_text(LOCAL[kind], encoding="utf-8")
-            (folder / f"r-{kind}.yaml").write_text(changed(REMOTE[kind]), encoding="utf-8")
+            near, far = changed(LOCAL[kind], local_changes), changed(REMOTE[kind], changes)
+            (folder / f"l-{kind}.yaml").write_text(near, encoding="utf-8")
+            (folder / f"r-{kind}.yaml").write_text(far, encoding="utf-8")
             local[kind] = load_local(folder / f"l-{kind}.yaml")
             remote[kind] = load_vendor(folder / f"r-{kind}.yaml")
     return local, remote
@@ -227,9 +229,15 @@ class Story:
         page_size: int = 7,
         folder: Path | None = None,
         mapping: Mapping[str, str] | None = None,
+        others: Mapping[str, Capabilities] | None = None,
+        local: Mapping[str, str] | None = None,
     ) -> None:
+        """`others`: more vendors beside `crm`, by the name of their connection, settings' order.
+
+        `mapping` and `local` change the text of all vendors' and of the shop's mapping files.
+        """
         self.rng = Random(seed)
-        self.mappings = load_mappings(mapping) if mapping else _MAPPINGS
+        self.mappings = load_mappings(mapping, local) if mapping or local else _MAPPINGS
         self.clock = ManualClock()
         self.kinds = kinds
         self.first_contact = first_contact
@@ -241,6 +249,11 @@ class Story:
             capabilities,
             page_size=page_size,
         )
+        self.vendors = {"crm": self.vendor}
+        for number, (name, able) in enumerate((others or {}).items(), 2):
+            self.vendors[name] = MemoryVendor(
+                self.clock, Random(seed + number), SCHEMAS, able, page_size=page_size
+            )
         self.hook: Callable[[str], None] = lambda point: None
         self.dead = False
         self.folder = folder or Path(tempfile.mkdtemp(prefix="story-"))
@@ -262,6 +275,8 @@ class Story:
         )
         self.runs = 0
         self.remote_factory: Callable[[], Any] = self._memory_remote
+        self.only: tuple[str, ...] | None = None
+        """The connections that a run takes; None: all."""
         store = self.store()
         with self.shop_engine.begin() as tx:
             watched = [capture.Captured(TABLES[k].table, TABLES[k].key) for k in kinds]
@@ -287,18 +302,18 @@ class Story:
             rng=self.rng,
         )
 
-    def _memory_remote(self) -> MemoryRemote:
+    def _memory_remote(self, name: str = "crm") -> MemoryRemote:
         _, remote = self.mappings
         targets = {
             kind: Target(
                 object=remote[kind].object,
-                fields=tuple(r.own for r in remote[kind].rules),
+                fields=tuple(n for r in remote[kind].rules for n in (r.own, r.time) if n),
                 key_field="Our_Key",
                 match_fields=(),
             )
             for kind in self.kinds
         }
-        return MemoryRemote(self.vendor, targets)
+        return MemoryRemote(self.vendors[name], targets)
 
     def runner(self, *, dry: list[PlannedWrite] | None = None) -> Runner:
         """The engine as a new process would build it."""
@@ -320,20 +335,24 @@ class Story:
             dry=dry,
         )
         locals_, remotes = self.mappings
-        connection = Connection(
-            "crm",
-            self.remote_factory(),
-            {
-                kind: KindSetup(
-                    remotes[kind],
-                    locals_[kind],
-                    first_contact=self.first_contact,
-                    archive_local=TABLES[kind].deleted is not None,
-                )
-                for kind in self.kinds
-            },
-        )
-        return Runner(ports, self.setup, [connection])
+        kinds = {
+            kind: KindSetup(
+                remotes[kind],
+                locals_[kind],
+                first_contact=self.first_contact,
+                archive_local=TABLES[kind].deleted is not None,
+            )
+            for kind in self.kinds
+        }
+        connections = [
+            Connection(
+                name, self.remote_factory() if name == "crm" else self._memory_remote(name), kinds
+            )
+            for name in self.vendors
+            if self.only is None or name in self.only
+        ]
+        order = dict.fromkeys(self.kinds, tuple(self.vendors))
+        return Runner(ports, replace(self.setup, order=order), connections)
 
     def run(self) -> RunReport:
         """One sync by a new process."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -101,6 +102,12 @@ class Pair:
             side: build(LensSpec("datetime", {}), self._where(_MOMENT, side)).read
             for side in ("local", "remote")
         }
+
+    def only(self, names: Collection[str]) -> Pair:
+        """The same pair with some of its units alone."""
+        narrow = copy(self)
+        narrow.units = tuple(unit for unit in self.units if unit.name in names)
+        return narrow
 
     # --- values ---------------------------------------------------------------------------------
 

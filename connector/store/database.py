@@ -116,6 +116,7 @@ class Store:
                     "generation": "0",
                 }
                 tx.execute(sa.insert(t.meta), [{"key": k, "value": v} for k, v in known.items()])
+            known["schema"] = self._upgraded(tx, int(known["schema"]))
         if int(known["schema"]) != t.SCHEMA_VERSION:
             raise SettingsError(
                 f"The state store has schema {known['schema']}, this version works with"
@@ -128,6 +129,15 @@ class Store:
                 hint="Set `tenant` back, or point [state] url at that tenant's own state.",
             )
         self.store_id = known["store_id"]
+
+    def _upgraded(self, tx: sa.Connection, version: int) -> str:
+        """Bring an older schema up to date, in the transaction that holds everybody else out."""
+        while version in t.UPGRADES:
+            for statement in t.UPGRADES[version]:
+                tx.exec_driver_sql(statement)
+            version += 1
+            self.set_meta(tx, "schema", str(version))
+        return str(version)
 
     def close(self) -> None:
         """Let go of the database, and leave no deleted bytes in SQLite's side file."""

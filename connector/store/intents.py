@@ -57,6 +57,12 @@ def resend(tx: sa.Connection, ids: Sequence[str], fence: int, now_us: int) -> No
         )
 
 
+def leaving(tx: sa.Connection, ids: Sequence[str], now_us: int) -> None:
+    """Note the time right before the bytes leave: no earlier one bounds when they land."""
+    if ids:
+        tx.execute(sa.update(intent).where(intent.c.id.in_(ids)).values(sent_us=now_us))
+
+
 def finish(tx: sa.Connection, ids: Sequence[str]) -> None:
     """Remove intents that ended; what they did is in their link and in the events."""
     if ids:

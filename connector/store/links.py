@@ -42,6 +42,8 @@ class Link:
     base: bytes | None = None
     evidence: str | None = None
     keep_until_us: int | None = None
+    listed_us: int | None = None
+    """When the listing began in which the vendor last named it."""
 
 
 _PARAMETERS = parameters(Link)
@@ -109,6 +111,50 @@ def by_keys(
         one = Link(*row)
         found.setdefault(one.external_key or "", []).append(one)
     return found
+
+
+def subjects_of(tx: sa.Connection, kind: str, local_ids: Iterable[str]) -> dict[str, str]:
+    """Whose the shop's rows are, as far as any connection's live link knows."""
+    wanted = list(local_ids)
+    if not wanted:
+        return {}
+    rows = tx.execute(
+        sa.select(link.c.local_id, link.c.subject).where(
+            link.c.kind == kind,
+            link.c.local_id.in_(wanted),
+            link.c.live.is_not(None),
+            link.c.subject.is_not(None),
+        )
+    )
+    return {row.local_id: row.subject for row in rows}
+
+
+def listed(tx: sa.Connection, ids: Collection[str], began_us: int) -> None:
+    """Note that a vendor's listing names the records of these links."""
+    if ids:
+        tx.execute(sa.update(link).where(link.c.id.in_(ids)).values(listed_us=began_us))
+
+
+def unlisted(
+    tx: sa.Connection, connection: str, kind: str, began_us: int, after: str, limit: int
+) -> list[Link]:
+    """Active links whose record a finished listing did not name, in id order behind `after`."""
+    c = link.c
+    rows = tx.execute(
+        sa.select(*_COLUMNS)
+        .where(
+            c.connection == connection,
+            c.kind == kind,
+            c.live.is_not(None),
+            c.state == ACTIVE,
+            c.remote_id.is_not(None),
+            sa.or_(c.listed_us.is_(None), c.listed_us < began_us),
+            c.id > after,
+        )
+        .order_by(c.id)
+        .limit(limit)
+    )
+    return [Link(*row) for row in rows]
 
 
 def insert(tx: sa.Connection, rows: Sequence[Link]) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
 from connector.plugin import version_key
 from connector.store.rows import many, parameters
-from connector.store.tables import staged
+from connector.store.tables import link, staged
 
 LOCAL, REMOTE = "local", "remote"
 
@@ -92,11 +92,45 @@ def stage(tx: sa.Connection, rows: Sequence[Staged]) -> None:
         elif row.version == "" or version_key(row.version) >= version_key(old.version):
             row.counter = old.counter + 1
             row.version = row.version or old.version
+            row.origin = row.origin or old.origin
             updates.append(_BOUND(row))
     if inserts:
         many(tx, _INSERT, inserts)
     if updates:
         many(tx, _UPDATE, updates)
+
+
+def mark(
+    tx: sa.Connection, connections: Iterable[str], kind: str, keys: Mapping[str, str | None]
+) -> None:
+    """Mark rows of the shop, with their origins, for connections that this run may not hold.
+
+    What a mark means for a connection is found out when it is taken: `unlinked` finds those
+    without a link, and the others are decided as they are.
+    """
+    for connection in connections:
+        stage(tx, [Staged(connection, kind, LOCAL, key, origin=told) for key, told in keys.items()])
+
+
+def unlinked(tx: sa.Connection, connection: str, kind: str, after: str, limit: int) -> list[Staged]:
+    """Marks of the shop's rows that no link of this connection knows, in record order."""
+    c = staged.c
+    known = sa.select(link.c.id).where(
+        link.c.connection == c.connection, link.c.kind == c.kind, link.c.local_id == c.record
+    )
+    rows = tx.execute(
+        sa.select(*_COLUMNS)
+        .where(
+            c.connection == connection,
+            c.kind == kind,
+            c.side == LOCAL,
+            c.record > after,
+            ~sa.exists(known.correlate(staged)),
+        )
+        .order_by(c.record)
+        .limit(limit)
+    )
+    return [Staged(*row) for row in rows]
 
 
 def stage_both(tx: sa.Connection, rows: Iterable[Staged]) -> None:

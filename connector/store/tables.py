@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+UPGRADES = {1: ("ALTER TABLE link ADD COLUMN listed_us BIGINT",)}
+"""The statements that make a schema of the next version out of each older one."""
 
 metadata = sa.MetaData()
 
@@ -75,6 +78,7 @@ link = sa.Table(
     sa.Column("base", sa.LargeBinary),
     sa.Column("evidence", _Word),
     _us("keep_until_us"),
+    _us("listed_us"),
     sa.UniqueConstraint("connection", "kind", "local_id", "live", name="one_live_local"),
     sa.UniqueConstraint("connection", "kind", "remote_id", "live", name="one_live_remote"),
     sa.Index("link_by_key", "connection", "kind", "external_key"),

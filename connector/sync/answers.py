@@ -58,13 +58,26 @@ def _applied(settling: Settling, job: Job, seen: Seen | None) -> None:
             settling.reread += reread(link)
         if link.remote_id is None:
             link.remote_id = seen.ref
-        link.remote_version = seen.version
-        # A write is not an observation: whoever wrote in the same step after us must be noticed.
-        link.remote_observed_us = as_us(seen.changed_at) if seen.changed_at else 0
+    link.remote_version = _version_after(settling.scope, job, seen)
+    # A write is not an observation: whoever wrote in the same step after us must be noticed.
+    shown_at = seen.changed_at if seen is not None else None
+    link.remote_observed_us = as_us(shown_at) if shown_at else 0
     # Of what the vendor shows now, only what we sent is ours to settle.
     shown = seen.fields if seen is not None else {}
     held = {name: shown.get(name, value) for name, value in job.draft.set.items()}
     settling.landed(job, blank(settling.scope, job) | held)
+
+
+def _version_after(scope: Scope, job: Job, seen: Seen | None) -> str | None:
+    """The version our write made: as told, or the next one where the vendor counts writes."""
+    if seen is not None and seen.version:
+        return seen.version
+    known = job.work.link.remote_version
+    counted = scope.caps.counts_writes and known is not None and known.isdigit()
+    if not counted or job.draft.op == Op.CREATE:
+        return known if job.draft.op != Op.CREATE else None
+    assert known is not None
+    return str(int(known) + 1).zfill(len(known))
 
 
 def _foreign_write_between(scope: Scope, job: Job, seen: Seen) -> bool:

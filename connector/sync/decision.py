@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -59,6 +60,16 @@ class Partner:
     clash: Reason | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose a unit's value in the shop is, as seen from another connection."""
+
+    at: dt.datetime | None
+    """When it was edited there, if a time field says so."""
+    first: bool
+    """Its connection stands before the other one in the settings."""
+
+
 @dataclass(slots=True)
 class Situation:
     """All that a decision may depend on."""
@@ -72,6 +83,8 @@ class Situation:
     partner: Partner = field(default_factory=Partner)
     parents: Mapping[tuple[str, str], Parent] = field(default_factory=dict)
     new_only: bool = False
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    """Units whose value in the row another vendor put there, and whose it is."""
     shown: dict[str, Canonical] = field(default_factory=dict)
     """What each side shows, in canonical values: read once, used many times."""
 

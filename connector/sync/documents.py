@@ -121,6 +121,9 @@ class Draft:
     joint: tuple[str, ...] = ()
     parent: str | None = None
     subject: str | None = None
+    edited: dict[str, str | None] = field(default_factory=dict)
+    """Of an update of the shop's row: the units it sets, each with the time of its edit at the
+    vendor (ISO, if a time field tells)."""
 
     def pack(self) -> bytes:
         return pack(
@@ -130,10 +133,20 @@ class Draft:
                 "take": self.take,
                 "joint": list(self.joint),
                 "parent": self.parent,
+                "edited": self.edited,
             }
         )
 
     @classmethod
     def unpack(cls, side: str, op: str, data: bytes) -> Draft:
         d = unpack(data)
-        return cls(side, op, d["set"], d["old"], d["take"], tuple(d["joint"]), d["parent"])
+        return cls(
+            side,
+            op,
+            d["set"],
+            d["old"],
+            d["take"],
+            tuple(d["joint"]),
+            d["parent"],
+            edited=d.get("edited", {}),
+        )

@@ -12,51 +12,67 @@ from collections.abc import Callable, Iterator, Sequence
 from connector.errors import CursorExpiredError
 from connector.plugin import Gone, Op
 from connector.store import links, scopes, staged
-from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.store.staged import Staged
 from connector.sync.decision import Decision
 from connector.sync.direct import direct_for
-from connector.sync.observe import observe_remote
+from connector.sync.observe import observe_remote, take_marks
 from connector.sync.plan import decide
+from connector.sync.queue import Queue, batches
 from connector.sync.recover import recover
 from connector.sync.scope import Scope
-from connector.sync.send import as_write, send_local, send_remote
 from connector.sync.settle import Settlement, ensure_subjects, set_aside_broken
 from connector.sync.situation import Batch, Case, gather
+from connector.sync.sweep import sweep
 from connector.sync.work import Job, Work
 
 ROUNDS = 6
 """Rounds of one run at most: what is overtaken again and again is left to the next run."""
 
 
-def run_connection(scopes_in_order: Sequence[Scope]) -> None:
-    """Bring one connection's kinds in step. Scopes come parents first.
+def observe_connection(scopes_in_order: Sequence[Scope]) -> bool:
+    """Read what changed at one vendor, once for a run. Raises the first error."""
+    for scope in scopes_in_order:
+        # What the shop has is known first: a stranger that belongs to a row must find it.
+        take_marks(scope)
+        observe(scope)
+    return True
+
+
+def settle_connection(scopes_in_order: Sequence[Scope]) -> None:
+    """Decide and carry out all that is staged for one connection. Scopes come parents first.
 
     Raises the first error that stopped the connection; what was settled before stays settled.
     """
     for scope in scopes_in_order:
-        observe(scope)
+        take_marks(scope)
     for _ in range(ROUNDS):
         busy = [_pass(scope, gone=True) for scope in reversed(scopes_in_order)]
         busy += [_pass(scope, gone=False) for scope in scopes_in_order]
         if not any(busy):
             break
+
+
+def sweep_connection(scopes_in_order: Sequence[Scope]) -> bool:
+    """List all ids where that is due; says whether there is news to decide."""
+    return any([sweep(scope) for scope in scopes_in_order])
+
+
+def finish_connection(scopes_in_order: Sequence[Scope]) -> bool:
+    """Wait for the fate of writes whose answers were lost, as long as that takes; says whether
+    there were any."""
+    looked = False
     for scope in scopes_in_order:
         if scope.ports.dry is None:
+            before = scope.counts.unknown
             scope.counts.unknown = recover(scope, wait=True)
-            _after_recovery(scope)
+            looked = looked or bool(before or scope.counts.unknown)
+    return looked
 
 
 def recover_now(scope: Scope) -> None:
     """Resolve what an earlier run left open, as far as that needs no waiting."""
     if scope.ports.dry is None:
         recover(scope, wait=False)
-
-
-def _after_recovery(scope: Scope) -> None:
-    """What recovery staged is decided in the same run."""
-    for _ in range(ROUNDS):
-        if not (_pass(scope, gone=True) + _pass(scope, gone=False)):
-            return
 
 
 def observe(scope: Scope) -> None:
@@ -75,37 +91,16 @@ def observe(scope: Scope) -> None:
 def _pass(scope: Scope, *, gone: bool) -> int:
     """Decide and carry out all staged rows that are ready; returns how many rows that were."""
     held = _over_the_cap(scope, gone=gone)
-    queue = _Queue(scope, held, for_removals=gone)
+    queue = Queue(scope, held, for_removals=gone)
     decided = 0
-    for rows in _batches(scope, gone=gone):
+    for rows in batches(scope, gone=gone):
         decided += len(rows)
         _decide_batch(scope, rows, queue)
     queue.flush()
     return decided if queue.progressed else 0
 
 
-def _batches(scope: Scope, *, gone: bool) -> Iterator[list[Staged]]:
-    for side in (LOCAL, REMOTE):
-        after = ""
-        while True:
-            with scope.store.read() as tx:
-                rows = staged.ready(
-                    tx,
-                    scope.connection,
-                    scope.kind,
-                    side,
-                    gone=gone,
-                    after=after,
-                    limit=scope.batch,
-                    now_us=scope.store.now_us(tx),
-                )
-            if not rows:
-                break
-            after = rows[-1].record
-            yield rows
-
-
-def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: _Queue) -> None:
+def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:
     batch = gather(scope, rows, queue.busy)
     passed = [
         (case, decision)
@@ -130,7 +125,7 @@ def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: _Queue) -> None:
             queue.add(Job(work, draft, scope.store.new_id()))
 
 
-def _withheld(scope: Scope, case: Case, decision: Decision, queue: _Queue) -> bool:
+def _withheld(scope: Scope, case: Case, decision: Decision, queue: Queue) -> bool:
     """Whether a decision is not carried out in this pass; its rows stay staged."""
     over = queue.held_removals if decision.removes else queue.held_changes and _is_change(decision)
     if over:
@@ -174,54 +169,6 @@ def _is_change(decision: Decision) -> bool:
     return any(d.op == Op.UPDATE for d in decision.drafts)
 
 
-class _Queue:
-    """Writes waiting for a full batch. Remote ones travel by operation and by `known until`."""
-
-    def __init__(self, scope: Scope, held: tuple[bool, bool], *, for_removals: bool) -> None:
-        self.scope = scope
-        self.for_removals = for_removals
-        self.held_removals, self.held_changes = held
-        self.busy: set[str] = set()
-        self.progressed = False
-        self._remote: dict[tuple[str, object], list[Job]] = {}
-        self._local: list[Job] = []
-
-    def add(self, job: Job) -> None:
-        self.busy.add(job.work.link.id)
-        if job.draft.side == "local":
-            self._local.append(job)
-            if len(self._local) >= self.scope.batch:
-                self._send_local()
-            return
-        write = as_write(self.scope, job)
-        key = (job.draft.op, write.unless_changed_since)
-        self._remote.setdefault(key, []).append(job)
-        if len(self._remote[key]) >= self.scope.caps.batch.get(Op(job.draft.op), 1):
-            self._send_remote(key)
-
-    def flush(self) -> None:
-        if self._local:
-            self._send_local()
-        for key in list(self._remote):
-            self._send_remote(key)
-
-    def _send_local(self) -> None:
-        jobs, self._local = self._local, []
-        send_local(self.scope, jobs)
-        self._free(jobs)
-
-    def _send_remote(self, key: tuple[str, object]) -> None:
-        jobs = self._remote.pop(key)
-        send_remote(self.scope, jobs, [as_write(self.scope, job) for job in jobs])
-        self._free(jobs)
-
-    def _free(self, jobs: Sequence[Job]) -> None:
-        # A link with another write still queued stays busy: both were planned from one look.
-        queued = {j.work.link.id for many in self._remote.values() for j in many}
-        queued |= {j.work.link.id for j in self._local}
-        self.busy -= {j.work.link.id for j in jobs} - queued
-
-
 # --- the brakes -----------------------------------------------------------------------------------
 
 
@@ -250,7 +197,7 @@ def _over_the_cap(scope: Scope, *, gone: bool) -> tuple[bool, bool]:
     test: Callable[[Decision], bool] = (lambda d: d.removes) if gone else _is_change
     count = sum(
         test(decision)
-        for rows in _batches(scope, gone=gone)
+        for rows in batches(scope, gone=gone)
         for _, decision in _decisions(scope, gather(scope, rows, set()))
     )
     if count <= limit:

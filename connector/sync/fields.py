@@ -79,7 +79,7 @@ def _move(pair: Pair, rules: KindRules, case: Situation, unit: Unit, sides: Side
     same = (lambda field, a, b: a == b) if reference else pair.same
     standing = case.conflicts.get(unit.name)
     rule = Rule(
-        policy=unit.policy,
+        policy=_policy(unit, case),
         push=unit.push,
         pull=unit.pull,
         # A reference that could not be given at first is filled in once it can.
@@ -98,6 +98,14 @@ def _move(pair: Pair, rules: KindRules, case: Situation, unit: Unit, sides: Side
     return merge(rule, same, sides)
 
 
+def _policy(unit: Unit, case: Situation) -> str:
+    """The unit's policy; between two vendors' values the settings' order stands for `local`."""
+    origin = case.origins.get(unit.name)
+    if origin is None or unit.policy != "local":
+        return unit.policy
+    return "local" if origin.first else "remote"
+
+
 def _times(
     pair: Pair, unit: Unit, case: Situation
 ) -> tuple[dt.datetime | None, dt.datetime | None]:
@@ -108,7 +116,9 @@ def _times(
     elif case.base is not None:
         remote = case.base.remote
     row = case.row.values if case.row else {}
-    return pair.edited_local(unit, row), pair.edited_remote(unit, remote)
+    origin = case.origins.get(unit.name)
+    here = origin.at if origin is not None else pair.edited_local(unit, row)
+    return here, pair.edited_remote(unit, remote)
 
 
 def _clash(out: Decision, unit: Unit, sides: Sides) -> None:
@@ -181,6 +191,9 @@ def _draft(
                 half.update({n: shown[n] for n in other if n in shown})
             continue
         draft.set.update(sent)
+        if side == "local":
+            at = pair.edited_remote(unit, own_other)
+            draft.edited[unit.name] = at.isoformat() if at is not None else None
         if both:
             draft.joint = (*draft.joint, *sent)
         else:

@@ -147,7 +147,9 @@ def _news(
     if held and version_key(one.version) < version_key(held):
         return None  # a stale copy of what we know better
     equal = bool(held) and one.version == held
-    if equal and (scope.caps.counts_writes or not _racy(scope, link)):
+    # A count names one state of the record; but one that we only reckoned was never seen.
+    settled = bool(link.remote_observed_us) if scope.caps.counts_writes else not _racy(scope, link)
+    if equal and settled:
         return None
     digest = scope.digest(link.id, "R", scope.pair.read_remote(one.fields))
     if link.remote_digest is not None and digest == link.remote_digest:
@@ -212,16 +214,15 @@ def open_seen(scope: Scope, row: Staged) -> Seen:
 # --- the local side -------------------------------------------------------------------------------
 
 
-def observe_local(ports: Ports, kind: Kind, lease: Lease, peers: Sequence[Scope]) -> None:
+def observe_local(
+    ports: Ports, kind: Kind, lease: Lease, opened: Sequence[Scope], others: Sequence[str]
+) -> None:
     """Mark the host's changed rows for every connection of the kind.
 
-    The first time all rows are marked, in key order, resumable; after that the journal says which
-    changed. Journal rows are removed only after the marks are committed, and exactly those read.
+    The journal says which rows changed. Its rows are removed only after the marks are committed,
+    and exactly those read. `others` are connections that this run does not hold: their marks wait
+    for them.
     """
-    with ports.store.read() as tx:
-        state = scopes.get(tx, LOCAL_SCOPE, kind)
-    if state is None or state.since_us is None:
-        _backfill(ports, kind, lease, peers, state.resume if state else None)
     after = 0
     while True:
         journal = ports.local.journal(kind, after, 500)
@@ -229,32 +230,53 @@ def observe_local(ports: Ports, kind: Kind, lease: Lease, peers: Sequence[Scope]
             return
         rows = ports.local.read(kind, journal.keys)
         with ports.store.write(lease, "stage journal") as tx:
-            for scope in peers:
+            for scope in opened:
                 note_rows(scope, tx, journal.keys, rows)
+            staged.mark(tx, others, kind, dict.fromkeys(journal.keys))
         if ports.dry is None:
             ports.local.forget(kind, journal.entries)
         after = journal.entries[-1]
 
 
-def _backfill(
-    ports: Ports, kind: Kind, lease: Lease, peers: Sequence[Scope], resume: bytes | None
-) -> None:
-    after = resume.decode() if resume is not None else None
+def observe_all_rows(scope: Scope) -> None:
+    """Mark every row of the host's table, in key order and resumably: once for a connection."""
+    ports, name = scope.ports, f"*/rows/{scope.kind}"
+    with ports.store.write(scope.lease, "begin rows") as tx:
+        ports.store.ensure_scope(tx, scope.connection, name)
+        state = scopes.get(tx, scope.connection, name)
+    assert state is not None
+    if state.since_us is not None:
+        return
+    after = state.resume.decode() if state.resume is not None else None
     done = 0
     while True:
-        rows = ports.local.scan(kind, after, 500)
-        with ports.store.write(lease, "stage rows") as tx:
-            keys = [row.key for row in rows]
-            for scope in peers:
-                note_rows(scope, tx, keys, {row.key: row for row in rows})
+        rows = ports.local.scan(scope.kind, after, 500)
+        with ports.store.write(scope.lease, "stage rows") as tx:
+            note_rows(scope, tx, [row.key for row in rows], {row.key: row for row in rows})
             if not rows:
                 now = ports.store.now_us(tx)
-                scopes.update(tx, LOCAL_SCOPE, kind, since_us=now, resume=None)
+                scopes.update(tx, scope.connection, name, since_us=now, resume=None)
                 return
             after = rows[-1].key
-            scopes.update(tx, LOCAL_SCOPE, kind, resume=after.encode())
+            scopes.update(tx, scope.connection, name, resume=after.encode())
         done += len(rows)
-        ports.progress(LOCAL_SCOPE, kind, "read", done)
+        ports.progress(LOCAL_SCOPE, scope.kind, "read", done)
+
+
+def take_marks(scope: Scope) -> None:
+    """Look at the rows that others marked for this connection and that no link of it knows."""
+    after = ""
+    while True:
+        with scope.store.read() as tx:
+            rows = staged.unlinked(tx, scope.connection, scope.kind, after, 500)
+        if not rows:
+            return
+        after = rows[-1].record
+        keys = [row.record for row in rows]
+        table = scope.ports.local.read(scope.kind, keys)
+        with scope.store.write(scope.lease, "take marks") as tx:
+            staged.settle(tx, rows)
+            note_rows(scope, tx, keys, table)
 
 
 def note_rows(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from connector.lent import LONGEST_WAIT
 from connector.plugin import Gone, Op, Reason, Ref, Seen
 from connector.store import intents, links
 from connector.store.intents import Intent
@@ -11,7 +12,7 @@ from connector.store.links import Link
 from connector.sync.documents import Base, Draft
 from connector.sync.observe import note_seen
 from connector.sync.scope import NEVER, Scope
-from connector.sync.send import as_write, deliver
+from connector.sync.send import as_write, deliver, flight_size
 from connector.sync.settle import reread
 from connector.sync.settling import Settling, bind_probe, wrote_local
 from connector.sync.work import Job, Work
@@ -50,7 +51,7 @@ def recover(scope: Scope, *, wait: bool) -> int:
 def _due_us(scope: Scope, intent: Intent) -> int:
     if intent.side == "local":
         return 0
-    life = scope.caps.call_life
+    life = scope.caps.call_life + LONGEST_WAIT
     if intent.op == Op.CREATE:
         if scope.caps.external_key == "unique" and scope.caps.find_lag is not None:
             return 0
@@ -136,7 +137,7 @@ def _creates(scope: Scope, jobs: Sequence[Job]) -> None:
         intents.resend(tx, [j.intent for j in again], scope.lease.fence, settling.now)
         settling.finish()
     if again:
-        size = scope.caps.batch.get(Op.CREATE, 1)
+        size = flight_size(scope.caps, Op.CREATE)
         for start in range(0, len(again), size):
             part = again[start : start + size]
             deliver(scope, part, [as_write(scope, job) for job in part])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 
@@ -23,8 +23,15 @@ from connector.plugin import FieldInfo, Kind, Remote, Schema
 from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
 from connector.sync.decision import KindRules
-from connector.sync.engine import recover_now, run_connection
-from connector.sync.observe import observe_local
+from connector.sync.engine import (
+    finish_connection,
+    observe_connection,
+    recover_now,
+    settle_connection,
+    sweep_connection,
+)
+from connector.sync.observe import observe_all_rows, observe_local, take_marks
+from connector.sync.refusals import send_refusals
 from connector.sync.scope import LOCAL_SCOPE, Counts, Limits, PlannedWrite, Ports, Scope
 from connector.sync.upkeep import drop_old_staging_keys, renew_staging
 
@@ -54,6 +61,8 @@ class Connection:
     name: str
     remote: Remote
     kinds: Mapping[Kind, KindSetup]
+    sweep_every: dt.timedelta | None = dt.timedelta(hours=24)
+    """How often all ids are listed, where no feed tells of removals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +73,9 @@ class Setup:
     phone_region: str | None = None
     max_delete: Limits = DEFAULT_MAX_DELETE
     max_change: Limits = DEFAULT_MAX_CHANGE
+    order: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
+    """Every configured connection of each kind, in the settings' order: changes of the shop are
+    kept for those that take no part in a run. Left out: those that are run."""
 
 
 @dataclass(slots=True)
@@ -128,13 +140,8 @@ class Runner:
             for scope in (s for many in opened for s in many):
                 # Before the local side is read: a row that a lost write of ours made is no news.
                 recover_now(scope)
-            for _ in range(len(opened) + 1):
-                self._observe_local(opened, report, fail_if_locked)
-                moved = False
-                for scopes_of_one in opened:
-                    moved |= self._one(scopes_of_one, report)
-                if not moved or len(opened) < 2:
-                    break
+            self._observe_local(opened, report, fail_if_locked)
+            self._travel(opened, report, fail_if_locked)
             with ports.store.read() as tx:
                 for scope in (s for many in opened for s in many):
                     waiting = staged.count_waiting(tx, scope.connection, scope.kind)
@@ -155,14 +162,76 @@ class Runner:
             report.letters = staged.count_letters(tx) + intents.count_letters(tx)
         return report
 
-    def _one(self, scopes_of_one: Sequence[Scope], report: RunReport) -> bool:
-        before = sum(s.counts.written for s in scopes_of_one)
+    def _travel(
+        self, opened: Sequence[Sequence[Scope]], report: RunReport, fail_if_locked: bool
+    ) -> None:
+        """Read each vendor once, then settle connection by connection until nothing moves on.
+
+        What one connection writes into the shop is marked for the others in the same transaction,
+        so a change goes from vendor to vendor in one run, in at most connections + 1 rounds.
+        """
+        going = list(opened)
+        for step in (observe_connection, sweep_connection, finish_connection):
+            news: list[bool] = []
+
+            def do(
+                many: Sequence[Scope],
+                step: Callable[[Sequence[Scope]], bool] = step,
+                news: list[bool] = news,
+            ) -> None:
+                news.append(step(many))
+
+            going = [many for many in going if self._tried(do, many, report)]
+            if any(news):
+                going = self._settle(going, report, fail_if_locked)
+
+    def _settle(
+        self, going: Sequence[Sequence[Scope]], report: RunReport, fail_if_locked: bool
+    ) -> list[Sequence[Scope]]:
+        """Rounds over the connections until none has moved anything; who is left of them."""
+        left = list(going)
+        for _ in range(len(going) + 1):
+            before = _written(left)
+            left = self._refusals_first(left, report)
+            left = [many for many in left if self._tried(settle_connection, many, report)]
+            if len(left) < 2 or _written(left) == before:
+                break
+            # Somebody edited meanwhile, or the shop filled something in by itself.
+            self._observe_local(left, report, fail_if_locked)
+        return left
+
+    def _refusals_first(
+        self, going: Sequence[Sequence[Scope]], report: RunReport
+    ) -> list[Sequence[Scope]]:
+        """Carry every no from wherever it was said to everywhere else, before anything else."""
+        found = [True]
+
+        def step(scopes_of_one: Sequence[Scope]) -> None:
+            for scope in scopes_of_one:
+                take_marks(scope)
+                found.append(send_refusals(scope))
+
+        left = list(going)
+        for _ in range(len(going) + 1):
+            if not any(found):
+                break
+            found.clear()
+            left = [many for many in left if self._tried(step, many, report)]
+        return left
+
+    def _tried(
+        self,
+        step: Callable[[Sequence[Scope]], None],
+        scopes_of_one: Sequence[Scope],
+        report: RunReport,
+    ) -> bool:
+        """Do one step of a connection; False if an error stopped the connection for this run."""
         try:
-            run_connection(scopes_of_one)
+            step(scopes_of_one)
         except ConnectorError as error:
             report.errors.append(error)
             return False
-        return sum(s.counts.written for s in scopes_of_one) > before
+        return True
 
     # --- the right place ------------------------------------------------------------------------
 
@@ -261,6 +330,8 @@ class Runner:
             whole.max_delete,
             whole.max_change,
             lease,
+            self._order(kind),
+            sweep_every=connection.sweep_every,
             first_sync=not any_link,
             may_remove=not changed,
         )
@@ -295,17 +366,26 @@ class Runner:
         report: RunReport,
         fail_if_locked: bool,
     ) -> None:
-        peers: dict[Kind, list[Scope]] = {}
+        by_kind: dict[Kind, list[Scope]] = {}
         for scope in (s for many in opened for s in many):
-            peers.setdefault(scope.kind, []).append(scope)
-        for kind, scopes_of_kind in peers.items():
+            by_kind.setdefault(scope.kind, []).append(scope)
+        for kind, held in by_kind.items():
+            names = {scope.connection for scope in held}
+            others = [name for name in self._order(kind) if name not in names]
             try:
                 with self._leased(LOCAL_SCOPE, kind) as lease:
-                    observe_local(self._ports, kind, lease, scopes_of_kind)
+                    observe_local(self._ports, kind, lease, held, others)
             except LeaseHeldError as error:
                 if fail_if_locked:
                     raise
                 report.skipped.append(str(error))
+            for scope in held:
+                observe_all_rows(scope)
+
+    def _order(self, kind: Kind) -> tuple[str, ...]:
+        """All connections of a kind in the settings' order, those left out of this run too."""
+        told = self._setup.order.get(kind, ())
+        return told or tuple(one.name for one in self._connections if kind in one.kinds)
 
     def _upkeep(self, opened: Sequence[Sequence[Scope]], report: RunReport) -> None:
         everything = [s for many in opened for s in many]
@@ -320,6 +400,10 @@ class Runner:
     def _close(self, opened: Sequence[Sequence[Scope]]) -> None:
         for scope in (s for many in opened for s in many):
             self._ports.progress(scope.connection, scope.kind, "done", scope.counts.written)
+
+
+def _written(opened: Sequence[Sequence[Scope]]) -> int:
+    return sum(scope.counts.written for many in opened for scope in many)
 
 
 def _safety(scope: Scope) -> ConnectorError:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -21,6 +21,9 @@ from connector.store.events import Event
 from connector.store.links import Link
 from connector.sync.decision import KindRules
 from connector.sync.documents import Base, Own, pack
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 LOCAL_SCOPE = "local"
 """The `connection` of the observer of the local side."""
@@ -88,6 +91,19 @@ Progress = Callable[[str, str, str, int], None]
 """Called with connection, kind, phase and a running count."""
 
 
+class Spread(Protocol):
+    """Works on items, so many at a time; see `plugin.Host.spread`."""
+
+    def __call__(
+        self, work: Callable[[T], R], items: Iterable[T], width: int, /
+    ) -> Iterator[R]: ...
+
+
+def in_turn(work: Callable[[T], R], items: Iterable[T], width: int) -> Iterator[R]:
+    """Work on one item after the other, in this thread."""
+    return map(work, items)
+
+
 def no_progress(connection: str, kind: str, phase: str, count: int) -> None:
     """Say nothing."""
 
@@ -103,6 +119,7 @@ class Ports:
     run: str
     hook: Hook = no_hook
     progress: Progress = no_progress
+    spread: Spread = in_turn
     dry: list[PlannedWrite] | None = None
     """A list to put planned writes into instead of sending them."""
 
@@ -123,9 +140,13 @@ class Scope:
     max_delete: Limits
     max_change: Limits
     lease: Lease
+    order: tuple[str, ...] = ()
+    """All connections of this kind in the settings' order, whether they take part or not."""
     counts: Counts = field(default_factory=Counts)
     watermark: dt.datetime | None = None
     """No foreign change at or before this is unknown to us; set once the window was read."""
+    sweep_every: dt.timedelta | None = None
+    """How often all ids are listed; None: never."""
     first_sync: bool = False
     may_remove: bool = True
     stopped: str | None = None
@@ -147,6 +168,11 @@ class Scope:
     @property
     def store(self) -> Store:
         return self.ports.store
+
+    @property
+    def peers(self) -> tuple[str, ...]:
+        """The other connections of this kind."""
+        return tuple(name for name in self.order if name != self.connection)
 
     # --- sealing --------------------------------------------------------------------------------
 

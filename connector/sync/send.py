@@ -10,11 +10,12 @@ SENDING → applied  the link takes the new version and base, the intent ends
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from connector.errors import ConnectorError, UnknownOutcomeError
 from connector.local.contract import LocalWrite
-from connector.plugin import Op, Outcome, Ref, Result, Write
+from connector.plugin import Capabilities, Op, Outcome, Ref, Result, Write
 from connector.store import events, intents, links
 from connector.store.intents import SENDING, Intent
 from connector.store.links import Link
@@ -23,6 +24,9 @@ from connector.sync.pretend import pretend
 from connector.sync.scope import Scope
 from connector.sync.settle import bury, lost_events
 from connector.sync.work import Job
+
+FLIGHT: Final = 20
+"""Writes in one flight to a vendor that takes one by each call."""
 
 
 def send_remote(scope: Scope, jobs: Sequence[Job], writes: Sequence[Write]) -> None:
@@ -34,27 +38,51 @@ def send_remote(scope: Scope, jobs: Sequence[Job], writes: Sequence[Write]) -> N
     deliver(scope, jobs, writes)
 
 
+def flight_size(caps: Capabilities, op: Op) -> int:
+    """Writes that are stored and settled together: a call's worth, or several small calls'."""
+    return max(caps.batch.get(op, 1), FLIGHT)
+
+
 def deliver(scope: Scope, jobs: Sequence[Job], writes: Sequence[Write]) -> None:
-    """Send what is stored as SENDING, and settle."""
+    """Send what is stored as SENDING, call by call, and settle.
+
+    A call's answer is never lost with another call's error: each call tells what became of its own
+    writes, and after an error no further call begins.
+    """
     by_id = {job.intent: job for job in jobs}
-    results: dict[str, Result] = {}
+    size = scope.caps.batch.get(writes[0].op, 1)
+    calls = [writes[start : start + size] for start in range(0, len(writes), size)]
+    errors: list[ConnectorError] = []
+
+    def call(some: Sequence[Write]) -> list[Result]:
+        told: dict[str, Result] = {}
+        silent = Outcome.UNKNOWN
+        if errors:
+            silent = Outcome.RETRY
+        else:
+            try:
+                for result in _send(scope, some):
+                    told.setdefault(result.id, result)
+            except UnknownOutcomeError:
+                pass  # whatever has no answer is unknown
+            except ConnectorError as error:
+                silent = Outcome.RETRY  # surely nothing was sent of what has no answer yet
+                errors.append(error)
+        return [told.get(w.id) or Result(id=w.id, outcome=silent) for w in some]
+
+    answers = scope.ports.spread(call, calls, scope.caps.parallel)
+    settle_remote(scope, by_id, [result for some in answers for result in some])
+    if errors:
+        raise errors[0]
+
+
+def _send(scope: Scope, writes: Sequence[Write]) -> Iterator[Result]:
+    """One call. Whoever was frozen until another took over stops here, before a byte leaves."""
     scope.ports.hook("before call: write")
-    # Whoever was frozen until another took over stops here, before a byte leaves.
-    scope.store.renew(scope.lease)
-    try:
-        for result in scope.remote.write(scope.kind, writes):
-            if result.id in by_id:
-                results.setdefault(result.id, result)
-    except UnknownOutcomeError:
-        pass  # whatever has no answer is unknown, below
-    except ConnectorError:
-        # Surely nothing was sent of what has no answer yet.
-        later = [Result(id=i, outcome=Outcome.RETRY) for i in by_id if i not in results]
-        settle_remote(scope, by_id, [*results.values(), *later])
-        raise
+    with scope.store.write(scope.lease, "sending") as tx:
+        intents.leaving(tx, [write.id for write in writes], scope.store.now_us(tx))
+    yield from scope.remote.write(scope.kind, writes)
     scope.ports.hook("after call: write")
-    lost = [Result(id=i, outcome=Outcome.UNKNOWN) for i in by_id if i not in results]
-    settle_remote(scope, by_id, [*results.values(), *lost])
 
 
 def send_local(scope: Scope, jobs: Sequence[Job]) -> None:

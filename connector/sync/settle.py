@@ -32,6 +32,13 @@ def ensure_subjects(scope: Scope, cases: Sequence[tuple[Case, Decision]]) -> Non
             link.subject = parent
         elif link.subject is None:
             lacking.append(link)
+    if lacking and scope.peers:
+        # One person, one key, whatever the number of connections.
+        with scope.store.read() as tx:
+            known = links.subjects_of(tx, scope.kind, [k.local_id for k in lacking if k.local_id])
+        for link in lacking:
+            link.subject = known.get(link.local_id or "")
+        lacking = [link for link in lacking if link.subject is None]
     if lacking:
         for link, subject in zip(
             lacking, scope.ports.vault.new_subjects(len(lacking)), strict=True

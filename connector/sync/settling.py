@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from connector.plugin import Op, Reason, Seen
 from connector.store import conflicts, events, intents, links, staged
 from connector.store.links import ACTIVE, Link
+from connector.sync import origins
 from connector.sync.observe import note_seen
 from connector.sync.scope import NEVER, Scope, reason_text
 from connector.sync.settle import reread, waiting_names
@@ -34,6 +35,7 @@ class Settling:
         self.reread: list[staged.Staged] = []
         self.letters: list[tuple[str, Reason]] = []
         self.events: list[events.Event] = []
+        self.fanned: dict[str, str | None] = {}
 
     def landed(self, job: Job, held: Mapping[str, object]) -> None:
         """The write is in; `held` is what its side holds of what was written."""
@@ -41,6 +43,11 @@ class Settling:
         work.landed(job.draft, dict(held))
         self.finished.append(job.intent)
         self.events.append(scope.event(self.now, link.id, f"{job.draft.op}_{job.draft.side}"))
+        if job.draft.side == "local" and scope.peers:
+            assert link.local_id is not None
+            self.fanned[link.local_id] = origins.told(
+                scope, link.local_id, job.draft, work.base.local
+            )
         if link.live is None:
             scope.counts.removed += 1
             return
@@ -112,6 +119,7 @@ class Settling:
         staged.save(tx, self.postponed)
         staged.settle(tx, settled_rows({job.work.link.id: job.work for job in self.jobs}.values()))
         staged.stage_both(tx, self.reread)
+        staged.mark(tx, scope.peers, scope.kind, self.fanned)
         conflicts.close(tx, [c for job in self.jobs if job.work.done for c in job.work.close])
         staged.wake(tx, scope.connection, waiting_names(scope, self.activated))
         events.append(tx, self.events)

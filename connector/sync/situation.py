@@ -15,6 +15,7 @@ from connector.store import conflicts, intents, links, staged
 from connector.store.conflicts import Conflict
 from connector.store.links import Claim, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync import origins
 from connector.sync.decision import Parent, Partner, Situation
 from connector.sync.documents import Base
 from connector.sync.observe import open_seen
@@ -79,6 +80,11 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
             standing.get(link.id, {}),
             new_only=any(row.origin == AS_NEW for row in staged_rows),
         )
+        if own_row is not None:
+            for row in staged_rows:
+                if row.side == LOCAL and row.origin is not None:
+                    shown = situation.local_record(scope.pair)
+                    situation.origins = origins.standing(scope, row, shown)
         batch.cases.append(Case(situation, staged_rows, (link.remote_id or "") in fetched))
     _add_parents(scope, [c.situation for c in batch.cases])
     _add_partners(scope, [c.situation for c in batch.cases])

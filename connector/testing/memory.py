@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -297,6 +298,8 @@ class MemoryRemote:
             )
         with_fields = self._vendor.answers_fields
         seen = self._seen(kind, commit, with_fields=with_fields)
+        if not self._vendor.answers_version:
+            seen = replace(seen, version="", changed_at=None)
         return Result(id=write.id, outcome=Outcome.APPLIED, seen=seen)
 
     def _commit(self, kind: Kind, write: Write) -> Commit:

@@ -112,6 +112,8 @@ class MemoryVendor:
     normalise: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
     answers_fields: bool = True
     """A write's answer carries the fields as they are now held."""
+    answers_version: bool = True
+    """A write's answer carries the record's new version."""
     tells_writer: bool = True
     """A record says whether its last writer was us."""
     weather: Weather = fair

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -334,3 +335,21 @@ def test_claims_die_with_their_link(store: Store) -> None:
         staked(tx, "L", "local")
         links.delete(tx, ["L"])
         assert links.claims(tx, "crm", C, [b"phone"]) == {}
+
+
+def test_a_state_written_by_version_1_is_upgraded_and_keeps_what_it_holds(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/state.db"
+    first = Store(open_engine(url), tenant="shop")
+    with first.engine.begin() as tx:
+        tx.exec_driver_sql("ALTER TABLE link DROP COLUMN listed_us")
+        tx.exec_driver_sql("UPDATE meta SET value = '1' WHERE key = 'schema'")
+        tx.exec_driver_sql(
+            "INSERT INTO link (id, connection, kind, local_id, live, state, epoch)"
+            " VALUES ('l1', 'crm', 'customer', '7', 1, 'pending', 1)"
+        )
+    first.close()
+    again = Store(open_engine(url), tenant="shop")
+    assert again.meta("schema") == str(tables.SCHEMA_VERSION)
+    with again.read() as tx:
+        assert links.by_ids(tx, ["l1"])["l1"].local_id == "7"
+    again.close()

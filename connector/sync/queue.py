@@ -1,0 +1,82 @@
+"""Between deciding and sending: staged rows come in batches, and writes leave in full ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from connector.plugin import Op
+from connector.store import staged
+from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.scope import Scope
+from connector.sync.send import as_write, flight_size, send_local, send_remote
+from connector.sync.work import Job
+
+
+def batches(scope: Scope, *, gone: bool) -> Iterator[list[Staged]]:
+    """The staged rows that are ready to be decided, the shop's first."""
+    for side in (LOCAL, REMOTE):
+        after = ""
+        while True:
+            with scope.store.read() as tx:
+                rows = staged.ready(
+                    tx,
+                    scope.connection,
+                    scope.kind,
+                    side,
+                    gone=gone,
+                    after=after,
+                    limit=scope.batch,
+                    now_us=scope.store.now_us(tx),
+                )
+            if not rows:
+                break
+            after = rows[-1].record
+            yield rows
+
+
+class Queue:
+    """Writes waiting for a full batch. Remote ones travel by operation and by `known until`."""
+
+    def __init__(self, scope: Scope, held: tuple[bool, bool], *, for_removals: bool) -> None:
+        self.scope = scope
+        self.for_removals = for_removals
+        self.held_removals, self.held_changes = held
+        self.busy: set[str] = set()
+        self.progressed = False
+        self._remote: dict[tuple[str, object], list[Job]] = {}
+        self._local: list[Job] = []
+
+    def add(self, job: Job) -> None:
+        self.busy.add(job.work.link.id)
+        if job.draft.side == "local":
+            self._local.append(job)
+            if len(self._local) >= self.scope.batch:
+                self._send_local()
+            return
+        write = as_write(self.scope, job)
+        key = (job.draft.op, write.unless_changed_since)
+        self._remote.setdefault(key, []).append(job)
+        if len(self._remote[key]) >= flight_size(self.scope.caps, Op(job.draft.op)):
+            self._send_remote(key)
+
+    def flush(self) -> None:
+        if self._local:
+            self._send_local()
+        for key in list(self._remote):
+            self._send_remote(key)
+
+    def _send_local(self) -> None:
+        jobs, self._local = self._local, []
+        send_local(self.scope, jobs)
+        self._free(jobs)
+
+    def _send_remote(self, key: tuple[str, object]) -> None:
+        jobs = self._remote.pop(key)
+        send_remote(self.scope, jobs, [as_write(self.scope, job) for job in jobs])
+        self._free(jobs)
+
+    def _free(self, jobs: Sequence[Job]) -> None:
+        # A link with another write still queued stays busy: both were planned from one look.
+        queued = {j.work.link.id for many in self._remote.values() for j in many}
+        queued |= {j.work.link.id for j in self._local}
+        self.busy -= {j.work.link.id for j in jobs} - queued

@@ -1,0 +1,139 @@
+"""The daily listing of ids: it finds what no feed tells, and nothing is deleted on its word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from connector.errors import SafetyStopError
+from connector.store import links
+from connector.testing.weather import Trouble
+from tests.story import C, Story
+from tests.sync.test_hub import COUNTING, one, settled
+
+Tell = Callable[..., Story]
+
+
+@pytest.fixture
+def story(tell: Tell) -> Story:
+    """A vendor that tells of no removals, with three customers that both sides know."""
+    story = tell(capabilities=replace(COUNTING, removal="final"), page_size=2)
+    for name in ("Ada", "Bo", "Cy"):
+        story.client(name, mail=f"{name.lower()}@example.test")
+    settled(story)
+    settled(story)
+    return story
+
+
+def clients(story: Story) -> set[str]:
+    rows = story.sql("SELECT full_name FROM clients WHERE is_deleted = 0")
+    return {row["full_name"] for row in rows}
+
+
+def states(story: Story) -> set[str]:
+    with story.store().read() as tx:
+        return {row[0] for row in tx.exec_driver_sql("SELECT state FROM link").all()}
+
+
+def test_a_record_deleted_for_good_is_found_by_the_next_day_s_listing(story: Story) -> None:
+    story.vendor.remove(C, story.ref("Bo"))
+    settled(story)
+    assert clients(story) == {"Ada", "Bo", "Cy"}, "no feed told of it"
+    story.later(hours=24)
+    report = settled(story)
+    assert clients(story) == {"Ada", "Cy"}
+    assert sum(p.counts.removed for p in report.passes) == 1
+
+
+def test_it_is_listed_once_a_day_and_costs_a_call_for_each_page(story: Story) -> None:
+    story.later(hours=24)
+    before = story.vendor.calls["listing"]
+    settled(story)
+    settled(story)
+    assert story.vendor.calls["listing"] - before == 2 + 1 + 1, "two pages, and two empty kinds"
+
+
+def test_a_record_that_is_hidden_from_us_is_not_deleted(story: Story) -> None:
+    story.vendor.hide(C, story.ref("Bo"))
+    story.later(hours=24)
+    settled(story)
+    assert clients(story) == {"Ada", "Bo", "Cy"}
+    assert links.OUT in states(story)
+
+
+def test_a_hidden_record_that_is_back_is_kept_in_step_again(story: Story) -> None:
+    ref = story.ref("Bo")
+    story.vendor.hide(C, ref)
+    story.later(hours=24)
+    settled(story)
+    story.vendor.hide(C, ref, hidden=False)
+    story.sql("UPDATE clients SET job = 'smith' WHERE full_name = 'Bo'")
+    story.later(hours=24)
+    settled(story)
+    assert story.people()["Bo"]["Job"] == "smith"
+    assert links.OUT not in states(story)
+
+
+def test_more_missing_than_the_cap_removes_nobody(tell: Tell) -> None:
+    story = tell(capabilities=replace(COUNTING, removal="final"))
+    for number in range(12):
+        story.client(f"n{number}", mail=f"n{number}@example.test")
+    settled(story)
+    settled(story)
+    for number in range(6):
+        story.vendor.remove(C, story.ref(f"n{number}"))
+    story.later(hours=24)
+    report = story.run()
+    assert any(isinstance(error, SafetyStopError) for error in report.errors)
+    assert len(clients(story)) == 12
+
+
+def test_a_listing_that_broke_off_goes_on_and_judges_only_at_its_end(story: Story) -> None:
+    story.vendor.remove(C, story.ref("Cy"))
+    story.vendor.page_size = 1
+    story.later(hours=24)
+    pages = 0
+
+    def weather(operation: str, phase: str) -> Trouble | None:
+        nonlocal pages
+        pages += operation == "listing" and phase == "before"
+        return Trouble.LOST_BEFORE if operation == "listing" and pages == 2 else None
+
+    story.vendor.weather = weather
+    assert story.run().errors
+    assert clients(story) == {"Ada", "Bo", "Cy"}
+    story.vendor.weather = lambda operation, phase: None
+    before = story.vendor.calls["listing"]
+    settled(story)
+    assert clients(story) == {"Ada", "Bo"}
+    assert story.vendor.calls["listing"] - before == 1 + 1 + 1
+
+
+def test_a_change_that_came_too_late_for_its_window_is_found(story: Story) -> None:
+    record = story.vendor.records[C][story.ref("Bo")]
+    story.vendor.edit(C, story.ref("Bo"), {"Job": "smith"})
+    # The feed shows it only after the window has passed for good.
+    record.commits[-1].shown["feed"] = story.clock.now().replace(year=2100)  # type: ignore[index]  # a vendor that breaks its promise
+    settled(story)
+    assert one_job(story) is None
+    story.later(hours=24)
+    settled(story)
+    assert one_job(story) == "smith"
+
+
+def one_job(story: Story) -> str | None:
+    [row] = story.sql("SELECT job FROM clients WHERE full_name = 'Bo'")
+    job: str | None = row["job"]
+    return job
+
+
+def test_a_vendor_with_a_feed_of_removals_is_not_listed(tell: Tell) -> None:
+    story = tell()
+    story.client("Ada", mail="ada@example.test")
+    settled(story)
+    story.later(hours=48)
+    settled(story)
+    assert story.vendor.calls["listing"] == 0
+    assert one(story.vendor)["fields"]["Last"] == "Ada"
