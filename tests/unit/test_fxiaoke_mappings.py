@@ -43,8 +43,8 @@ CUSTOMS = (
     *infos(
         "text",
         "wechat__c family_name__c given_name__c preferred_name__c company__c country__c"
-        " province__c city__c district__c street__c postcode__c occupation__c segment__c value_tier__c source__c"
-        " preferred_channel__c company job_title",
+        " province__c city__c district__c street__c postcode__c occupation__c segment__c"
+        " value_tier__c source__c preferred_channel__c company job_title",
         max_length=100,
     ),
     choice("gender__c", "male female unknown"),
