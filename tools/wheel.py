@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-OURS = ("connector", "connector_zoho", "connector_mappings")
+OURS = ("connector", "connector_zoho", "connector_fxiaoke", "connector_mappings")
 """The only names that may come to lie in a host's site-packages."""
 
 NEEDED = (

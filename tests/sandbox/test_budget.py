@@ -71,7 +71,7 @@ def test_calls_in_flight_have_their_most(zoho: Client) -> None:
 
 def test_heavy_calls_in_flight_have_their_own_most(zoho: Client) -> None:
     zoho.admin("limits", heavy_concurrency=1)
-    zoho.app.budget.heavy_in_flight = 1
+    zoho.app.heavy_in_flight = 1
     assert zoho.coql("select Email from Contacts where id is not null").status == 429
     assert zoho.get("Contacts", fields="Email", sort_by="Modified_Time").status == 429
     assert zoho.insert("Contacts", *[{"Last_Name": "Lin"}] * 11).status == 429

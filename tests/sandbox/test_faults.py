@@ -6,9 +6,9 @@ import json
 
 import orjson
 import pytest
-from connector_zoho.sandbox.app import Dropped
 from connector_zoho.sandbox.faults import FAULTS
 
+from connector.sandbox.calls import Dropped
 from tests.sandbox.client import Client
 
 LIN = {"Last_Name": "Lin"}

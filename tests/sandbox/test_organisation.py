@@ -12,7 +12,7 @@ from connector_zoho.sandbox.admin import ACTIONS
 from connector_zoho.sandbox.app import SandboxApp
 from connector_zoho.sandbox.config import SWITCHES
 from connector_zoho.sandbox.faults import FAULTS
-from connector_zoho.sandbox.server import load_modules
+from connector_zoho.sandbox.organisation import load_modules
 
 from tests.sandbox.client import Client, Ticker
 

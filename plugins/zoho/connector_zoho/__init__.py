@@ -6,7 +6,6 @@ Facts about the vendor, with their sources, are in `facts`; the stand-in's page 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from connector.plugin import Host, Target
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from connector_zoho.remote import ZohoRemote
     from connector_zoho.sandbox.handle import ZohoSandbox
 
-__all__ = ["ZohoPlugin", "plugin", "start_sandbox"]
+__all__ = ["ZohoPlugin", "plugin"]
 
 
 class ZohoPlugin:
@@ -36,27 +35,17 @@ class ZohoPlugin:
         return ZohoRemote(settings, targets, host)
 
     def start_sandbox(
-        self, *, port: int = 0, targets: Mapping[Kind, Target] | None = None
+        self,
+        *,
+        port: int = 0,
+        targets: Mapping[Kind, Target] | None = None,
+        rate: str | None = None,
     ) -> ZohoSandbox:
         """Start the stand-in in a process of its own on loopback."""
-        return start_sandbox(port, targets)
+        # lazily: most uses of the plugin never start a sandbox
+        from connector_zoho.sandbox import start_sandbox
+
+        return start_sandbox(port, targets, rate=rate)
 
 
 plugin = ZohoPlugin()
-
-
-def start_sandbox(
-    port: int = 0,
-    targets: Mapping[Kind, Target] | None = None,
-    modules: Path | None = None,
-) -> ZohoSandbox:
-    """Start it in a process of its own on loopback; port 0 picks a free one.
-
-    `targets` changes nothing: the default organisation has what the packaged mappings need, and
-    `modules` names a file with another organisation.
-    """
-    del targets
-    # lazily: most uses of the plugin never start a sandbox
-    from connector_zoho.sandbox.handle import ZohoSandbox
-
-    return ZohoSandbox(port, modules)

@@ -19,9 +19,11 @@ def start_sandbox(
     port: int = 0,
     targets: Mapping[Kind, Target] | None = None,
     modules: Path | None = None,
+    rate: str | None = None,
 ) -> ZohoSandbox:
     """Start it in a process of its own on loopback; port 0 picks a free one.
 
+    `rate` ("N/SECONDSs") takes the place of the vendor's own limit on calls.
     `targets` changes nothing: the default organisation has what the packaged mappings need, and
     `modules` names a file with another organisation.
     """
@@ -29,4 +31,4 @@ def start_sandbox(
     # lazily: most uses of the plugin never start a sandbox
     from connector_zoho.sandbox.handle import ZohoSandbox
 
-    return ZohoSandbox(port, modules)
+    return ZohoSandbox(port, modules, rate=rate)

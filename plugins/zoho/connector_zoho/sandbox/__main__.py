@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from connector_zoho.sandbox.server import load_modules, serve
+from connector.sandbox.server import parser, serve
+from connector_zoho.sandbox.app import SandboxApp
+from connector_zoho.sandbox.organisation import load_modules
 
 
 def main() -> None:
     """Parse the command line and serve until interrupted."""
-    parser = argparse.ArgumentParser(prog="connector_zoho.sandbox", description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
-    parser.add_argument("--modules", type=Path, help="an organisation in the metadata's shape")
-    parser.add_argument("--until-eof", action="store_true", help="end with standard input")
-    asked = parser.parse_args()
-    serve(asked.port, load_modules(asked.modules), until_eof=asked.until_eof)
+    options = parser("connector_zoho.sandbox", __doc__)
+    options.add_argument("--modules", type=Path, help="an organisation in the metadata's shape")
+    asked = options.parse_args()
+    app = SandboxApp(modules=load_modules(asked.modules), rate=asked.rate)
+    serve(app, asked.port, until_eof=asked.until_eof)
 
 
 if __name__ == "__main__":

@@ -1,44 +1,21 @@
-"""The administrator's hands: JSON calls under /admin that need no token. README: Sandbox, admin."""
+"""The administrator's hands in this vendor's organisation. README: Sandbox, admin."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-
-from connector_zoho.sandbox.calls import Call, Reply
-from connector_zoho.sandbox.config import SWITCHES
+from connector.sandbox.admin import Action, AdminError
+from connector.sandbox.clock import moment
+from connector.sandbox.workflows import read_workflows
 from connector_zoho.sandbox.model import CLERK, INTEGRATION, Organisation
-from connector_zoho.sandbox.modules import Module, Workflow
-from connector_zoho.sandbox.refusals import Json, RefusedItem
+from connector_zoho.sandbox.modules import Module
+from connector_zoho.sandbox.refusals import Json
 from connector_zoho.sandbox.shapes import rows
 from connector_zoho.sandbox.values import Values
 
 if TYPE_CHECKING:
     from connector_zoho.sandbox.app import SandboxApp
-
-
-class AdminError(Exception):
-    """The administrator asked for something that is not there or not allowed."""
-
-
-def answer(app: SandboxApp, call: Call) -> Reply:
-    """Answer an administrator's call: 200 with the result, 400 with one sentence, 404."""
-    act = ACTIONS.get(call.path.removeprefix("/admin/"))
-    if act is None:
-        return Reply.of(404, {"error": "no such action", "actions": sorted(ACTIONS)})
-    try:
-        asked = orjson.loads(call.body) if call.body else {}
-    except orjson.JSONDecodeError:
-        return Reply.of(400, {"error": "the body is not JSON"})
-    try:
-        return Reply.of(200, {"result": act(app, asked)})
-    except RefusedItem as refused:
-        return Reply.of(400, {"error": refused.code, "details": refused.body["details"]})
-    except (AdminError, KeyError, TypeError, ValueError) as error:
-        return Reply.of(400, {"error": f"{type(error).__name__}: {error}"})
 
 
 # --- parts ---
@@ -65,11 +42,6 @@ def _user(app: SandboxApp, asked: Mapping[str, Any]) -> Json:
     if told not in app.org.users:
         raise AdminError("there is no such user")
     return app.org.users[told]
-
-
-def _seconds(told: Any) -> float:
-    """A moment: epoch seconds or ISO 8601 with offset."""
-    return datetime.fromisoformat(told).timestamp() if isinstance(told, str) else float(told)
 
 
 def _checked(org: Organisation, module: Module, fields: Mapping[str, Any], old: Json) -> Json:
@@ -99,7 +71,7 @@ def _edit(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     if asked.get("workflows", True):
         app.org.run_workflows(module, "edit", values)
     modified = asked.get("Modified_Time")
-    at = int(_seconds(modified)) if modified is not None else None
+    at = int(moment(modified)) if modified is not None else None
     app.org.commit(module, number, values, _user(app, asked), at)
     return None
 
@@ -178,10 +150,6 @@ def _removed(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
 # --- the organisation ---
 
 
-def _reset(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    app.reset()
-
-
 def _define(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     for module in asked["modules"]:
         app.org.define(module)
@@ -191,44 +159,12 @@ def _drop_field(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     app.org.drop_field(_module(app, asked), asked["field"])
 
 
-def _clock(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    """`set` (a moment), `advance` (seconds), `freeze` (boolean); answers the moment now."""
-    clock = app.org.time
-    if "freeze" in asked:
-        (clock.freeze if asked["freeze"] else clock.run)()
-    if "set" in asked:
-        clock.set(_seconds(asked["set"]))
-    if "advance" in asked:
-        clock.advance(float(asked["advance"]))
-    return clock.now()
-
-
 def _zone(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     app.org.set_zone(asked["zone"])
 
 
-def _limits(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    app.org.limits.change(asked)
-
-
-def _switch(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    for name, form in asked.items():
-        if str(form) not in SWITCHES[name]:
-            raise AdminError(f"{name} knows {', '.join(SWITCHES[name])}")
-        app.org.switches[name] = str(form)
-    return app.org.switches
-
-
 def _workflows(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    app.org.workflows = [
-        Workflow(
-            rule["module"],
-            tuple(rule.get("on", ("create", "edit"))),
-            rule["set"],
-            rule.get("when", {}),
-        )
-        for rule in asked["rules"]
-    ]
+    app.org.workflows = read_workflows(asked["rules"], app.noun)
 
 
 def _grant(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
@@ -254,37 +190,11 @@ def _expire(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
 # --- watching ---
 
 
-def _calls(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    counted = dict(app.watch.counts)
-    if asked.get("reset"):
-        app.watch.counts.clear()
-    return counted
-
-
-def _requests(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    told = app.watch.told(asked.get("operation"))
-    if asked.get("reset"):
-        app.watch.forget()
-    return told
-
-
 def _credits(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     return app.budget.used
 
 
-def _fault(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    how = {key: value for key, value in asked.items() if key != "name"}
-    app.faults.arm(asked["name"], how)
-
-
-def _faults(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    if asked.get("clear"):
-        app.faults.clear()
-    return app.faults.armed()
-
-
-ACTIONS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Any]]] = {
-    "reset": _reset,
+ACTIONS: Final[Mapping[str, Action]] = {
     "define": _define,
     "drop_field": _drop_field,
     "seed": _seed,
@@ -298,19 +208,12 @@ ACTIONS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Any]]] = {
     "merge": _merge,
     "records": _records,
     "removed": _removed,
-    "clock": _clock,
     "zone": _zone,
-    "limits": _limits,
-    "switch": _switch,
     "workflows": _workflows,
     "grant": _grant,
     "code": _code,
     "revoke": _revoke,
     "expire_access": _expire,
-    "calls": _calls,
-    "requests": _requests,
     "credits": _credits,
-    "fault": _fault,
-    "faults": _faults,
 }
-"""Name under /admin/ to what it does."""
+"""Name under /admin/ to what it does, beside what every sandbox has."""

@@ -5,37 +5,34 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from email.utils import formatdate
 from random import Random
 from typing import Any, Final
 
+from connector.http.limits import Rate
+from connector.sandbox.app import App
+from connector.sandbox.calls import Call, Reply
+from connector.sandbox.clock import Time
+from connector.sandbox.faults import Faults
+from connector.sandbox.watch import Watch
 from connector_zoho import facts
 from connector_zoho.sandbox import admin, metadata, spoil
 from connector_zoho.sandbox.auth import Accounts, Grant
 from connector_zoho.sandbox.budget import Budget
-from connector_zoho.sandbox.calls import Call, Reply, batch_size, ids_of
+from connector_zoho.sandbox.calls import batch_size, ids_of
+from connector_zoho.sandbox.config import SWITCHES
 from connector_zoho.sandbox.externals import Externals
-from connector_zoho.sandbox.faults import Faults
-from connector_zoho.sandbox.model import Organisation, Time
+from connector_zoho.sandbox.faults import FAULTS
+from connector_zoho.sandbox.model import Organisation
 from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.query import Queries
 from connector_zoho.sandbox.reads import Reads
 from connector_zoho.sandbox.refusals import Json, RefusedCall
 from connector_zoho.sandbox.search import Search
-from connector_zoho.sandbox.watch import Watch
 from connector_zoho.sandbox.writes import Writes
 
 Answer = tuple[int, Json | None]
 WRITING: Final = frozenset({"insert", "update", "upsert", "delete", "purge", "restore"})
 _RECORDS: Final = re.compile(r"/crm/v8/(?P<module>\w+)(?:/(?P<rest>.+))?")
-
-
-class Dropped(Exception):
-    """The connection was closed without an (entire) answer; what had been sent is in `reply`."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__("the connection was closed")
-        self.reply = reply
 
 
 class Route:
@@ -59,8 +56,12 @@ Maker = Callable[[Call, str, str | None], Route]
 """Makes the route of a call on a module; the last argument is what follows it in the path."""
 
 
-class SandboxApp:
-    """One stand-in of the vendor. `now` gives epoch seconds, `sleep` waits for the slow faults."""
+class SandboxApp(App):
+    """One stand-in of the vendor; `rate` replaces its limits on calls at one time."""
+
+    noun = "module"
+    actions = admin.ACTIONS
+    forms = SWITCHES
 
     def __init__(
         self,
@@ -69,20 +70,23 @@ class SandboxApp:
         sleep: Callable[[float], None] = time.sleep,
         rng: Random | None = None,
         modules: Iterable[Mapping[str, Any]] | None = None,
+        rate: Rate | None = None,
     ) -> None:
-        self._now, self._sleep = now, sleep
+        super().__init__(now=now, sleep=sleep, rng=rng)
         self._modules = list(modules) if modules is not None else None
-        self._rng = rng or Random(0)  # noqa: S311 - ids and tokens of a sandbox, repeatable
-        self.base_url = "http://sandbox.invalid"
-        self.in_flight = 0
+        self._rate = rate
         self.reset()
 
     def reset(self) -> None:
         """Start anew with an empty organisation; the address stays."""
-        self.org = Organisation(Time(self._now), self._rng, self._modules)
+        self.clock = Time(self._now)
+        self.org = Organisation(self.clock, self._rng, self._modules)
+        self.limits, self.switches = self.org.limits, self.org.switches
+        if self._rate is not None:
+            self.limits.change({"rate_calls": self._rate.units, "rate_window_s": self._rate.per_s})
         self.accounts = Accounts(self.org)
         self.accounts.base_url = self.base_url
-        self.faults = Faults()
+        self.faults = Faults(FAULTS, self.noun)
         self.budget = Budget(self.org)
         self.watch = Watch()
         self._reads = Reads(self.org)
@@ -90,37 +94,13 @@ class SandboxApp:
         self._queries = Queries(self.org)
 
     def set_base_url(self, url: str) -> None:
-        """Say under which address this sandbox is reached: it stands in the token answer."""
-        self.base_url = self.accounts.base_url = url
-
-    # --- in process ---
-
-    def handle(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        body: bytes = b"",
-    ) -> tuple[int, dict[str, str], bytes]:
-        """Answer one request without any network. Raises Dropped where a server would hang up."""
-        lower = {name.lower(): value for name, value in (headers or {}).items()}
-        reply = self.respond(Call(method, path, dict(query or {}), lower, body))
-        while reply.late is not None:
-            self._sleep(reply.delay_s)
-            reply = reply.late()
-        if reply.delay_s:
-            self._sleep(reply.delay_s)
-        if reply.drop or reply.cut is not None:
-            raise Dropped(reply)
-        return reply.status, reply.headers, reply.body
+        """It stands in the token answer."""
+        super().set_base_url(url)
+        self.accounts.base_url = url
 
     # --- one call ---
 
-    def respond(self, call: Call) -> Reply:
-        """Answer one request; delays and drops are left to the caller."""
-        if call.path.startswith("/admin/"):
-            return self._stamp(admin.answer(self, call))
+    def answer(self, call: Call) -> Reply:
         try:
             route = self.route(call)
         except RefusedCall as refused:
@@ -134,7 +114,13 @@ class SandboxApp:
         """Answer one request as an honest vendor."""
         try:
             if route.operation != "token":
-                self.budget.spend(call, route.operation, route.records, route.heavy, self.in_flight)
+                self.budget.spend(
+                    call,
+                    route.operation,
+                    route.records,
+                    in_flight=self.in_flight,
+                    heavy_in_flight=self.heavy_in_flight + 1 if route.heavy else 0,
+                )
                 grant = self.accounts.holder(call)
                 status, body = route.answer(grant)
             else:
@@ -153,15 +139,7 @@ class SandboxApp:
 
     def _finish(self, call: Call, operation: str, reply: Reply) -> Reply:
         self.note(call, operation, reply.status)
-        return self._stamp(reply)
-
-    def note(self, call: Call, operation: str, status: int) -> None:
-        """Count and keep the call."""
-        self.watch.note(call, operation, status, self.org.time.now())
-
-    def _stamp(self, reply: Reply) -> Reply:
-        reply.headers["date"] = formatdate(self.org.time.now(), usegmt=True)
-        return reply
+        return self.stamp(reply)
 
     # --- routes ---
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from connector.sandbox.calls import Call
 from connector_zoho import facts
-from connector_zoho.sandbox.calls import Call
 from connector_zoho.sandbox.model import INTEGRATION, Organisation
 from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.refusals import Json, RefusedCall

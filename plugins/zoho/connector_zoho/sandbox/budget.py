@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
+from connector.http.limits import Rate
+from connector.sandbox.calls import Call
+from connector.sandbox.window import Window
 from connector_zoho import facts
-from connector_zoho.sandbox.calls import Call
 from connector_zoho.sandbox.model import Organisation
 from connector_zoho.sandbox.refusals import RefusedCall
 
@@ -16,28 +18,30 @@ class Budget:
     def __init__(self, org: Organisation) -> None:
         self._org = org
         self._spent: deque[tuple[float, int]] = deque()
-        self._recent: deque[float] = deque()
+        self._recent = Window()
         self.used = 0
-        self.heavy_in_flight = 0
 
     def refusal(self) -> RefusedCall:
         """The answer to a call too many; both of the vendor's codes are known."""
         return RefusedCall(self._org.switches["throttle_code"], "too many requests", {}, status=429)
 
-    def spend(self, call: Call, operation: str, records: int, heavy: bool, in_flight: int) -> None:
-        """Take what this call costs. Raises RefusedCall 429; then nothing was taken or done."""
+    def spend(
+        self, call: Call, operation: str, records: int, *, in_flight: int, heavy_in_flight: int
+    ) -> None:
+        """Take what this call costs. Raises RefusedCall 429; then nothing was taken or done.
+
+        `heavy_in_flight`: 0 for a call that is not heavy.
+        """
         limits, now = self._org.limits, self._org.time.now()
         if limits.concurrency is not None and in_flight > limits.concurrency:
             raise self.refusal()
         most = limits.heavy_concurrency
-        if heavy and most is not None and self.heavy_in_flight >= most:
+        if most is not None and heavy_in_flight > most:
             raise self.refusal()
         if limits.rate_calls is not None:
-            while self._recent and self._recent[0] <= now - limits.rate_window_s:
-                self._recent.popleft()
-            if len(self._recent) >= limits.rate_calls:
+            rate = Rate(limits.rate_calls, limits.rate_window_s)
+            if not self._recent.take(now, rate):
                 raise self.refusal()
-            self._recent.append(now)
         cost = facts.CREDITS.get(operation, 1)
         if operation == "list" and "cvid" in call.query:
             cost = facts.CREDITS["list_by_view"]

@@ -1,59 +1,23 @@
-"""A request and an answer, free of any server."""
+"""What a request's query and body say."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
 import orjson
 
+from connector.sandbox.calls import Call
 from connector_zoho.sandbox.refusals import bad_pattern
 
 
-@dataclass(slots=True, frozen=True)
-class Call:
-    """One request. `headers` has lower-case names; `query` the last value of each name."""
-
-    method: str
-    path: str
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
-    body: bytes = b""
-
-    def number(self, name: str, default: int, most: int | None = None) -> int:
-        """Read a positive number from the query. Raises RefusedCall PATTERN_NOT_MATCHED."""
-        told = self.query.get(name)
-        if told is None:
-            return default
-        if not (told.isascii() and told.isdigit() and len(told) < 10) or int(told) < 1:
-            raise bad_pattern(name)
-        if most is not None and int(told) > most:
-            raise bad_pattern(name)
-        return int(told)
-
-
-@dataclass(slots=True)
-class Reply:
-    """One answer. `drop` closes the connection: before anything is sent, or after `cut` bytes."""
-
-    status: int
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    delay_s: float = 0.0
-    drop: bool = False
-    cut: int | None = None
-    heavy: bool = False
-    """While this answer waits, it counts as a heavy call in flight."""
-    late: Callable[[], Reply] | None = None
-    """After the delay, this answer is made and takes the place of this one."""
-
-    @classmethod
-    def of(cls, status: int, body: Any) -> Reply:
-        """An answer in JSON; without a body for None."""
-        if body is None:
-            return cls(status)
-        return cls(status, orjson.dumps(body), {"content-type": "application/json;charset=UTF-8"})
+def positive(call: Call, name: str, default: int, most: int | None = None) -> int:
+    """Read a positive number from the query. Raises RefusedCall PATTERN_NOT_MATCHED."""
+    told = call.query.get(name)
+    if told is None:
+        return default
+    if not (told.isascii() and told.isdigit() and len(told) < 10) or int(told) < 1:
+        raise bad_pattern(name)
+    if most is not None and int(told) > most:
+        raise bad_pattern(name)
+    return int(told)
 
 
 def batch_size(body: bytes) -> int:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
+from connector.sandbox.limits import Limits as BaseLimits
 from connector_zoho import facts
 
 SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -43,7 +44,7 @@ def default_switches() -> dict[str, str]:
 
 
 @dataclass(slots=True)
-class Limits:
+class Limits(BaseLimits):
     """Sizes, lags and budgets. None = no limit. README: Sandbox, limits."""
 
     list_page: int = facts.LIST_PAGE
@@ -57,13 +58,11 @@ class Limits:
     search_lag_s: float = 0.0
     feed_lag_s: float = 0.0
     """A commit shows in lists, queries and the deleted feed only so much later."""
-    latency_s: float = 0.0
-    """Each answer waits so long."""
     credits: int | None = None
     """Credits in a rolling day."""
     rate_calls: int | None = None
     """Calls in `rate_window_s`."""
-    rate_window_s: float = 60.0
+    rate_window_s: int = 60
     concurrency: int | None = None
     """Calls in flight."""
     heavy_concurrency: int | None = None
@@ -71,11 +70,3 @@ class Limits:
     tokens_per_window: int = facts.TOKENS_PER_WINDOW
     active_tokens: int = facts.ACTIVE_ACCESS_TOKENS
     access_token_life_s: float = facts.ACCESS_TOKEN_LIFE.total_seconds()
-
-    def change(self, wanted: Mapping[str, Any]) -> None:
-        """Set the limits named; raises KeyError for one that does not exist."""
-        known = {f.name for f in fields(self)}
-        for name, value in wanted.items():
-            if name not in known:
-                raise KeyError(name)
-            setattr(self, name, value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from connector_zoho.sandbox.calls import Call
+from connector.sandbox.calls import Call
 from connector_zoho.sandbox.model import Organisation
 from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.refusals import RefusedCall

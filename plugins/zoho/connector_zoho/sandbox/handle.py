@@ -2,60 +2,26 @@
 
 from __future__ import annotations
 
-import http.client
-import importlib.util
-import json
-import os
-import subprocess
-import sys
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-import orjson
-
-from connector.errors import UnreachableError, UsageError
 from connector.plugin import Fields, Ref
+from connector.sandbox.handle import SandboxProcess
 from connector_zoho.sandbox.auth import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN
 
 
-class ZohoSandbox:
-    """Implements `connector.plugin.SandboxHandle`. Safe to use from several threads."""
+class ZohoSandbox(SandboxProcess):
+    """Implements `connector.plugin.SandboxHandle`; README: Sandbox."""
 
-    def __init__(self, port: int = 0, modules: Path | None = None) -> None:
-        if importlib.util.find_spec("uvicorn") is None:
-            raise UsageError(
-                "The sandbox needs a web server.", hint="Install crm-connector[sandbox]."
-            )
-        # -P: the folder we happen to be in must not hide a package of ours
-        command = [sys.executable, "-P", "-m", "connector_zoho.sandbox", "--port", str(port)]
-        command.append("--until-eof")
-        if modules is not None:
-            command += ["--modules", str(modules)]
-        # the child finds the same packages, even where they are on the path by hand
-        env = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
-        }
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
-        )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            self.close()
-            raise UnreachableError("The sandbox did not start.", hint="See its output above.")
-        told = json.loads(line)
-        self._port: int = told["port"]
-        self._url: str = told["url"]
-        self._lock = threading.Lock()
-        self._line: http.client.HTTPConnection | None = None
+    module = "connector_zoho.sandbox"
+    noun = "module"
 
-    @property
-    def url(self) -> str:
-        return self._url
+    def __init__(
+        self, port: int = 0, modules: Path | None = None, *, rate: str | None = None
+    ) -> None:
+        more = ["--modules", str(modules)] if modules is not None else []
+        super().__init__(port, rate=rate, more=more)
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -70,99 +36,14 @@ class ZohoSandbox:
             "allow_loopback": True,
         }
 
-    def admin(self, action: str, **asked: Any) -> Any:
-        """Do one of the administrator's actions; README: Sandbox, admin. Raises UsageError."""
-        body = orjson.dumps(asked)
-        with self._lock:
-            if self._line is None:
-                self._line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
-            try:
-                self._line.request("POST", f"/admin/{action}", body)
-                answer = self._line.getresponse()
-                told = orjson.loads(answer.read())
-            except (OSError, http.client.HTTPException, orjson.JSONDecodeError):
-                self._line.close()
-                self._line = None
-                raise UnreachableError("The sandbox does not answer.") from None
-        if answer.status != 200:
-            raise UsageError(f"The sandbox refused {action}: {told['error']}.")
-        return told["result"]
-
-    def records(self, object: str) -> list[dict[str, Any]]:
-        told: list[dict[str, Any]] = self.admin("records", module=object)
-        return told
-
-    def create(self, object: str, fields: Fields) -> Ref:
-        return Ref(self.admin("create", module=object, fields=dict(fields)))
-
-    def edit(self, object: str, ref: Ref, fields: Fields) -> None:
-        self.admin("edit", module=object, id=ref, fields=dict(fields))
-
     def remove(self, object: str, ref: Ref) -> None:
-        self.admin("delete", module=object, id=ref)
+        """Put a record into the recycle bin."""
+        self.at("delete", object, id=ref)
 
     def restore(self, object: str, ref: Ref) -> None:
-        """Bring a record back from the recycle bin, as a person in the CRM would."""
-        self.admin("restore", module=object, id=ref)
+        """Bring a record back from the recycle bin."""
+        self.at("restore", object, id=ref)
 
     def merge(self, object: str, winner: Ref, loser: Ref, fields: Fields | None = None) -> None:
         """Make one record of two; the loser is gone."""
-        self.admin("merge", module=object, winner=winner, loser=loser, fields=dict(fields or {}))
-
-    def hide(self, object: str, ref: Ref, on: bool = True) -> None:
-        """Take a record out of the integration user's sight, or put it back."""
-        self.admin("hide", module=object, id=ref, on=on)
-
-    def seed(self, object: str, records: Iterable[Fields]) -> list[Ref]:
-        """Load many records at once, past lags and checks; 100,000 take about a second."""
-        rows, refs = [dict(row) for row in records], list[Ref]()
-        for start in range(0, len(rows), 20_000):
-            refs += self.admin("seed", module=object, records=rows[start : start + 20_000])
-        return refs
-
-    def fault(self, name: str, **how: Any) -> None:
-        self.admin("fault", name=name, **how)
-
-    def calls(self) -> Mapping[str, int]:
-        told: Mapping[str, int] = self.admin("calls")
-        return told
-
-    def requests(self, operation: str | None = None) -> Sequence[Mapping[str, Any]]:
-        """The last calls as they arrived, bodies too; without tokens."""
-        told: Sequence[Mapping[str, Any]] = self.admin("requests", operation=operation)
-        return told
-
-    def switch(self, **forms: str) -> None:
-        """Turn switches; README: Sandbox, switches."""
-        self.admin("switch", **forms)
-
-    def limits(self, **wanted: Any) -> None:
-        """Change sizes, lags and budgets; README: Sandbox, limits."""
-        self.admin("limits", **wanted)
-
-    def now(self, **how: Any) -> float:
-        """The sandbox's clock in epoch seconds; `set`, `advance` or `freeze` it first."""
-        return float(self.admin("clock", **how))
-
-    def close(self) -> None:
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        if self._process.poll() is None:
-            self._process.terminate()
-        self._process.wait(timeout=10)
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        line = getattr(self, "_line", None)
-        if line is not None:
-            line.close()
-
-    def __enter__(self) -> ZohoSandbox:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+        self.at("merge", object, winner=winner, loser=loser, fields=dict(fields or {}))

@@ -1,22 +1,24 @@
-"""The organisation behind the sandbox: its clock, its users, and every commit to its records.
+"""The organisation behind the sandbox: its users, and every commit to its records.
 
 Nothing here knows of HTTP, tokens or faults. Time and chance come from outside.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from random import Random
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from connector.sandbox.clock import Time
+from connector.sandbox.views import State
+from connector.sandbox.workflows import Workflow
 from connector_zoho.sandbox.config import Limits, default_switches
-from connector_zoho.sandbox.modules import Module, Removed, Workflow
+from connector_zoho.sandbox.modules import Module, Removed
 from connector_zoho.sandbox.organisation import DEFAULT_MODULES
 from connector_zoho.sandbox.refusals import Json, RefusedItem, invalid_module
 from connector_zoho.sandbox.schema import SYSTEM_FIELDS, define_field, module_meta
-from connector_zoho.sandbox.views import State
 
 FIRST_ID: Final = 4_150_000_000_002_175_001
 INTEGRATION: Final[Json] = {
@@ -25,36 +27,6 @@ INTEGRATION: Final[Json] = {
     "email": "connector@example.test",
 }
 CLERK: Final[Json] = {"name": "Ops Clerk", "id": "4150000000000225029", "email": "ops@example.test"}
-
-
-class Time:
-    """The organisation's clock: a source of epoch seconds, shifted or stopped on demand."""
-
-    def __init__(self, source: Callable[[], float]) -> None:
-        self._source = source
-        self._offset = 0.0
-        self._frozen: float | None = None
-
-    def now(self) -> float:
-        """Epoch seconds."""
-        return self._frozen if self._frozen is not None else self._source() + self._offset
-
-    def set(self, now: float) -> None:
-        """Go on from this moment (stay there, if stopped)."""
-        if self._frozen is not None:
-            self._frozen = now
-        self._offset = now - self._source()
-
-    def freeze(self) -> None:
-        self._frozen = self.now()
-
-    def run(self) -> None:
-        if self._frozen is not None:
-            self._offset = self._frozen - self._source()
-            self._frozen = None
-
-    def advance(self, seconds: float) -> None:
-        self.set(self.now() + seconds)
 
 
 class Organisation:
@@ -318,7 +290,4 @@ class Organisation:
     def run_workflows(self, module: Module, event: str, values: Json) -> None:
         """Let the rules for this event change `values` in place."""
         for rule in self.workflows:
-            if rule.module != module.name or event not in rule.on:
-                continue
-            if all(values.get(name) == value for name, value in rule.when.items()):
-                values.update(rule.set)
+            rule.run(module.name, event, values)

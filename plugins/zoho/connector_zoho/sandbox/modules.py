@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from connector.sandbox.views import Feed, State, View
 from connector_zoho import facts
 from connector_zoho.sandbox.refusals import Json
 from connector_zoho.sandbox.schema import Field
-from connector_zoho.sandbox.views import Feed, State, View
 
 
 @dataclass(slots=True)
@@ -25,16 +25,6 @@ class Removed:
 
 
 @dataclass(slots=True)
-class Workflow:
-    """A rule that sets fields when a record is written and workflows are not switched off."""
-
-    module: str
-    on: tuple[str, ...]
-    set: Json
-    when: Json
-
-
-@dataclass(slots=True)
 class Module:
     """One module: its fields and records. `live` is the truth; the views may lag behind it."""
 
@@ -43,7 +33,7 @@ class Module:
     fields: dict[str, Field]
     custom: bool
     live: dict[int, State] = field(default_factory=dict)
-    feed: Feed = field(default_factory=Feed)
+    feed: Feed = field(default_factory=lambda: Feed("id", "Created_Time", "Modified_Time"))
     found: View = field(default_factory=View)
     removed: dict[int, Removed] = field(default_factory=dict)
     unique: dict[str, dict[str, int]] = field(default_factory=dict)

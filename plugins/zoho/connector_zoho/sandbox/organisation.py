@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from connector_zoho.sandbox.refusals import Json
@@ -149,3 +152,12 @@ DEFAULT_MODULES: list[Json] = [
     {"api_name": "Feedbacks", "generated_type": "custom", "fields": FEEDBACKS},
 ]
 """Modules of a sandbox that was told nothing else; the JSON file of `--modules` has this shape."""
+
+
+def load_modules(path: Path | None) -> list[Mapping[str, Any]] | None:
+    """Read `{"modules": [...]}` (or the list alone) of an organisation of one's own."""
+    if path is None:
+        return None
+    told = json.loads(path.read_text(encoding="utf-8"))
+    modules: list[Mapping[str, Any]] = told["modules"] if isinstance(told, dict) else told
+    return modules

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from connector.sandbox.views import Key
 from connector_zoho import facts
 from connector_zoho.sandbox.model import Organisation
 from connector_zoho.sandbox.refusals import RefusedCall
-from connector_zoho.sandbox.views import Key
 
 _REMEMBERED: Final = 20_000
 _UNBOUND: Final = ("page_token", "page")

@@ -6,9 +6,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from datetime import timedelta
 
+from connector.sandbox.calls import Call
+from connector.sandbox.views import Key, State
 from connector_zoho import facts
 from connector_zoho.sandbox.auth import Grant
-from connector_zoho.sandbox.calls import Call
+from connector_zoho.sandbox.calls import positive
 from connector_zoho.sandbox.externals import Externals
 from connector_zoho.sandbox.model import Organisation
 from connector_zoho.sandbox.modules import Module, Removed
@@ -16,7 +18,6 @@ from connector_zoho.sandbox.paging import Mark, PageTokens, bind
 from connector_zoho.sandbox.refusals import Json, RefusedCall, bad_pattern
 from connector_zoho.sandbox.shapes import rows, whole
 from connector_zoho.sandbox.values import parse_id, parse_time
-from connector_zoho.sandbox.views import Key, State
 
 Answer = tuple[int, Json | None]
 """HTTP status and body."""
@@ -83,7 +84,7 @@ class Reads:
             return self._by_ids(module, call, externals)
         query = call.query
         names, since = self.fields(module, call), self.since(call)
-        per_page = call.number("per_page", facts.LIST_PAGE, facts.LIST_PAGE)
+        per_page = positive(call, "per_page", facts.LIST_PAGE, facts.LIST_PAGE)
         sort_by, sort_order = query.get("sort_by", "id"), query.get("sort_order", "desc")
         if sort_by not in facts.LIST_SORTS:
             raise RefusedCall(
@@ -111,7 +112,7 @@ class Reads:
                     {"limit": self._org.limits.list_by_token},
                 )
         else:
-            page = call.number("page", 1)
+            page = positive(call, "page", 1)
             if page * per_page > self._org.limits.list_by_number:
                 raise RefusedCall(
                     "DISCRETE_PAGINATION_LIMIT_EXCEEDED",
@@ -248,8 +249,8 @@ class Reads:
         kind, since = call.query.get("type", "all"), self.since(call)
         if kind not in facts.DELETED_TYPES:
             raise bad_pattern("type")
-        per_page = call.number("per_page", facts.LIST_PAGE, facts.LIST_PAGE)
-        page = call.number("page", 1)
+        per_page = positive(call, "per_page", facts.LIST_PAGE, facts.LIST_PAGE)
+        page = positive(call, "page", 1)
         if self._org.switches["deleted_pages"] == "2000" and page * per_page > facts.LIST_BY_NUMBER:
             raise RefusedCall(
                 "DISCRETE_PAGINATION_LIMIT_EXCEEDED",

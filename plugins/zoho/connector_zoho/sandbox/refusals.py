@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from connector.sandbox.refused import Refused
+
 Json: TypeAlias = dict[str, Any]
 
 
@@ -24,12 +26,11 @@ class RefusedCall(Exception):
         self.body = envelope(code, message, details)
 
 
-class RefusedItem(Exception):
+class RefusedItem(Refused):
     """One record of a batch is refused; the others go on. README: Results."""
 
     def __init__(self, code: str, message: str, details: Json | None = None) -> None:
-        super().__init__(code)
-        self.code = code
+        super().__init__(code, {"error": code, "details": details or {}})
         self.body = envelope(code, message, details)
 
 

@@ -6,15 +6,16 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from connector.sandbox.calls import Call
+from connector.sandbox.views import State
 from connector_zoho import facts
-from connector_zoho.sandbox.calls import Call
+from connector_zoho.sandbox.calls import positive
 from connector_zoho.sandbox.model import Organisation
 from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.reads import Reads
 from connector_zoho.sandbox.refusals import Json, RefusedCall
 from connector_zoho.sandbox.shapes import rows
 from connector_zoho.sandbox.values import parse_time
-from connector_zoho.sandbox.views import State
 
 Test = Callable[[State], bool]
 WAYS: Final = ("criteria", "email", "phone", "word")
@@ -44,8 +45,8 @@ class Search:
         """Answer a search: HTTP status and body."""
         test = self._test(module, call)
         names = self._reads.fields(module, call, needed=False)
-        per_page = call.number("per_page", facts.LIST_PAGE, facts.LIST_PAGE)
-        page = call.number("page", 1)
+        per_page = positive(call, "per_page", facts.LIST_PAGE, facts.LIST_PAGE)
+        page = positive(call, "page", 1)
         limit = self._org.limits.search_total
         if page * per_page > limit:
             raise RefusedCall(

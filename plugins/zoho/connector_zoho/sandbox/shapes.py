@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from connector.sandbox.views import State
 from connector_zoho.sandbox.model import Organisation
 from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.refusals import Json
 from connector_zoho.sandbox.values import parse_id
-from connector_zoho.sandbox.views import State
 
 
 def link(org: Organisation, target: str | None, ref: Any) -> Json | None:

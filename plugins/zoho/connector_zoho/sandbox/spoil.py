@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from connector.sandbox.calls import Call, Reply
+from connector.sandbox.faults import Fault, spoil_line
 from connector_zoho import facts
-from connector_zoho.sandbox.calls import Call, Reply
-from connector_zoho.sandbox.faults import HTML, Fault, error_body
+from connector_zoho.sandbox.faults import error_body
 
 if TYPE_CHECKING:
     from connector_zoho.sandbox.app import Route, SandboxApp
@@ -19,42 +20,20 @@ if TYPE_CHECKING:
 def suffer(fault: Fault, call: Call, operation: str, app: SandboxApp, route: Route) -> Reply:
     """Answer a call that an armed fault has struck."""
 
-    def refused(status: int, body: Any) -> Reply:
-        reply = Reply.of(status, body)
-        app.note(call, operation, status)
-        return reply
+    def refused(status: int, body: Any = None) -> Reply:
+        return app.unserved(call, operation, status, body)
 
     def served() -> Reply:
         return app.serve(call, route)
 
-    seconds = float(fault.more.get("seconds", 1.0))
+    spoiled = spoil_line(fault, served, refused)
+    if spoiled is not None:
+        return spoiled
     match fault.name:
         case "error":
             return refused(*error_body(fault))
-        case "lost_before":
-            return replace(refused(0, None), drop=True)
-        case "lost_after":
-            return replace(served(), drop=True)
         case "half":
             return _half(fault, call, app)
-        case "slow":
-            reply = served()
-            reply.delay_s += seconds
-            return reply
-        case "late":
-            # the request is carried out only after the wait, when its sender may have given up
-            return Reply(0, delay_s=seconds, late=served)
-        case "truncated":
-            reply = served()
-            return replace(reply, cut=len(reply.body) // 2)
-        case "html":
-            return replace(
-                refused(int(fault.more.get("status", 200)), None),
-                body=HTML,
-                headers={"content-type": "text/html;charset=UTF-8"},
-            )
-        case "empty":
-            return replace(served(), body=b"")
         case "throttled":
             code = str(fault.more.get("code", app.org.switches["throttle_code"]))
             reply = refused(*error_body(Fault("error", more={"code": code, "status": 429})))

@@ -8,15 +8,15 @@ from typing import Any, Final
 
 import orjson
 
+from connector.sandbox.calls import Call
+from connector.sandbox.views import State
 from connector_zoho import facts
 from connector_zoho.sandbox.auth import Grant
-from connector_zoho.sandbox.calls import Call
 from connector_zoho.sandbox.externals import Externals
 from connector_zoho.sandbox.model import Organisation
 from connector_zoho.sandbox.modules import Module
 from connector_zoho.sandbox.refusals import Json, RefusedCall, RefusedItem, bad_item, envelope
 from connector_zoho.sandbox.values import Values, parse_id, parse_time, unknown_field
-from connector_zoho.sandbox.views import State
 
 TRIGGERS: Final = ("workflow", "approval", "blueprint", "pathfinder", "orchestration")
 _OWN_KEYS: Final = frozenset({"id", "Layout"})

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from connector_zoho.sandbox.calls import Call
+from connector.sandbox.calls import Call
 
 MOST_CALLS: Final = 5_000
 MOST_BYTES: Final = 32 * 1024 * 1024
 
 
-class Watch:
-    """Counts calls and keeps the last ones; the oldest go when there are too many or too large."""
+def whole(body: bytes) -> bytes:
+    """A body whose vendor puts no secrets into it."""
+    return body
 
-    def __init__(self) -> None:
+
+class Watch:
+    """Counts calls and keeps the last ones; the oldest go when there are too many or too large.
+
+    `redact` takes a body's secrets away, at a vendor that wants them there.
+    """
+
+    def __init__(self, redact: Callable[[bytes], bytes] = whole) -> None:
         self.counts: Counter[str] = Counter()
+        self._redact = redact
         self._kept: deque[tuple[str, Call, int, float]] = deque()
         self._bytes = 0
 
@@ -37,7 +46,9 @@ class Watch:
                 "path": call.path,
                 "query": {} if kept == "token" else dict(call.query),
                 "headers": {k: v for k, v in call.headers.items() if k != "authorization"},
-                "body": "" if kept == "token" else call.body.decode("utf-8", "replace"),
+                "body": ""
+                if kept == "token"
+                else self._redact(call.body).decode("utf-8", "replace"),
                 "status": status,
                 "at": at,
             }

@@ -18,7 +18,10 @@ Key = tuple[int, int]
 
 @dataclass(slots=True, frozen=True, eq=False)
 class State:
-    """A record as one commit left it. `values` is never changed, only replaced. Epoch seconds."""
+    """A record as one commit left it. `values` is never changed, only replaced.
+
+    `number` orders records as their ids do; the times are in the vendor's own steps since 1970.
+    """
 
     number: int
     created: int
@@ -104,20 +107,24 @@ def folded(value: Any) -> Any:
 
 
 class Feed(View):
-    """The view of lists and queries, with orders by number and by time and an index by value."""
+    """The view of lists and queries, with orders by number and by time and an index by value.
 
-    def __init__(self) -> None:
+    The orders go by the vendor's names of these fields.
+    """
+
+    def __init__(self, number: str, created: str, modified: str) -> None:
         super().__init__()
+        self._modified = modified
         self._orders = {
-            "id": Order(lambda state: 0),
-            "Created_Time": Order(lambda state: state.created),
-            "Modified_Time": Order(lambda state: state.modified),
+            number: Order(lambda state: 0),
+            created: Order(lambda state: state.created),
+            modified: Order(lambda state: state.modified),
         }
         self._by_value: dict[str, dict[Any, set[int]]] = {}
         self._window: tuple[Any, list[Key]] | None = None
 
     def keys(self, order: str) -> list[Key]:
-        """All keys of an order, ascending; by `id` the first part of each is 0."""
+        """All keys of an order, ascending; by number the first part of each is 0."""
         return self._orders[order].keys(self.states.values())
 
     def since(self, order: str, since: int | None) -> list[Key]:
@@ -126,9 +133,9 @@ class Feed(View):
             return self.keys(order)
         mark = (order, since, self.version)
         if self._window is None or self._window[0] != mark:
-            recent = self.keys("Modified_Time")
+            recent = self.keys(self._modified)
             recent = recent[bisect_left(recent, (since, 0)) :]
-            if order != "Modified_Time":
+            if order != self._modified:
                 time_of = self._orders[order].time_of
                 recent = sorted((time_of(self.states[number]), number) for _, number in recent)
             self._window = (mark, recent)

@@ -1,23 +1,25 @@
-"""The sandbox over real HTTP on loopback."""
+"""A sandbox over real HTTP on loopback; the one module that needs the web server."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
-from pathlib import Path
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from connector_zoho.sandbox.app import SandboxApp
-from connector_zoho.sandbox.calls import Call, Reply
+from connector.errors import SettingsError
+from connector.http.limits import Rate, parse_rate
+from connector.sandbox.app import App
+from connector.sandbox.calls import Call, Reply
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -29,7 +31,7 @@ HOST: Final = "127.0.0.1"
 class Server:
     """An ASGI application around one sandbox. One thread answers one call after the other."""
 
-    def __init__(self, app: SandboxApp) -> None:
+    def __init__(self, app: App) -> None:
         self.app = app
         self.transports: dict[tuple[str, int], asyncio.Transport] = {}
 
@@ -63,12 +65,11 @@ class Server:
             await asyncio.sleep(reply.delay_s)
             reply = reply.late()
         if reply.delay_s:
-            budget = self.app.budget
-            budget.heavy_in_flight += reply.heavy
+            self.app.heavy_in_flight += reply.heavy
             try:
                 await asyncio.sleep(reply.delay_s)
             finally:
-                budget.heavy_in_flight -= reply.heavy
+                self.app.heavy_in_flight -= reply.heavy
         return reply
 
     async def _send(self, reply: Reply, scope: Scope, send: Send, receive: Receive) -> None:
@@ -112,32 +113,33 @@ def _protocol(server: Server) -> type[asyncio.Protocol]:
     return NotedProtocol
 
 
-def load_modules(path: Path | None) -> list[Mapping[str, Any]] | None:
-    """Read `{"modules": [...]}` (or the list alone) of an organisation of one's own."""
-    if path is None:
-        return None
-    told = json.loads(path.read_text(encoding="utf-8"))
-    modules: list[Mapping[str, Any]] = told["modules"] if isinstance(told, dict) else told
-    return modules
-
-
 def _leave_with_parent() -> None:
     """End this process when the pipe from whoever started it closes."""
     sys.stdin.buffer.read()
     os._exit(0)
 
 
-def serve(
-    port: int = 0,
-    modules: Iterable[Mapping[str, Any]] | None = None,
-    *,
-    until_eof: bool = False,
-) -> None:
+def _rate(text: str) -> Rate:
+    try:
+        return parse_rate(text)
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def parser(prog: str, about: str | None) -> argparse.ArgumentParser:
+    """The command line that `connector.sandbox.handle` starts; a vendor may add to it."""
+    made = argparse.ArgumentParser(prog=prog, description=about)
+    made.add_argument("--port", type=int, default=0, help="0 picks a free one")
+    made.add_argument("--rate", type=_rate, help="N/SECONDSs, in place of the vendor's own")
+    made.add_argument("--until-eof", action="store_true", help="end with standard input")
+    return made
+
+
+def serve(app: App, port: int = 0, *, until_eof: bool = False) -> None:
     """Serve until interrupted. Prints one JSON line with `port` and `url` when it listens.
 
     `until_eof`: also end when standard input ends.
     """
-    app = SandboxApp(modules=modules)
     server = Server(app)
     listener = socket.create_server((HOST, port), backlog=256)
     bound = listener.getsockname()[1]
