@@ -186,7 +186,11 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How one `Write` ended. `seen` gives ref and version after it, and fields if known."""
+    """How one `Write` ended. `seen` is the record after it, as far as the vendor's answer tells.
+
+    A create always has its ref, and a version that is none too high: better one too low, which is
+    compared again, than one that hides the next edit. None for an update: nothing was told.
+    """
 
     id: str
     outcome: Outcome

@@ -65,11 +65,21 @@ class Lab:
         return list(self.remote.write(self.kind, writes))
 
     def create(self, key: str | None = None) -> Seen:
-        """Create a record through the plugin; its answer."""
+        """Create a record through the plugin; its answer, or a read where that tells too little."""
         [result] = self.write(new(self.fields(), key))
         assert result.outcome is Outcome.APPLIED, result.reason
         assert result.seen is not None, "an applied create gives the record's ref"
-        return result.seen
+        assert result.seen.version, "and a version that is none too high"
+        seen = result.seen
+        return seen if seen.changed_at is not None else self.settled(seen.ref, seen.version)
+
+    def version_after(self, ref: Ref, result: Result) -> str:
+        """The version that a write made, as told, or as read where the vendor's answer is bare."""
+        assert result.outcome is Outcome.APPLIED, result.reason
+        told = result.seen.version if result.seen is not None else ""
+        if not told:
+            assert self.can.reads_own_writes, "a bare answer needs reads that see it"
+        return told or self.fetch(ref).version
 
     def update(self, ref: Ref, fields: Fields, unless: datetime | None = None) -> Result:
         [result] = self.write(change(ref, fields, unless))

@@ -1,12 +1,14 @@
-"""One Zoho sandbox for all tests here that want one, emptied for each."""
+"""One sandbox of each vendor for all tests here that want one, emptied for each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 from connector_zoho.sandbox.handle import ZohoSandbox
 
+from tests.unit import fxiaoke_rig
 from tests.unit.zoho_rig import Rig
 
 
@@ -19,6 +21,20 @@ def zoho_sandbox() -> Iterator[ZohoSandbox]:
 @pytest.fixture
 def rig(zoho_sandbox: ZohoSandbox) -> Iterator[Rig]:
     rig = Rig(zoho_sandbox)
+    rig.reset()
+    yield rig
+    rig.reset()
+
+
+@pytest.fixture(scope="session")
+def fxiaoke_sandbox() -> Iterator[FxiaokeSandbox]:
+    with FxiaokeSandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def fx(fxiaoke_sandbox: FxiaokeSandbox) -> Iterator[fxiaoke_rig.Rig]:
+    rig = fxiaoke_rig.Rig(fxiaoke_sandbox)
     rig.reset()
     yield rig
     rig.reset()

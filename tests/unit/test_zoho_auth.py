@@ -9,7 +9,6 @@ from typing import Any
 import orjson
 import pytest
 import responses
-from connector_zoho.auth import SLOT
 
 from connector.errors import (
     ConnectorError,
@@ -19,8 +18,10 @@ from connector.errors import (
     SettingsError,
     UnreachableError,
 )
+from connector.http.tokens import SLOT
 from connector.plugin import Outcome
-from tests.unit.zoho_rig import TARGETS, C, Host, Rig, Slot, by_id, create
+from tests.unit.rig import Host, Slot, by_id
+from tests.unit.zoho_rig import TARGETS, C, Rig, create
 
 
 def test_one_token_serves_all_calls_threads_and_processes(rig: Rig) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from connector_zoho import coql, plugin
+from connector_zoho import plugin, queries
 from connector_zoho.sandbox.coql import Condition
 from connector_zoho.sandbox.coql import parse as parse_query
 from connector_zoho.settings import RATE, ZohoSettings
@@ -175,16 +175,16 @@ def test_a_field_closed_by_privacy_settings_is_neither_asked_for_nor_delivered(r
 
 @given(st.text(max_size=40))
 def test_any_text_in_a_query_is_read_back_as_itself(value: str) -> None:
-    query = coql.query("Contacts", ["id"], coql.one_of("Email", [value]), "id", 10)
+    query = queries.query("Contacts", ["id"], queries.one_of("Email", [value]), "id", 10)
     parsed = parse_query(query, most_rows=2000, most_offset=100_000)
     assert parsed.where == Condition("Email", "in", (value,))
 
 
 @given(st.lists(st.text(max_size=10), min_size=1, max_size=50), st.integers(0, 10**19))
 def test_a_whole_search_is_one_condition_and_one_place(values: list[str], last: int) -> None:
-    where = coql.both(coql.one_of("Last_Name", values), coql.after_id(str(last)))
+    where = queries.both(queries.one_of("Last_Name", values), queries.after_id(str(last)))
     parsed = parse_query(
-        coql.query("Contacts", ["id", "Last_Name"], where, "id", 200),
+        queries.query("Contacts", ["id", "Last_Name"], where, "id", 200),
         most_rows=2000,
         most_offset=100_000,
     )
@@ -194,7 +194,7 @@ def test_a_whole_search_is_one_condition_and_one_place(values: list[str], last: 
 
 def test_the_key_set_is_grouped_in_pairs_with_offsets_and_whole_seconds() -> None:
     at = datetime(2026, 1, 31, 2, 0, 0, 999_999, tzinfo=UTC)
-    assert coql.behind(at, "41") == (
+    assert queries.behind(at, "41") == (
         "((Modified_Time = '2026-01-31T02:00:00+00:00' and id > '41')"
         " or Modified_Time > '2026-01-31T02:00:00+00:00')"
     )
@@ -203,14 +203,14 @@ def test_the_key_set_is_grouped_in_pairs_with_offsets_and_whole_seconds() -> Non
 @pytest.mark.parametrize("name", ["", "a b", "a'", "a;b", "1a", "a.b", "é", "a" * 101, "a\n"])
 def test_a_name_of_another_form_never_enters_a_query(name: str) -> None:
     with pytest.raises(MappingError):
-        coql.query(name, ["id"], coql.after_id("0"), "id", 1)
+        queries.query(name, ["id"], queries.after_id("0"), "id", 1)
     with pytest.raises(MappingError):
-        coql.query("Contacts", [name], coql.after_id("0"), "id", 1)
+        queries.query("Contacts", [name], queries.after_id("0"), "id", 1)
     with pytest.raises(MappingError):
-        coql.one_of(name, ["x"])
+        queries.one_of(name, ["x"])
 
 
 @pytest.mark.parametrize("ref", ["", "0'", "1 or 1=1", "-1", "1" * 21, "１", "1\n", None, 5])
 def test_an_id_of_another_form_never_enters_a_query(ref: Any) -> None:
     with pytest.raises(UsageError):
-        coql.after_id(ref)
+        queries.after_id(ref)

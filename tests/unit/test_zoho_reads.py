@@ -21,7 +21,8 @@ from connector.errors import (
 )
 from connector.plugin import Gone, Ref, Target, version_key
 from connector.records import Kind
-from tests.unit.zoho_rig import C, Rig, all_seen, refs
+from tests.unit.rig import all_seen, refs
+from tests.unit.zoho_rig import C, Rig
 
 OLD = datetime(2026, 1, 31, 2, 0, tzinfo=UTC)
 BOTH = pytest.mark.parametrize("coql", [True, False], ids=["queries", "lists"])

@@ -17,7 +17,8 @@ from connector.errors import (
 )
 from connector.plugin import Op, Outcome, Ref, Result, Write
 from connector.records import Kind
-from tests.unit.zoho_rig import C, Rig, by_id, create, remove, update
+from tests.unit.rig import by_id, remove, update
+from tests.unit.zoho_rig import C, Rig, create
 
 APPLIED, REFUSED, RETRY = Outcome.APPLIED, Outcome.REFUSED, Outcome.RETRY
 STALE, UNKNOWN = Outcome.STALE, Outcome.UNKNOWN

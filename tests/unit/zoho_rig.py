@@ -1,36 +1,18 @@
-"""What the core lends the plugin, as small as it can be, and a sandbox to speak to."""
+"""A Zoho sandbox, a host for the plugin, and remotes opened on them."""
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from connector_zoho import plugin
 from connector_zoho.remote import ZohoRemote
 from connector_zoho.sandbox.handle import ZohoSandbox
 from connector_zoho.settings import ZohoSettings
 
-from connector.http.session import HttpSession
-from connector.plugin import (
-    AllowList,
-    Clock,
-    Op,
-    Page,
-    Ref,
-    Result,
-    SecretSlot,
-    Seen,
-    Target,
-    Write,
-)
+from connector.plugin import Op, Ref, Target, Write
 from connector.records import Kind
-
-T = TypeVar("T")
-R = TypeVar("R")
+from tests.unit.rig import Host
 
 C = Kind.CUSTOMER
 FIELDS = ("Last_Name", "First_Name", "Email", "Mobile", "Email_Opt_Out")
@@ -45,72 +27,6 @@ TARGETS = {
         object="Memberships", fields=("Name", "Customer", "Benefits"), key_field="Connector_Key"
     ),
 }
-
-
-class HeldClock:
-    """The machine's time, moved by hand; sleeping only moves it."""
-
-    def __init__(self) -> None:
-        self.moved = timedelta()
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.moved
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-
-class Slot:
-    """A secret slot in memory, with its lock."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.lock = threading.Lock()
-        self._clock = clock
-        self._value: bytes | None = None
-        self._ends = datetime.max.replace(tzinfo=UTC)
-        self.puts = 0
-
-    def get(self) -> bytes | None:
-        return self._value if self._clock.now() < self._ends else None
-
-    def put(self, value: bytes, life: timedelta) -> None:
-        self._value, self._ends = value, self._clock.now() + life
-        self.puts += 1
-
-    def clear(self) -> None:
-        self._value = None
-
-
-class Host:
-    """One process's host; several may share `slots`, as processes share a state store."""
-
-    def __init__(self, slots: dict[str, Slot] | None = None) -> None:
-        self.clock = HeldClock()
-        self.rng = random.Random(1)
-        self.slots = {} if slots is None else slots
-        self.spent: list[int] = []
-        self.pauses: list[float] = []
-
-    def session(self, hosts: AllowList, *, timeout_s: float, pool: int = 4) -> HttpSession:
-        return HttpSession(hosts, clock=self.clock, rng=self.rng, timeout_s=timeout_s, pool=pool)
-
-    def spend(self, path: str, cost: int, rate: str) -> None:
-        assert path == "api" and rate
-        self.spent.append(cost)
-
-    def pause(self, path: str, for_s: float) -> None:
-        assert path == "api"
-        self.pauses.append(for_s)
-
-    def spread(self, work: Callable[[T], R], items: Iterable[T], width: int) -> Iterator[R]:
-        return map(work, items)
-
-    @contextmanager
-    def secret(self, name: str) -> Iterator[SecretSlot]:
-        slot = self.slots.setdefault(name, Slot(self.clock))
-        with slot.lock:
-            yield slot
 
 
 class Rig:
@@ -154,30 +70,3 @@ class Rig:
 def create(id_: str, key: str = "", **fields: Any) -> Write:
     fields.setdefault("Last_Name", f"N{id_}")
     return Write(id=id_, op=Op.CREATE, ref=None, fields=fields, external_key=key or f"KEY{id_}")
-
-
-def update(id_: str, ref: Ref, unless: datetime | None = None, **fields: Any) -> Write:
-    return Write(
-        id=id_, op=Op.UPDATE, ref=ref, fields=fields, external_key="", unless_changed_since=unless
-    )
-
-
-def remove(id_: str, ref: Ref, unless: datetime | None = None) -> Write:
-    return Write(
-        id=id_, op=Op.REMOVE, ref=ref, fields={}, external_key="", unless_changed_since=unless
-    )
-
-
-def by_id(results: Iterable[Result]) -> dict[str, Result]:
-    """Results by the id of their write; each write must have exactly one."""
-    found = list(results)
-    assert len({one.id for one in found}) == len(found)
-    return {one.id: one for one in found}
-
-
-def all_seen(pages: Iterable[Page]) -> list[Seen]:
-    return [one for page in pages for one in page.seen]
-
-
-def refs(seen: Sequence[Seen]) -> list[str]:
-    return [one.ref for one in seen]

@@ -2,3 +2,50 @@
 
 Facts about the vendor, with their sources, are in `facts`.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from connector.plugin import Host, Target
+from connector.records import Kind
+from connector_fxiaoke.settings import FxiaokeSettings
+
+if TYPE_CHECKING:
+    from connector_fxiaoke.remote import FxiaokeRemote
+    from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
+
+__all__ = ["FxiaokePlugin", "plugin"]
+
+
+class FxiaokePlugin:
+    """Implements `connector.plugin.Plugin` and `connector.plugin.Sandboxed`."""
+
+    name = "fxiaoke"
+    settings = FxiaokeSettings
+
+    def open(
+        self, settings: FxiaokeSettings, targets: Mapping[Kind, Target], host: Host
+    ) -> FxiaokeRemote:
+        """Open an account; nothing is sent before the first question."""
+        # lazily: naming the plugin and checking its settings need no HTTP libraries
+        from connector_fxiaoke.remote import FxiaokeRemote
+
+        return FxiaokeRemote(settings, targets, host)
+
+    def start_sandbox(
+        self,
+        *,
+        port: int = 0,
+        targets: Mapping[Kind, Target] | None = None,
+        rate: str | None = None,
+    ) -> FxiaokeSandbox:
+        """Start the stand-in in a process of its own on loopback."""
+        # lazily: most uses of the plugin never start a sandbox
+        from connector_fxiaoke.sandbox import start_sandbox
+
+        return start_sandbox(port, targets, rate=rate)
+
+
+plugin = FxiaokePlugin()

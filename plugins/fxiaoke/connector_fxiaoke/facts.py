@@ -135,6 +135,10 @@ OPERATORS: Final = frozenset(
 
 LIFE_STATUSES: Final = ("ineffective", "under_review", "normal", "in_change", "invalid")
 """Values of `life_status`; the stored value is `invalid`, never the label. Reported."""
+INVALID: Final = "invalid"
+"""`life_status` of an invalidated row. Reported."""
+UNDER_REVIEW: Final = ("under_review", "in_change")
+"""`life_status` of rows that an approval holds. Reported."""
 LOCKED: Final = "1"
 """`lock_status` of a locked row; "0" is open. Reported."""
 COMPANION_MARKS: Final = ("__r", "__l", "__o", "__v", "__p", "__e", "__relation_ids")
@@ -254,3 +258,40 @@ CODES: Final[Mapping[int, Class]] = {
 """`errorCode` to what it asks for. Only 0 and 20016 are reliable: the gateway's real answers differ
 from its own table (probed). A code that is not here is permanent for its record, never fatal for
 the run. Handbook unless said above."""
+
+# --- what the plugin adds ------------------------------------------------------------------------
+
+CLOUDS: Final[Mapping[str, str]] = {
+    "fxiaoke": "https://open.fxiaoke.com",
+    "huawei": "https://open-hwcloud.fxiaoke.com",
+    "alibaba": "https://open-ale.fxiaoke.com",
+    "hong_kong": "https://open-ksc.sharecrm.com",
+    "frankfurt": "https://open-hws.fxiaoke.com",
+    "north_america": "https://open-na.sharecrm.com",
+}
+"""The API host of each cloud; Alibaba's is DingTalk's too. Other and private clouds have
+`open-` and their login domain, or a host of a reseller's. Handbook; the first documented, the
+Huawei one probed."""
+REFRESH_BEFORE_END: Final = timedelta(seconds=600)
+"""Our margin: from then on a token call gives a new token. A choice, out of TOKEN_LIFE and
+TOKEN_RENEWED_AFTER."""
+TOKEN_RATE: Final = "8/60s"  # noqa: S105 - a rate, not a secret
+"""Token calls we allow ourselves: 80 % of TOKENS_PER_WINDOW. A choice."""
+IDS_AT_ONCE: Final = 100
+"""Values of one `IN` that we ask with, as many as a page has rows. A choice; no limit is told."""
+THROTTLE_PAUSE_S: Final = (5.0, 20.0)
+"""How long a throttled path is left alone, by chance in between: no hint is sent. A choice."""
+THROTTLE_SLOW_S: Final = 60.0
+"""So long after a throttled call its path gets half the rate. A choice."""
+QUOTA_PAUSE_S: Final = 3600.0
+"""How long a path rests after QUOTA_USED_UP: until midnight would outlast a bought package. A
+choice."""
+NOBODY: Final = "000000000000000000000000"
+"""An id of the vendor's form that no record has, to learn what the answer to such a one is."""
+PERSON_CODES: Final = frozenset({10010, 11008, USER_NOT_FOUND, 20014})
+"""Codes that speak of the acting employee. Handbook."""
+POOL_FIELDS: Final = ("high_seas_id", "leads_pool_id")
+"""A record without owner that names a pool here lies in it. Reported: field tables; crm-cli."""
+AMBIGUOUS_PAUSES_S: Final = (1.0, 3.0)
+"""Before each repeat of a write that answered SERVICE_EXCEPTION and surely did nothing; then the
+record is set aside. A choice: a fault of the moment passes, a refusal under this code does not."""

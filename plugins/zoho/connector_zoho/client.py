@@ -6,11 +6,8 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any, Final, TypedDict
-
-import orjson
 
 from connector.errors import (
     ConnectorError,
@@ -22,9 +19,10 @@ from connector.errors import (
     SchemaDriftError,
     UnknownOutcomeError,
 )
+from connector.http.answers import answered_at, json_object
 from connector.plugin import AllowList, Host, Response
 from connector_zoho import facts
-from connector_zoho.auth import Tokens
+from connector_zoho.auth import Login
 from connector_zoho.facts import Class
 from connector_zoho.settings import ZohoSettings
 
@@ -107,7 +105,7 @@ class Client:
         self._session = host.session(
             AllowList(settings.origins, settings.allow_loopback), timeout_s=settings.timeout_s
         )
-        self._tokens = Tokens(settings, host, self._session)
+        self._tokens = Login(settings, host, self._session).tokens
         self._throttles = 0
 
     def close(self) -> None:
@@ -172,7 +170,7 @@ class Client:
                 self._settings.api_url + path,
                 params=params,
                 json=body,
-                headers={**(headers or {}), "Authorization": f"{facts.AUTH_SCHEME} {token}"},
+                headers={**(headers or {}), "Authorization": f"{facts.AUTH_SCHEME} {token.text}"},
                 repeatable=repeatable,
             )
             answer = self._understand(operation, response, repeatable)
@@ -190,16 +188,13 @@ class Client:
         if response.status == 429:
             raise self._throttled(operation, response)
         self._throttles = 0
-        read_at = _date(response.headers.get("date")) or self._host.clock.now()
+        read_at = answered_at(response) or self._host.clock.now()
         if response.status in _EMPTY:
             return Answer(response.status, read_at, {})
-        try:
-            told = orjson.loads(response.body)
-        except orjson.JSONDecodeError:
-            told = None
+        told = json_object(response.body)
         lost = RetryableError if repeatable else UnknownOutcomeError
         about: _About = {"plugin": self._plugin, "operation": operation}
-        if not isinstance(told, dict) or 300 <= response.status < 400:
+        if told is None or 300 <= response.status < 400:
             raise lost(
                 f"The answer to {operation} is unreadable (HTTP {response.status}).", **about
             )
@@ -266,13 +261,3 @@ def code_of(one: Mapping[str, Any]) -> str | None:
         return None
     code = one["code"]
     return code if isinstance(code, str) and _CODE.fullmatch(code) else "UNREADABLE"
-
-
-def _date(told: str | None) -> datetime | None:
-    if told is None:
-        return None
-    try:
-        at = parsedate_to_datetime(told)
-    except ValueError:
-        return None
-    return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)

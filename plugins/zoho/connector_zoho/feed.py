@@ -15,7 +15,7 @@ import orjson
 
 from connector.errors import CursorExpiredError, RetryableError
 from connector.plugin import Gone, Page, Ref, Seen
-from connector_zoho import coql, facts
+from connector_zoho import facts, queries
 from connector_zoho.client import Answer
 from connector_zoho.records import Records, version
 
@@ -38,7 +38,7 @@ def changes(records: Records, since: datetime | None, resume: bytes | None) -> I
     since = since.astimezone(UTC).replace(microsecond=0)
     if place.get("at") != "removed":
         at = _time(place["t"]) if "t" in place else since
-        if records.queries.allowed:
+        if records.querying.allowed:
             done = yield from _queried(records, at, place.get("id", ""))
             if done is not None:
                 yield from _listed(records, done, [])
@@ -49,10 +49,10 @@ def changes(records: Records, since: datetime | None, resume: bytes | None) -> I
 
 def listing(records: Records, after: Ref | None) -> Iterator[Page]:
     """Yield ids and versions of all records in id order, from the one behind `after`."""
-    last = _START if after is None else coql.record_id(after)
+    last = _START if after is None else queries.record_id(after)
     limit = records.settings.query_page
-    while records.queries.allowed:
-        answer = records.query(coql.after_id(last), "id", limit, ids_only=True)
+    while records.querying.allowed:
+        answer = records.query(queries.after_id(last), "id", limit, ids_only=True)
         if answer is None:
             break
         page = _page(records, answer, whole=False)
@@ -68,7 +68,7 @@ def listing(records: Records, after: Ref | None) -> Iterator[Page]:
 
 def _queried(records: Records, at: datetime, last: str) -> Generator[Page, None, datetime | None]:
     """Continue behind (time, id); returns the time to list from if queries are not allowed."""
-    where, limit = (coql.behind(at, last) if last else coql.since(at)), _QUIET_ROWS
+    where, limit = (queries.behind(at, last) if last else queries.since(at)), _QUIET_ROWS
     while True:
         limit = min(limit, records.settings.query_page)
         answer = records.query(where, "Modified_Time,id", limit)
@@ -82,14 +82,14 @@ def _queried(records: Records, at: datetime, last: str) -> Generator[Page, None,
         if not rows:
             raise RetryableError("The vendor says there is more and shows nothing.")
         at, last = _edge(rows[-1])
-        where, limit = coql.behind(at, last), facts.COQL_ROWS
-        yield _with(page, {"t": coql.moment(at), "id": last})
+        where, limit = queries.behind(at, last), facts.COQL_ROWS
+        yield _with(page, {"t": queries.moment(at), "id": last})
 
 
 def _everything(records: Records, last: str) -> Iterator[Page]:
-    while records.queries.allowed:
+    while records.querying.allowed:
         limit = records.settings.query_page
-        answer = records.query(coql.after_id(last), "id", limit)
+        answer = records.query(queries.after_id(last), "id", limit)
         if answer is None:
             break
         page = _page(records, answer)
@@ -124,13 +124,13 @@ def _listed(records: Records, at: datetime, given: Sequence[str]) -> Iterator[Pa
             fresh = [row for row in rows if str(row.get("id")) not in known]
             known = {str(row.get("id")) for row in rows if _edge(row)[0] == last}
             at = last
-            place: dict[str, Any] = {"t": coql.moment(at), "given": sorted(known)}
+            place: dict[str, Any] = {"t": queries.moment(at), "given": sorted(known)}
             yield _with(_page(records, answer, fresh), place)
             continue
         # One second fills more than a page: read that second to its end, then step behind it.
         fresh = [row for row in _instant(records, at, order) if str(row.get("id")) not in known]
         at, known = at + timedelta(seconds=1), set()
-        yield _with(_page(records, answer, fresh), {"t": coql.moment(at), "given": []})
+        yield _with(_page(records, answer, fresh), {"t": queries.moment(at), "given": []})
 
 
 def _instant(records: Records, at: datetime, order: Mapping[str, str]) -> list[Any]:
@@ -221,7 +221,7 @@ def _removals(records: Records, since: datetime, page: int) -> Answer:
         "deleted",
         f"{records.path}/deleted",
         {"type": "all", "page": str(page), "per_page": str(facts.LIST_PAGE)},
-        headers={facts.IF_MODIFIED_SINCE: coql.moment(since)},
+        headers={facts.IF_MODIFIED_SINCE: queries.moment(since)},
         cost=facts.CREDITS["deleted"],
     )
 
@@ -234,7 +234,7 @@ def _gone(answer: Answer) -> list[Seen]:
     seen = []
     for row in answer.rows:
         mark, at = version(row.get("deleted_time") if isinstance(row, Mapping) else None)
-        ref = Ref(coql.record_id(str(row.get("id"))))
+        ref = Ref(queries.record_id(str(row.get("id"))))
         seen.append(Seen(ref=ref, version=mark, changed_at=at, fields={}, gone=Gone.EXPLICIT))
     return seen
 
@@ -270,7 +270,7 @@ def _edge(row: Any) -> tuple[datetime, str]:
     """Time and id of a row, checked: the next page begins behind them."""
     told = row if isinstance(row, Mapping) else {}
     _, at = version(told.get("Modified_Time"))
-    return at, coql.record_id(str(told.get("id")))
+    return at, queries.record_id(str(told.get("id")))
 
 
 def _time(told: object) -> datetime:

@@ -15,7 +15,7 @@ from connector.errors import (
     UsageError,
 )
 from connector.plugin import Gone, Ref, Schema, Seen, Target
-from connector_zoho import coql, facts
+from connector_zoho import facts, queries
 from connector_zoho.client import Answer, Client
 from connector_zoho.settings import ZohoSettings
 
@@ -39,10 +39,10 @@ def version(told: object) -> tuple[str, datetime]:
     if at is None or at.tzinfo is None:
         raise RetryableError("A record came without a readable time of change.")
     at = at.astimezone(UTC)
-    return coql.moment(at), at
+    return queries.moment(at), at
 
 
-class Queries:
+class Querying:
     """Whether this login may query; shared by all modules of one account."""
 
     def __init__(self, client: Client, wanted: bool | str) -> None:
@@ -73,20 +73,20 @@ class Records:
     def __init__(
         self,
         client: Client,
-        queries: Queries,
+        querying: Querying,
         settings: ZohoSettings,
         target: Target,
         describe: Callable[[], Schema],
     ) -> None:
         self.client = client
-        self.queries = queries
+        self.querying = querying
         self.settings = settings
-        self.module = coql.name(target.object)
-        self.key_field = coql.name(target.key_field) if target.key_field else None
+        self.module = queries.name(target.object)
+        self.key_field = queries.name(target.key_field) if target.key_field else None
         self.path = f"{facts.BASE}/{self.module}"
         self._target = target
         self._describe = describe
-        self._wanted = list(dict.fromkeys(map(coql.name, target.fields)))
+        self._wanted = list(dict.fromkeys(map(queries.name, target.fields)))
         self._asked: list[str] | None = None
 
     # --- which fields ---
@@ -117,14 +117,18 @@ class Records:
         """Query the first part of the fields; None if queries are not allowed."""
         columns = self._bare if ids_only else self.parts[0]
         try:
-            return self.queries.run(coql.query(self.module, columns, where, order, limit), limit)
+            return self.querying.run(
+                queries.query(self.module, columns, where, order, limit), limit
+            )
         except InvalidError as error:
             if error.code != "INVALID_QUERY" or self._asked is not None or ids_only:
                 raise
             # A column that this account lacks or hides: look once at what there is, and go on.
             self.use(self._describe())
             columns = self.parts[0]
-            return self.queries.run(coql.query(self.module, columns, where, order, limit), limit)
+            return self.querying.run(
+                queries.query(self.module, columns, where, order, limit), limit
+            )
 
     @property
     def _bare(self) -> list[str]:
@@ -135,7 +139,7 @@ class Records:
     ) -> Answer:
         """Read one page of a list."""
         fields = self._bare if ids_only else self.parts[0]
-        headers = None if since is None else {facts.IF_MODIFIED_SINCE: coql.moment(since)}
+        headers = None if since is None else {facts.IF_MODIFIED_SINCE: queries.moment(since)}
         asked = {"fields": ",".join(fields), "per_page": str(self.settings.list_page), **params}
         return self.client.read("list", self.path, asked, headers=headers)
 
@@ -207,7 +211,7 @@ class Records:
 
     def fetch(self, refs: Sequence[Ref]) -> list[Seen]:
         """One answer for each ref; what is missing is asked for alone, to learn how it is."""
-        ids = list(dict.fromkeys(coql.record_id(ref) for ref in refs))
+        ids = list(dict.fromkeys(queries.record_id(ref) for ref in refs))
         seen = []
         for at in range(0, len(ids), facts.LIST_IDS):
             some = ids[at : at + facts.LIST_IDS]
@@ -268,19 +272,19 @@ class Records:
         """Records whose field equals one of the values, compared by us once more."""
         known = {*self._target.fields, *self._target.match_fields, self._target.key_field}
         if field not in known:
-            raise UsageError(f"The field {coql.name(field)} is not in this kind's mapping.")
+            raise UsageError(f"The field {queries.name(field)} is not in this kind's mapping.")
         wanted = [value for value in dict.fromkeys(values) if value]
         found: dict[str, Seen] = {}
         for at in range(0, len(wanted), facts.COQL_IN):
             some = wanted[at : at + facts.COQL_IN]
-            hits = [row for row in self._hits(coql.name(field), some) if row.get(field) in some]
+            hits = [row for row in self._hits(queries.name(field), some) if row.get(field) in some]
             found |= {one.ref: one for one in self.seen(hits)}
         return list(found.values())
 
     def _hits(self, field: str, values: list[str]) -> Iterator[Mapping[str, Any]]:
         last = "0"
-        while self.queries.allowed:
-            where = coql.both(coql.one_of(field, values), coql.after_id(last))
+        while self.querying.allowed:
+            where = queries.both(queries.one_of(field, values), queries.after_id(last))
             answer = self.query(where, "id", self.settings.query_page)
             if answer is None:
                 break

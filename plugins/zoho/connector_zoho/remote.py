@@ -23,7 +23,7 @@ from connector.plugin import (
 from connector.records import Kind
 from connector_zoho import facts, feed, writing
 from connector_zoho.client import Client
-from connector_zoho.records import Queries, Records
+from connector_zoho.records import Querying, Records
 from connector_zoho.schema import describe
 from connector_zoho.settings import ZohoSettings
 
@@ -34,11 +34,11 @@ class ZohoRemote:
     def __init__(self, settings: ZohoSettings, targets: Mapping[Kind, Target], host: Host) -> None:
         self._settings = settings
         self._client = Client(settings, host)
-        self._queries = Queries(self._client, settings.coql)
+        self._querying = Querying(self._client, settings.coql)
         self._records = {
             kind: Records(
                 self._client,
-                self._queries,
+                self._querying,
                 settings,
                 target,
                 partial(describe, self._client, target.object),
@@ -87,7 +87,7 @@ class ZohoRemote:
             version_step=facts.VERSION_STEP,
             feed_lag=timedelta(seconds=self._settings.feed_lag_s),
             # A query sees what is committed; the search index follows when it likes.
-            find_lag=timedelta(0) if self._queries.allowed else None,
+            find_lag=timedelta(0) if self._querying.allowed else None,
             reads_own_writes=True,
             call_life=timedelta(seconds=self._settings.call_life_s),
         )

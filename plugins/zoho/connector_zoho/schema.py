@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from connector.errors import InvalidError, LoginRefusedError, SchemaDriftError
 from connector.plugin import FieldInfo, Schema
-from connector_zoho import coql, facts
+from connector_zoho import facts, queries
 from connector_zoho.client import Client
 
 TYPES: Final[Mapping[str, str]] = {
@@ -35,7 +35,7 @@ _COMPUTED: Final = frozenset({"autonumber", "formula", "rollup_summary"})
 
 def describe(client: Client, module: str) -> Schema:
     """Read a module's metadata: two calls, and one for its layouts. Raises: SchemaDriftError."""
-    params = {"module": coql.name(module)}
+    params = {"module": queries.name(module)}
     rights = _one(client.read("describe", f"{facts.MODULES_PATH}/{module}").body, "modules")
     told = client.read("describe", facts.FIELDS_PATH, params).body.get("fields")
     if not isinstance(told, list):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from connector.errors import ConnectorError, RetryableError, UnknownOutcomeError
 from connector.plugin import Gone, Op, Outcome, Reason, Ref, Result, Write
-from connector_zoho import coql, facts, outcomes
+from connector_zoho import facts, outcomes, queries
 from connector_zoho.client import NOT_ALLOWED, WRONG_ADDRESS, Answer
 from connector_zoho.records import Records
 
@@ -40,9 +40,9 @@ def write(records: Records, writes: Sequence[Write]) -> Iterator[Result]:
     """
     for one in writes:
         for name in one.fields:
-            coql.name(name)
+            queries.name(name)
         if one.op is not Op.CREATE:
-            coql.record_id(one.ref)
+            queries.record_id(one.ref)
     touched = False
     for batch in _batches(writes):
         try:
@@ -214,7 +214,9 @@ def _update(records: Records, batch: _Batch) -> Iterator[Result]:
         }
         for one in batch.writes
     ]
-    headers = {} if batch.unless is None else {facts.IF_UNMODIFIED_SINCE: coql.moment(batch.unless)}
+    headers = (
+        {} if batch.unless is None else {facts.IF_UNMODIFIED_SINCE: queries.moment(batch.unless)}
+    )
     answer = records.client.write(
         "update",
         "PUT",
