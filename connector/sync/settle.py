@@ -249,6 +249,13 @@ class Settlement:
         links.forget(self.tx, loser.id)
         winner.remote_id = loser.remote_id
         winner.remote_version = None
+        if loser.epoch > winner.epoch:
+            # The record lived before: its new life carries a key of its own.
+            assert winner.local_id is not None
+            winner.epoch = loser.epoch
+            winner.external_key = self.scope.ports.vault.external_key(
+                winner.connection, winner.kind, winner.local_id, winner.epoch
+            )
         links.save(self.tx, [winner])
         links.hand_over_claims(self.tx, loser.id, winner.id)
         self.events.append(self.scope.event(self.now, winner.id, "bound"))
@@ -277,11 +284,22 @@ class Settlement:
         else:
             new.remote_id = old.remote_id
         links.insert(self.tx, [new])
+        self._stake(case, new)
         self.gone_rows += case.rows
         self.close += decision.close
         self.events.append(self.scope.event(self.now, new.id, f"reborn_{side}"))
         staged.settle(self.tx, case.rows)
         self.new_rows += reread(new)
+
+    def _stake(self, case: Case, half: Link) -> None:
+        """Let a half be found by its identity values, as one that was just seen would be."""
+        row, seen, scope = case.situation.row, case.situation.seen, self.scope
+        if half.local_id is not None:
+            values = scope.identities("local", row.values) if row is not None else []
+        else:
+            values = scope.identities("remote", seen.fields) if seen is not None else []
+        side = {half.id: LOCAL if half.local_id is not None else REMOTE}
+        links.stake(self.tx, scope.connection, scope.kind, {half.id: values}, side)
 
 
 def _shown(case: Case) -> dict[str, tuple[Own, Canonical]]:

@@ -163,6 +163,7 @@ def bind_probe(settling: Settling, job: Job, seen: Seen, *, ours: bool = True) -
     if half is not None and half.id != link.id and half.local_id is None:
         # The feed showed it before we looked: it is this link's, not a record of its own.
         links.forget(settling.tx, half.id)
+        link.epoch = max(link.epoch, half.epoch)
         links.hand_over_claims(settling.tx, half.id, link.id)
     link.remote_id = seen.ref
     link.remote_version = seen.version

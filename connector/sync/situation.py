@@ -88,6 +88,7 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         batch.cases.append(Case(situation, staged_rows, (link.remote_id or "") in fetched))
     _add_parents(scope, [c.situation for c in batch.cases])
     _add_partners(scope, [c.situation for c in batch.cases])
+    _leave_for_later(scope, batch, busy)
     return batch
 
 
@@ -291,6 +292,17 @@ def _add_partners(scope: Scope, cases: Sequence[Situation]) -> None:
             case.partner = _by_match(
                 case.link, [held[d] for d in wanted[case.link.id] if d in held], known
             )
+
+
+def _leave_for_later(scope: Scope, batch: Batch, busy: set[str]) -> None:
+    """A half whose partner has a write under way waits until that has ended: its partner may be
+    getting another record just now."""
+    wanted = {c.situation.partner.candidate for c in batch.cases} - {None}
+    if not wanted:
+        return
+    with scope.store.read() as tx:
+        under_way = busy | intents.unresolved_links(tx, [w for w in wanted if w is not None])
+    batch.cases = [c for c in batch.cases if c.situation.partner.candidate not in under_way]
 
 
 def _identities(scope: Scope, case: Situation) -> list[bytes]:
