@@ -76,7 +76,7 @@ class Gateway:
         return self.on(facts.data_path(OBJECT, action), *bodies)
 
     def write(self, *writes: Any) -> dict[str, Result]:
-        return by_id(self.fx.open(api_url=API).write(Kind.CUSTOMER, writes))
+        return by_id(self.fx.open(api_url=API, deleted_get="auto").write(Kind.CUSTOMER, writes))
 
     def count(self, action: str) -> int:
         path = API + facts.data_path(OBJECT, action)

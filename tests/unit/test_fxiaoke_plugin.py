@@ -195,7 +195,7 @@ def found(fx: Rig, **settings: Any) -> dict[str, Finding]:
 
 def test_a_tenant_as_the_settings_say_needs_no_advice(fx: Rig) -> None:
     fx.accounts(1, tel="13800000001")
-    told = found(fx, unique_key=True)
+    told = found(fx, unique_key=True, deleted_get="empty")
     assert all(one.good and not one.advice for one in told.values()), told
     assert set(told) == {
         "login",
@@ -211,10 +211,12 @@ def test_a_tenant_as_the_settings_say_needs_no_advice(fx: Rig) -> None:
     ("switches", "settings", "name", "good", "advice"),
     [
         ({}, {}, "customer key", True, "unique_key = true"),
-        ({"deleted_get": "50009"}, {}, "customer deleted", False, 'deleted_get = "error"'),
+        ({}, {}, "customer deleted", True, 'deleted_get = "empty"'),
+        ({"deleted_get": "50009"}, {}, "customer deleted", True, 'deleted_get = "error"'),
         ({"deleted_get": "32000"}, {"deleted_get": "error"}, "customer deleted", True, ""),
-        ({"deleted_get": "32000"}, {"deleted_get": "undecided"}, "customer deleted", True, ""),
-        ({}, {"deleted_get": "error"}, "customer deleted", False, 'deleted_get = "auto"'),
+        ({"deleted_get": "32000"}, {"deleted_get": "auto"}, "customer deleted", False, "deleted_"),
+        ({"deleted_get": "no_data"}, {"deleted_get": "auto"}, "customer deleted", True, ""),
+        ({}, {"deleted_get": "error"}, "customer deleted", False, 'deleted_get = "empty"'),
         ({}, {"reads_invalidated": True}, "customer invalidated", False, "reads_invalidated = fal"),
         ({"preset_shows_invalid": "yes"}, {}, "customer invalidated", True, ""),
         ({"list_shape": "bare"}, {}, "customer page", True, ""),

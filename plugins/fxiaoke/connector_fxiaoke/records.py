@@ -222,13 +222,13 @@ class Records:
     def _tells_deleted(self, answer: Answer) -> bool:
         empty = answer.code == facts.OK
         match self.settings.deleted_get:
+            case "auto":
+                return empty and self._nothing_is_normal
             case "empty":
                 return empty
             case "error":
                 return not empty
-            case "undecided":
-                return False
-        return empty and self._nothing_is_normal
+        return False
 
     @cached_property
     def _nothing_is_normal(self) -> bool:

@@ -17,7 +17,7 @@ from connector_fxiaoke import facts
 
 RATE = "80/20s"
 """80 % of the calls that one path may take; other programs of the tenant share the limit."""
-_EXCHANGE = 1.5
+EXCHANGE = 1.5
 """A session lets one exchange take so many times `timeout_s`."""
 _OPEN_PERSON = "FSUID_"
 
@@ -74,10 +74,12 @@ class FxiaokeSettings(BaseModel):
     reads_invalidated: bool = False
     """True where queries show invalidated records, and invalidation moves their time of change:
     the changes then tell of every removal. False relies on nothing, and takes those that come."""
-    deleted_get: Literal["auto", "empty", "error", "undecided"] = "auto"
-    """What a read of a record deleted for good answers. "auto": nothing at all, unless a read of an
-    id that never was answers otherwise. "error": a refusal. "undecided": what may not be seen
-    answers alike, so that no missing record is ever taken for deleted."""
+    deleted_get: Literal["undecided", "auto", "empty", "error"] = "undecided"
+    """What a read of a record that was deleted for good answers, and one of a record that our user
+    may not see does not. "undecided": nobody knows, so a missing record waits for a person.
+    "empty": nothing at all. "error": a refusal. "auto": nothing, if a read of an id that never was
+    answers nothing too. Anything but "undecided" wants a `user_id` who sees all records, or a
+    tenant that answers otherwise for what is hidden: hidden records would be taken for deleted."""
     clear_with: Literal["null", "empty"] = "null"
     """What empties a field: null, or an empty text or list."""
     unique_key: bool = False
@@ -114,7 +116,7 @@ class FxiaokeSettings(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> FxiaokeSettings:
-        if self.call_life_s < _EXCHANGE * self.timeout_s:
+        if self.call_life_s < EXCHANGE * self.timeout_s:
             raise ValueError("call_life_s must be at least 1.5 times timeout_s")
         legacy = self.auth_style == "legacy"
         if legacy and not self.user_id.startswith(_OPEN_PERSON):
