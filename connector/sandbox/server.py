@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from connector.http.limits import parse_rate
+from connector.errors import SettingsError
+from connector.http.limits import Rate, parse_rate
 from connector.sandbox.app import App
 from connector.sandbox.calls import Call, Reply
 
@@ -118,11 +119,18 @@ def _leave_with_parent() -> None:
     os._exit(0)
 
 
+def _rate(text: str) -> Rate:
+    try:
+        return parse_rate(text)
+    except SettingsError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def parser(prog: str, about: str | None) -> argparse.ArgumentParser:
     """The command line that `connector.sandbox.handle` starts; a vendor may add to it."""
     made = argparse.ArgumentParser(prog=prog, description=about)
     made.add_argument("--port", type=int, default=0, help="0 picks a free one")
-    made.add_argument("--rate", type=parse_rate, help="N/SECONDSs, in place of the vendor's own")
+    made.add_argument("--rate", type=_rate, help="N/SECONDSs, in place of the vendor's own")
     made.add_argument("--until-eof", action="store_true", help="end with standard input")
     return made
 

@@ -108,6 +108,34 @@ def test_orders_sort_and_order_is_ignored(people: FxiaokeClient) -> None:
     assert told.names == ["c", "b", "a"]  # the newest first, as without any order
 
 
+@pytest.mark.parametrize(
+    ("operator", "values", "names"),
+    [
+        ("LT", [NOON_MS + 2000], "ba"),
+        ("LTE", [NOON_MS + 1000], "ba"),
+        ("GT", [NOON_MS], "cb"),
+        ("GTE", [NOON_MS + 1000], "cb"),
+        ("BETWEEN", [NOON_MS + 1000, NOON_MS + 1000], "b"),
+        ("NBETWEEN", [NOON_MS + 1000, NOON_MS + 1000], "ca"),
+    ],
+)
+def test_a_window_of_time_is_read_in_the_order_of_time(
+    people: FxiaokeClient, operator: str, values: list[int], names: str
+) -> None:
+    newest = [{"fieldName": "last_modified_time", "isAsc": False}]
+    found = people.query(ACCOUNT, ("last_modified_time", operator, values), orders=newest)
+    assert "".join(found.names) == names
+
+
+@pytest.mark.parametrize(
+    ("operator", "names"),
+    [("LT", "a"), ("LTE", "ab"), ("GT", "c"), ("GTE", "bc"), ("EQ", "b"), ("N", "ac")],
+)
+def test_ids_compare(people: FxiaokeClient, operator: str, names: str) -> None:
+    middle = people.query(ACCOUNT).rows[1]["_id"]
+    assert "".join(people.query(ACCOUNT, ("_id", operator, [middle])).names) == names
+
+
 def test_pages_by_id_see_each_row_once(people: FxiaokeClient) -> None:
     last, seen = "0" * 24, list[str]()
     while True:

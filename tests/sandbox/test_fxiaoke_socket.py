@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -134,3 +137,11 @@ def test_a_rate_takes_the_place_of_the_vendor_s() -> None:
         line.headers["x-fs-userid"] = "1000"
         codes = [_create(line, sandbox).json()["errorCode"] for _ in range(3)]
     assert codes == [0, 0, 30004]
+
+
+def test_the_command_says_how_a_rate_is_written() -> None:
+    command = [sys.executable, "-P", "-m", "connector_fxiaoke.sandbox", "--rate", "fast"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "80/20s" in done.stderr

@@ -128,7 +128,8 @@ def test_flags_count_at_the_top_level_only(fxiaoke: FxiaokeClient, top: bool) ->
 def test_a_workflow_rewrites_a_field_at_an_update(fxiaoke: FxiaokeClient) -> None:
     rule = {"object": ACCOUNT, "on": ["edit"], "set": {"remark": "seen"}, "when": {"name": "王"}}
     fxiaoke.admin("workflows", rules=[rule])
-    ref = fxiaoke.made(name="林")
+    ref = fxiaoke.made(name="王")  # a rule for edits
+    assert "remark" not in _row(fxiaoke, ACCOUNT, ref)
     fxiaoke.update(ACCOUNT, ref, name="李")
     assert "remark" not in _row(fxiaoke, ACCOUNT, ref)
     fxiaoke.update(ACCOUNT, ref, QUIET, name="王")
@@ -287,6 +288,17 @@ def test_a_record_turned_down_at_its_creation_is_not_effective(fxiaoke: FxiaokeC
     fxiaoke.admin("review", object=ACCOUNT, id=ref, approved=False)
     assert _row(fxiaoke, ACCOUNT, ref)["life_status"] == "ineffective"
     assert fxiaoke.update(ACCOUNT, ref, QUIET, name="王").code == 0
+    assert fxiaoke.invalid(ACCOUNT, ref).code == 0
+    assert _ids(fxiaoke, ACCOUNT, "recover", ref).code == 0
+    assert _row(fxiaoke, ACCOUNT, ref)["life_status"] == "ineffective"
+
+
+def test_a_change_that_cannot_be_is_refused_before_its_review(fxiaoke: FxiaokeClient) -> None:
+    fxiaoke.made(ext_key__c="k1")
+    ref = fxiaoke.made(ext_key__c="k2")
+    fxiaoke.switch(approval="on")
+    assert fxiaoke.update(ACCOUNT, ref, ext_key__c="k1").code == 50009
+    assert _row(fxiaoke, ACCOUNT, ref)["life_status"] == "normal"
 
 
 # --- locks, owners, pools, sight ---

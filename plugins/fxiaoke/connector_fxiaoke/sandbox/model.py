@@ -227,7 +227,6 @@ class Organisation:
         table.rows.pop(state.number)
         table.index_unique(state, remove=True)
         table.deleted[state.number] = state.values
-        table.hidden.discard(state.number)
         table.pending.pop(state.number, None)
         self._show(table, state.number, None)
 
