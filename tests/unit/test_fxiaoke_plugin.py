@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 
 from connector.errors import MappingError, SchemaDriftError, UsageError
 from connector.http.limits import parse_rate
+from connector.http.settings import HttpSettings
 from connector.plugin import Finding, Op, Probing, Sandboxed, Target
 from connector.records import Kind
 from tests.unit.fxiaoke_rig import OBJECT, C, M, Rig
@@ -89,10 +91,9 @@ def test_settings_are_frozen() -> None:
 
 def test_every_setting_says_what_it_is_for() -> None:
     """Credentials explain themselves."""
-    text = inspect.getsource(FxiaokeSettings)
+    text = inspect.getsource(FxiaokeSettings) + inspect.getsource(HttpSettings)
     for name in FxiaokeSettings.model_fields.keys() - {"app_id", "app_secret", "permanent_code"}:
-        after = text.partition(f"\n    {name}: ")[2].partition("\n    ")[2]
-        assert after.lstrip(" )\n").startswith('"""'), name
+        assert re.search(rf"\n    {name}: .*\n    \"\"\"", text), name
 
 
 @pytest.mark.parametrize("cloud", facts.CLOUDS)

@@ -126,6 +126,17 @@ def test_a_field_this_tenant_lacks_is_left_out_and_the_rest_is_read(fx: Rig) -> 
     assert (seen.ref, set(seen.fields)) == (ref, {"name", "tel"})
 
 
+def test_a_field_that_goes_away_while_we_run_is_left_out_from_then_on(fx: Rig) -> None:
+    fx.accounts(1, tel="13800000001")
+    target = Target(object=OBJECT, fields=("name", "wechat__c", "tel"), key_field=None)
+    remote = fx.open({C: target})
+    remote.describe(C)
+    fx.sandbox.admin("drop_field", object=OBJECT, field="wechat__c")
+    fx.sandbox.fault("error", operation="query", code=32000)
+    [seen] = all_seen(remote.changes(C, None, None))
+    assert set(seen.fields) == {"name", "tel"}
+
+
 def test_an_object_this_tenant_lacks_is_an_error(fx: Rig) -> None:
     target = Target(object="NoSuchObj", fields=("name",), key_field=None)
     with pytest.raises(SchemaDriftError, match="Check `object` in the mapping"):

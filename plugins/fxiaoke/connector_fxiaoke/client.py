@@ -20,12 +20,13 @@ from connector.errors import (
 )
 from connector.http.answers import answered_at, json_object
 from connector.http.limits import parse_rate
+from connector.http.settings import EXCHANGE
 from connector.plugin import LONGEST_WAIT, AllowList, Host, Response
 from connector_fxiaoke import facts
 from connector_fxiaoke.auth import Login
 from connector_fxiaoke.envelope import code_of, hint_of, trace_of, traced
 from connector_fxiaoke.facts import Class
-from connector_fxiaoke.settings import EXCHANGE, FxiaokeSettings
+from connector_fxiaoke.settings import FxiaokeSettings
 
 _log = logging.getLogger(__name__)
 
