@@ -34,11 +34,13 @@ __all__ = [
     "Capabilities",
     "Clock",
     "FieldInfo",
+    "FieldType",
     "Fields",
     "Finding",
     "Gone",
     "Host",
     "Kind",
+    "NamesFieldTypes",
     "Op",
     "Outcome",
     "Page",
@@ -345,6 +347,28 @@ class Probing(Protocol):
     """A remote that can answer open questions about its account by looking; it writes nothing."""
 
     def probe(self) -> Iterator[Finding]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldType:
+    """A type of field as the vendor's console calls it, in English and Chinese.
+
+    `max_length` is the most text that such a field takes; None where the type has no length.
+    """
+
+    en: str
+    zh: str
+    max_length: int | None = None
+
+
+@runtime_checkable
+class NamesFieldTypes(Protocol):
+    """A plugin that knows what an administrator has to choose in the vendor's console."""
+
+    def field_types(self, type: str) -> Sequence[FieldType]:
+        """The types for values of a lens's word (`FieldInfo.type`), that of the shortest text
+        first; none for a word that the vendor has no type for."""
+        ...
 
 
 class SandboxHandle(Protocol):

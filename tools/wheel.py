@@ -21,18 +21,23 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-OURS = ("connector", "connector_zoho", "connector_fxiaoke", "connector_mappings")
+PLUGINS = ("fxiaoke", "zoho")
+
+OURS = ("connector", *(f"connector_{name}" for name in PLUGINS), "connector_mappings")
 """The only names that may come to lie in a host's site-packages."""
 
 NEEDED = (
     "connector/__init__.py",
     "connector/commands/__init__.py",
+    "connector/sandbox/__init__.py",
     "connector/testing/contract.py",
-    "connector_zoho/__init__.py",
-    "connector_zoho/sandbox/__init__.py",
-    "connector_mappings/zoho/customer.yaml",
-    "connector_mappings/zoho/membership.yaml",
-    "connector_mappings/zoho/feedback.yaml",
+    *(f"connector_{name}/__init__.py" for name in PLUGINS),
+    *(f"connector_{name}/sandbox/__init__.py" for name in PLUGINS),
+    *(
+        f"connector_mappings/{name}/{kind}.yaml"
+        for name in PLUGINS
+        for kind in ("customer", "membership", "feedback")
+    ),
 )
 
 VERSION_BOUND = 5.0
@@ -94,14 +99,14 @@ def plain_environment() -> dict[str, str]:
     return {k: v for k, v in os.environ.items() if k not in _NOTHING_BUT_PYTHON}
 
 
-HOST_PROGRAM = """\
+HOST_PROGRAM = f"""\
 import sys
 sys.path.insert(0, "")
 import cli, connector, connector_mappings, connector_x, connector_zoho, mappings, plugins, tests
 from connector import registry
-assert {m.OWNER for m in (cli, connector_x, mappings, plugins, tests)} == {"host"}
-assert registry.names() == ["zoho"], registry.names()
-assert registry.load("zoho").name == "zoho"
+assert {{m.OWNER for m in (cli, connector_x, mappings, plugins, tests)}} == {{"host"}}
+assert registry.names() == {sorted(PLUGINS)}, registry.names()
+assert all(registry.load(name).name == name for name in registry.names())
 print(connector.__file__)
 """
 """A host that uses its own `plugins` and `mappings` beside the installed connector."""
@@ -135,12 +140,12 @@ def _says(*words: str) -> Callable[[str], list[str]]:
     return lambda out: [f"it does not say {w!r}" for w in words if w not in out]
 
 
-def _lists_zoho(out: str) -> list[str]:
+def _lists_plugins(out: str) -> list[str]:
     try:
-        plugins = json.loads(out)["plugins"]
+        found = {one["name"] for one in json.loads(out)["plugins"]}
     except (ValueError, KeyError, TypeError):
         return ["it printed no JSON document with `plugins`"]
-    return [] if any(p == "zoho" or p.get("name") == "zoho" for p in plugins) else ["no zoho"]
+    return [f"no {name}" for name in PLUGINS if name not in found]
 
 
 def _from_environment(empty: Path) -> Callable[[str], list[str]]:
@@ -189,7 +194,10 @@ def main() -> int:
         checks.note("files", faults_in(names_in(wheel)))
         points = entry_points_in(wheel)
         checks.note(
-            "entry points", _says("zoho = connector_zoho:plugin", "crm-connector =")(points)
+            "entry points",
+            _says(*(f"{name} = connector_{name}:plugin" for name in PLUGINS), "crm-connector =")(
+                points
+            ),
         )
         empty, host = folder / "empty", make_host(folder)
         install(wheel, empty)
@@ -198,7 +206,7 @@ def main() -> int:
         checks.command("pip check", [python, "-m", "pip", "check"], host, _says())
         checks.command("--version", [command, "--version"], host, _says(version()))
         checks.command("--help", [command, "--help"], host, _says("sync", "Exit codes"))
-        checks.command("plugins", [command, "plugins", "--json"], host, _lists_zoho)
+        checks.command("plugins", [command, "plugins", "--json"], host, _lists_plugins)
         checks.command(
             "host with colliding names",
             [python, "-c", HOST_PROGRAM],

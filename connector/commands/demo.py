@@ -14,6 +14,7 @@ from connector.commands.group import json_option
 from connector.commands.invocation import Invocation
 from connector.commands.progress import ProgressLines
 from connector.commands.stopping import StoppableClock
+from connector.demo.scene import RATE
 from connector.demo.story import Plant, play
 from connector.errors import SettingsError, UsageError
 from connector.http.limits import parse_rate
@@ -25,21 +26,26 @@ from connector.http.limits import parse_rate
     type=click.Choice(get_args(Plant)),
     help="Spoil one record after the last sync; the figures must show it.",
 )
-@click.option("--rate", metavar="N/SECONDSs", help="The vendors' rate budget, such as 80/20s.")
+@click.option(
+    "--rate",
+    metavar="N/SECONDSs",
+    default=RATE,
+    show_default=True,
+    help="What each sandbox takes and each connection may use, such as 80/20s.",
+)
 @click.option("--keep", metavar="DIR", help="Play in this new folder and leave it there.")
 @json_option
 @click.pass_obj
-def demo(invocation: Invocation, plant: Plant | None, rate: str | None, keep: str | None) -> int:
-    """Sync an invented shop with every installed plugin's sandbox, let people edit on both sides,
-    lose an answer, sync again, and compare both sides by other means than the engine's.
+def demo(invocation: Invocation, plant: Plant | None, rate: str, keep: str | None) -> int:
+    """Sync an invented shop with every installed plugin's sandbox, let people edit on all sides,
+    lose answers, sync again, and compare all sides by other means than the engine's.
 
-    The last line is one JSON document; exit 1 unless both sides agree.
+    The last line is one JSON document; exit 1 unless all sides agree.
     """
-    if rate is not None:
-        try:
-            parse_rate(rate)
-        except SettingsError as error:
-            raise UsageError(f"--rate: {error.sentence}") from None
+    try:
+        parse_rate(rate)
+    except SettingsError as error:
+        raise UsageError(f"--rate: {error.sentence}") from None
     with ExitStack() as stack:
         folder = _folder(keep, stack)
         progress = stack.enter_context(ProgressLines(invocation.stopping.check))

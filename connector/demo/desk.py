@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from connector.demo.lines import FULL, LINES, Plain, joined
 from connector.plugin import Ref, SandboxHandle
 
 
@@ -34,30 +35,66 @@ class Desk:
         line = self._files[kind]["fields"].get(canonical)
         return None if line is None else str(line["field"])
 
+    def carried(self, kind: str) -> list[str]:
+        """The fields that the demo compares and this vendor has."""
+        return [name for name in LINES[kind] if self.field(kind, name) is not None]
+
     def choices(self, kind: str, canonical: str) -> Mapping[str, Any]:
         """Canonical value to the vendor's word, of a field with a table; else empty."""
         lens = self._files[kind]["fields"].get(canonical, {}).get("lens")
         table = lens.get("choice", {}) if isinstance(lens, dict) else {}
         return {str(key): word for key, word in table.items() if key != "else"}
 
-    def words(self, kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The vendor's fields for canonical ones."""
-        found = {}
-        for canonical, value in values.items():
-            name = self.field(kind, canonical)
-            if name is not None:
-                found[name] = self.choices(kind, canonical).get(str(value), value)
-        return found
+    # --- reading ----------------------------------------------------------------------------------
 
     def records(self, kind: str) -> list[dict[str, Any]]:
         return self.handle.records(self.object_of(kind))
 
+    def read(self, kind: str, record: Mapping[str, Any]) -> dict[str, Plain]:
+        """A record, by canonical name in plain form."""
+        return {name: self._plain(kind, name, record) for name in self.carried(kind)}
+
+    def read_all(self, kind: str) -> list[dict[str, Plain]]:
+        """All records, as `read` gives one."""
+        return [self.read(kind, record) for record in self.records(kind)]
+
+    def _plain(self, kind: str, canonical: str, record: Mapping[str, Any]) -> Plain:
+        value, line = record.get(self.field(kind, canonical) or ""), LINES[kind][canonical]
+        if not line.codes:
+            return line.form(value)
+        back = {word: name for name, word in self.choices(kind, canonical).items()}
+        return back.get(value, value)
+
+    def owner(self, kind: str, record: Mapping[str, Any]) -> str:
+        """The id of the customer whose record this is; "" of nobody's."""
+        link = record.get(self.field(kind, "customer") or "")
+        link = link.get("id") if isinstance(link, dict) else link
+        return str(link or "")
+
+    def find(self, kind: str, canonical: str, value: object) -> list[dict[str, Any]]:
+        """The records whose field holds a value, however it is written there."""
+        wanted = LINES[kind][canonical].form(value)
+        return [r for r in self.records(kind) if self._plain(kind, canonical, r) == wanted]
+
     def where(self, kind: str, canonical: str, value: object) -> dict[str, Any]:
         """The one record whose field holds a value."""
-        name = self.field(kind, canonical)
-        found = [record for record in self.records(kind) if record.get(name or "") == value]
+        found = self.find(kind, canonical, value)
         assert len(found) == 1, f"{len(found)} records of {self.name} answer, one should"
         return found[0]
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    def words(self, kind: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The vendor's fields for canonical ones; parts of a name become one where it is one."""
+        told = dict(values)
+        if self.field(kind, FULL) is not None and "names.family" in told:
+            told[FULL] = joined(told.pop("names.family"), told.pop("names.given", None))
+        found = {}
+        for canonical, value in told.items():
+            name = self.field(kind, canonical)
+            if name is not None:
+                found[name] = self.choices(kind, canonical).get(str(value), value)
+        return found
 
     def create(self, kind: str, values: Mapping[str, Any]) -> Ref:
         return self.handle.create(self.object_of(kind), self.words(kind, values))

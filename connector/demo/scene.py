@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, SecretStr
 
@@ -21,8 +21,17 @@ from connector.errors import UsageError
 from connector.mapping.schema import packaged
 from connector.plugin import Clock, Sandboxed
 
-QUICK: Mapping[str, Any] = {"timeout_s": 4.0, "call_life_s": 6.0}
-"""So that the fate of a lost answer is known soon; set where a plugin's settings have the names."""
+QUICK: Mapping[str, Any] = {
+    "timeout_s": 2.0,
+    "call_life_s": 3.0,
+    "feed_lag_s": 2.0,
+    "find_lag_s": 0.5,
+    "unique_key": True,
+}
+"""So that the fate of a lost answer is known soon; set where a plugin's settings have the names.
+A sandbox on this machine has no lag worth waiting for, and refuses a second record with our key."""
+RATE: Final = "2000/20s"
+"""What each sandbox takes and each connection may use, unless the person says otherwise."""
 
 
 @dataclass(slots=True)
@@ -67,7 +76,7 @@ def toml_table(name: str, table: Mapping[str, Any]) -> str:
 
 @contextmanager
 def set_up(
-    folder: Path, rng: Random, *, rate: str | None, clock: Clock | None, say: Callable[[str], None]
+    folder: Path, rng: Random, *, rate: str, clock: Clock | None, say: Callable[[str], None]
 ) -> Iterator[Scene]:
     """Build it all in an empty folder, install the noticing of changes, and clear up after."""
     names = sandboxed_plugins()
@@ -98,10 +107,10 @@ def set_up(
         yield Scene(folder, shop, desks, connector)
 
 
-def _start(folder: Path, name: str, rate: str | None, stack: ExitStack) -> tuple[Desk, str]:
+def _start(folder: Path, name: str, rate: str, stack: ExitStack) -> tuple[Desk, str]:
     plugin = registry.load(name)
     assert isinstance(plugin, Sandboxed)
-    handle = plugin.start_sandbox()
+    handle = plugin.start_sandbox(rate=rate)
     stack.callback(handle.close)
 
     def keep(key: str, value: str) -> str:
@@ -111,9 +120,7 @@ def _start(folder: Path, name: str, rate: str | None, stack: ExitStack) -> tuple
         return f"file:secrets/{file.name}"
 
     known = plugin.settings.model_fields
-    extra = {key: value for key, value in QUICK.items() if key in known}
-    if rate is not None and "rate" in known:
-        extra["rate"] = rate
+    extra = {key: value for key, value in {**QUICK, "rate": rate}.items() if key in known}
     table = references(plugin.settings, handle.settings, keep)
     desk = Desk(name, handle, packaged(name))
     kinds = list(MAPPINGS)

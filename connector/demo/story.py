@@ -11,13 +11,15 @@ from typing import Any, Literal
 
 from connector.demo.compare import Compared, compare
 from connector.demo.desk import Desk
-from connector.demo.scene import Scene, set_up
-from connector.demo.shop import person, remark
+from connector.demo.lines import Plain, joined
+from connector.demo.scene import RATE, Scene, set_up
+from connector.demo.shop import CUSTOMERS, person, remark
 from connector.plugin import Clock
 from connector.sync.run import RunReport
 from connector.sync.scope import Progress, no_progress
 
 Plant = Literal["lose", "duplicate", "diverge"]
+SHOP = "the shop"
 KNOWN_BEFORE = 5
 """Customers whom the vendor knew before the first sync."""
 
@@ -36,22 +38,24 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """An edit that must have reached both sides: a shop's row and column, a vendor's field."""
+    """An edit that must have reached every side: a shop's row and column, and vendors' fields."""
 
     what: str
+    where: str
+    """The shop, or the vendor at which it was made."""
     query: str
     shop: object
     identity: tuple[str, str, object]
-    """Kind, canonical field and value by which the vendor's record is found."""
-    canonical: str
-    vendor: object
+    """Kind, canonical field and value by which the vendors' records are found."""
+    values: Mapping[str, Plain]
+    """Canonical values in plain form; a vendor is asked for those that it carries."""
 
 
 def play(
     folder: Path,
     *,
     plant: Plant | None = None,
-    rate: str | None = None,
+    rate: str = RATE,
     seed: int = 2026,
     clock: Clock | None = None,
     say: Callable[[str], None] = lambda line: None,
@@ -74,15 +78,18 @@ def play(
         say("second sync …")
         second = scene.connector.sync(progress=progress)
         _report(told, "second sync", second)
+        late = _missing(scene, expected)
+        _routes(told, scene, expected, late)
         say("third sync …")
         third = scene.connector.sync(progress=progress)
         _report(told, "third sync", third)
         if plant is not None:
-            _spoil(scene.desks[0], plant)
+            spoil(scene.desks[0], plant)
             told.tell("planted", scene.desks[0].name, f"{plant}: one record spoiled on purpose")
         compared = [compare(scene.shop, desk) for desk in scene.desks]
-        missed = [one for one in expected if not _arrived(scene, one)]
-    _verdict(told, compared, missed, (first, second, third))
+        missed = _missing(scene, expected)
+    _verdict(told, compared, missed, late, (first, second, third))
+    told.figures["rate"] = rate
     told.figures["seconds"] = round(time.monotonic() - began, 1)
     return told
 
@@ -99,18 +106,18 @@ def _known_before(scene: Scene, desk: Desk) -> None:
 
 def _a_day(scene: Scene, desk: Desk, rng: Random, told: Told, number: int) -> list[Expected]:
     """People edit on both sides; an answer will be lost. Each vendor has customers of its own."""
-    start = 20 + 40 * number
+    start = 20 + 45 * number  # a step of nines: every ninth customer has no e-mail address
     expected = [
         *_alone(scene, desk, start),
         *_both(scene, desk, start),
         *_consent(scene, desk, start),
     ]
-    told.tell("a day", "the shop", "a moved customer, a name, points, a card prolonged")
+    told.tell("a day", SHOP, "a moved customer, a name, points, a card prolonged")
     told.tell("a day", desk.name, "a job, a stage, a feedback answered")
     told.tell("a day", "both", "one name and one stage, each edited on both sides")
     told.tell("a day", "both", "an opt-out in the shop, another at the vendor")
     _deletions(scene, start)
-    told.tell("a day", "the shop", "a customer and a feedback deleted")
+    told.tell("a day", SHOP, "a customer and a feedback deleted")
     expected.append(_newcomers(scene, desk, rng, number))
     told.tell("a day", desk.name, "a new customer there, two new ones in the shop")
     desk.handle.fault("lost_after", operation="insert")
@@ -137,14 +144,14 @@ def _there(desk: Desk, number: int, values: Mapping[str, Any]) -> None:
 
 
 def _expect(
-    number: int, what: str, column: str, shop: object, canonical: str, vendor: object
+    number: int, what: str, where: str, column: str, shop: object, values: Mapping[str, Plain]
 ) -> Expected:
     identity = ("customer", "emails.primary", _mail(number))
-    return Expected(what, _row(number, column), shop, identity, canonical, vendor)
+    return Expected(what, where, _row(number, column), shop, identity, values)
 
 
 def _alone(scene: Scene, desk: Desk, start: int) -> list[Expected]:
-    """Edits on one side alone: each travels to the other."""
+    """Edits on one side alone: each travels to every other."""
     _here(scene, start, {"province": "云南", "city": "昆明", "street": "新居路8号"})
     _here(scene, start + 1, {"surname": "诸葛"})
     scene.shop.change("UPDATE cards SET points = points + 88 WHERE card_id = ?", start)
@@ -153,17 +160,24 @@ def _alone(scene: Scene, desk: Desk, start: int) -> list[Expected]:
     _there(desk, start + 3, {"lifecycle": "loyal"})
     feedback = desk.where("feedback", "title", f"留言 {start:04d}")
     desk.edit("feedback", feedback, {"status": "resolved"})
-    loyal = desk.choices("customer", "lifecycle").get("loyal")
-    done = desk.choices("feedback", "status").get("resolved")
     subject = ("feedback", "title", f"留言 {start:04d}")
     progress = f"SELECT progress FROM remarks WHERE subject = '{subject[2]}'"
+    named = _named(scene, start + 1, "诸葛")
     return [
-        _expect(start, "a move in the shop", "city", "昆明", "address.city", "昆明"),
-        _expect(start + 1, "a name in the shop", "surname", "诸葛", "names.family", "诸葛"),
-        _expect(start + 2, "a job at the vendor", "job", "园艺师", "occupation", "园艺师"),
-        _expect(start + 3, "a stage at the vendor", "stage", 2, "lifecycle", loyal),
-        Expected("an answered feedback", progress, "closed", subject, "status", done),
+        _expect(start, "a move", SHOP, "city", "昆明", {"address.city": "昆明"}),
+        _expect(start + 1, "a name", SHOP, "surname", "诸葛", named),
+        _expect(start + 2, "a job", desk.name, "job", "园艺师", {"occupation": "园艺师"}),
+        _expect(start + 3, "a stage", desk.name, "stage", 2, {"lifecycle": "loyal"}),
+        Expected(
+            "an answered feedback", desk.name, progress, "closed", subject, {"status": "resolved"}
+        ),
     ]
+
+
+def _named(scene: Scene, number: int, family: str) -> dict[str, Plain]:
+    """A name in both the forms that a vendor may carry."""
+    given = scene.shop.rows(_row(number, "given_name"))[0]["given_name"]
+    return {"names.family": family, "names.full": joined(family, given)}
 
 
 def _both(scene: Scene, desk: Desk, start: int) -> list[Expected]:
@@ -173,12 +187,12 @@ def _both(scene: Scene, desk: Desk, start: int) -> list[Expected]:
     _there(desk, start + 4, {"names.family": "Murong"})
     row = scene.shop.rows(_row(start + 5, "stage"))[0]
     _here(scene, start + 5, {"stage": 0 if row["stage"] != 0 else 1})
-    _there(desk, start + 5, {"lifecycle": "lost" if row["stage"] != 3 else "loyal"})
-    stage = 3 if row["stage"] != 3 else 2
-    word = desk.choices("customer", "lifecycle").get("lost" if stage == 3 else "loyal")
+    stage, word = (3, "lost") if row["stage"] != 3 else (2, "loyal")
+    _there(desk, start + 5, {"lifecycle": word})
+    named = _named(scene, start + 4, "慕容")
     return [
-        _expect(start + 4, "a name on both sides", "surname", "慕容", "names.family", "慕容"),
-        _expect(start + 5, "a stage on both sides", "stage", stage, "lifecycle", word),
+        _expect(start + 4, "a name on both sides", SHOP, "surname", "慕容", named),
+        _expect(start + 5, "a stage on both sides", desk.name, "stage", stage, {"lifecycle": word}),
     ]
 
 
@@ -188,14 +202,15 @@ def _consent(scene: Scene, desk: Desk, start: int) -> list[Expected]:
     _here(scene, start + 8, {"no_mail": 1})
     _there(desk, start + 9, {name: True})
     return [
-        _expect(start + 8, "an opt-out in the shop", "no_mail", 1, name, True),
-        _expect(start + 9, "an opt-out at the vendor", "no_mail", 1, name, True),
+        _expect(start + 8, "an opt-out", SHOP, "no_mail", 1, {name: True}),
+        _expect(start + 9, "an opt-out", desk.name, "no_mail", 1, {name: True}),
     ]
 
 
 def _deletions(scene: Scene, start: int) -> None:
-    # The last twenty customers have neither cards nor remarks.
-    doomed = scene.shop.rows("SELECT MAX(client_no) AS n FROM clients WHERE is_deleted = 0")[0]["n"]
+    # The last twenty of the first customers have neither cards nor remarks.
+    query = "SELECT MAX(client_no) AS n FROM clients WHERE is_deleted = 0 AND client_no <= ?"
+    doomed = scene.shop.rows(query, CUSTOMERS)[0]["n"]
     scene.shop.change("UPDATE clients SET is_deleted = 1 WHERE client_no = ?", doomed)
     scene.shop.change("DELETE FROM remarks WHERE remark_id = ?", start + 30)
 
@@ -217,34 +232,55 @@ def _newcomers(scene: Scene, desk: Desk, rng: Random, number: int) -> Expected:
             "lifecycle": "prospect",
         },
     )
-    return _expect(new, "a new customer at the vendor", "city", "西安", "address.city", "西安")
+    return _expect(new, "a new customer", desk.name, "city", "西安", {"address.city": "西安"})
 
 
 # --- the verdict --------------------------------------------------------------------------------
 
 
-def _arrived(scene: Scene, one: Expected) -> bool:
-    """Whether an edit stands on both sides, at every vendor."""
+def _missing(scene: Scene, expected: list[Expected]) -> list[Expected]:
+    """The edits that do not stand in the shop and at every vendor, each in its own words."""
+    kinds = {one.identity[0] for one in expected}
+    there = [(desk, {kind: desk.read_all(kind) for kind in kinds}) for desk in scene.desks]
+    return [
+        one
+        for one in expected
+        if not _stands_here(scene, one)
+        or not all(_stands_there(desk, seen[one.identity[0]], one) for desk, seen in there)
+    ]
+
+
+def _stands_here(scene: Scene, one: Expected) -> bool:
     rows = scene.shop.rows(one.query)
-    if len(rows) != 1 or next(iter(rows[0].values())) != one.shop:
-        return False
+    return len(rows) == 1 and next(iter(rows[0].values())) == one.shop
+
+
+def _stands_there(desk: Desk, seen: list[dict[str, Plain]], one: Expected) -> bool:
     kind, canonical, value = one.identity
-    for desk in scene.desks:
-        name, wanted = desk.field(kind, canonical), desk.field(kind, one.canonical)
-        found = [r for r in desk.records(kind) if r.get(name or "") == value]
-        if wanted is not None and (not found or found[0].get(wanted) != one.vendor):
-            return False
-    return True
+    found: dict[str, Plain] = next((r for r in seen if r[canonical] == value), {})
+    asked = [name for name in one.values if name in desk.carried(kind)]
+    return all(found.get(name) == one.values[name] for name in asked)
 
 
-def _spoil(desk: Desk, plant: Plant) -> None:
+def _routes(told: Told, scene: Scene, expected: list[Expected], late: list[Expected]) -> None:
+    """Say which ways the day's edits went with one sync."""
+    sides = [SHOP, *(desk.name for desk in scene.desks)]
+    for where in sides:
+        arrived = [one.what for one in expected if one.where == where and one not in late]
+        others = ", ".join(side for side in sides if side != where)
+        if arrived:
+            counted = ", ".join(dict.fromkeys(arrived))
+            told.tell("second sync", f"{where} → {others}", f"{counted} arrived everywhere")
+
+
+def spoil(desk: Desk, plant: Plant) -> None:
     """Spoil one record behind the engine's back, after its last look."""
     if plant == "lose":
-        desk.remove("membership", desk.where("membership", "card_no", "K000007"))
+        desk.remove("membership", desk.records("membership")[0])
     elif plant == "duplicate":
-        desk.copy("feedback", desk.where("feedback", "title", "留言 0008"))
+        desk.copy("feedback", desk.records("feedback")[0])
     else:
-        _there(desk, 11, {"address.city": "别处"})
+        desk.edit("customer", desk.records("customer")[0], {"address.city": "别处"})
 
 
 def _report(told: Told, chapter: str, report: RunReport) -> None:
@@ -264,18 +300,22 @@ def _verdict(
     told: Told,
     compared: list[Compared],
     missed: list[Expected],
+    late: list[Expected],
     reports: tuple[RunReport, RunReport, RunReport],
 ) -> None:
     last = reports[-1]
     for note in [note for one in compared for note in one.notes[:20]]:
         told.tell("compare", "differs", note)
     for one in missed:
-        told.tell("compare", "edit lost", one.what)
+        told.tell("compare", "edit lost", f"{one.what} ({one.where})")
+    for one in late:
+        told.tell("compare", "edit late", f"{one.what} ({one.where}): not with the second sync")
     figures = {
         "lost": sum(one.lost for one in compared),
         "duplicated": sum(one.duplicated for one in compared),
         "diverged": sum(one.diverged for one in compared),
         "edits_lost": len(missed),
+        "edits_late": len(late),
         "conflicts": last.conflicts,
         "letters": last.letters,
         "third_sync_writes": _writes(last),
@@ -287,4 +327,4 @@ def _verdict(
         "records": sum(one.records for one in compared),
         "vendors": len(compared),
     }
-    told.tell("compare", "all", "both sides agree" if good else "the sides differ")
+    told.tell("compare", "all", "all sides agree" if good else "the sides differ")

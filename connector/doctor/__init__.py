@@ -13,11 +13,12 @@ from connector import registry
 from connector.app import Connector
 from connector.doctor import installation, vendors
 from connector.doctor.check import Check, exit_of, failed
+from connector.doctor.missing import MissingField
 from connector.errors import SettingsError
 from connector.plugin import Clock
 from connector.settings import load
 
-__all__ = ["Check", "examine", "exit_of"]
+__all__ = ["Check", "MissingField", "examine", "exit_of"]
 
 
 def examine(config: str | os.PathLike[str] | None, clock: Clock) -> Iterator[Check]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from connector.doctor.missing import MissingField
 from connector.errors import ConnectorError, SettingsError, worst
 
 State = Literal["ok", "warn", "fail"]
@@ -13,13 +14,17 @@ State = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at. `fix` says what to do; `exit_code` counts when `state` is fail."""
+    """One thing looked at. `fix` says what to do; `exit_code` counts when `state` is fail.
+
+    `missing` are the fields that were found to be missing at a vendor.
+    """
 
     name: str
     state: State
     sentence: str
     fix: str = ""
     exit_code: int = 0
+    missing: tuple[MissingField, ...] = ()
 
 
 def exit_of(checks: Sequence[Check]) -> int:

@@ -1,4 +1,5 @@
-"""Checks of one connection: login, clock, rights, mapping, keys. The vendor is only read."""
+"""Checks of one connection: login, clock, rights, mapping, fields, keys, and what the plugin finds
+by looking. The vendor is only read."""
 
 from __future__ import annotations
 
@@ -6,9 +7,18 @@ from collections.abc import Iterator, Mapping
 
 from connector.app import Connector
 from connector.doctor.check import Check, State, failed
-from connector.errors import ConnectorError, SettingsError
+from connector.doctor.missing import missing_fields
+from connector.errors import ConnectorError, RejectedError, SchemaDriftError, SettingsError
 from connector.mapping.translate import Pair
-from connector.plugin import Capabilities, Clock, Kind, Remote, Schema
+from connector.plugin import (
+    Capabilities,
+    Clock,
+    Kind,
+    NamesFieldTypes,
+    Probing,
+    Remote,
+    Schema,
+)
 from connector.store import scopes
 
 MOST_SKEW_S = 60.0
@@ -39,6 +49,19 @@ def look_at(connector: Connector, name: str, clock: Clock) -> Iterator[Check]:
                 told_time = True
         except ConnectorError as error:
             yield failed(f"{name} {kind}", error)
+    yield from findings(name, remote)
+
+
+def findings(name: str, remote: object) -> Iterator[Check]:
+    """What a remote that can look answers about its account, with the line to set."""
+    if not isinstance(remote, Probing):
+        return
+    try:
+        for one in remote.probe():
+            fix = f"Set in [connections.{name}]: {one.advice}" if one.advice else ""
+            yield Check(f"{name} probe {one.name}", "ok" if one.good else "warn", one.text, fix)
+    except ConnectorError as error:
+        yield failed(f"{name} probe", error)
 
 
 def _same_account(
@@ -79,7 +102,19 @@ def _kind(
     connector: Connector, name: str, remote: Remote, kind: Kind, able: Capabilities
 ) -> Iterator[Check]:
     title = f"{name} {kind}"
-    schema = remote.describe(kind)
+    try:
+        schema = remote.describe(kind)
+    except (RejectedError, SchemaDriftError) as error:
+        yield failed(title, error)
+        unseen = Schema(object=connector.targets(name)[kind].object, fields={})
+        yield from _missing(
+            connector,
+            name,
+            kind,
+            unseen,
+            f"If {unseen.object} is not there, rather than out of this login's sight, make it",
+        )
+        return
     if not schema.can_read:
         said = f"The account may not read {schema.object}."
         yield Check(title, "fail", said, "Give its user the right to read it.", 3)
@@ -100,6 +135,7 @@ def _kind(
         said = f"{schema.object} may be read, created, updated and removed, as described."
         yield Check(title, "ok", said)
     yield from _mapping(connector, name, kind, schema)
+    yield from _missing(connector, name, kind, schema, f"Make them in {schema.object}")
     yield from _key(title, connector, name, remote, kind, schema, able)
 
 
@@ -136,6 +172,25 @@ def _mapping(connector: Connector, name: str, kind: Kind, schema: Schema) -> Ite
         yield Check(title, "ok", f"{len(wanted)} fields travel.")
 
 
+def _missing(
+    connector: Connector, name: str, kind: Kind, schema: Schema, what: str
+) -> Iterator[Check]:
+    """Which fields are still to be made there, for the shop's columns that have none yet."""
+    try:
+        local = {rule.canonical for rule in connector.local_mapping(kind).rules}
+        mapping = connector.vendor_mapping(name, kind)
+    except SettingsError:
+        return  # told above
+    plugin = connector.plugin(name)
+    more = {"types": plugin.field_types} if isinstance(plugin, NamesFieldTypes) else {}
+    objects = {kind: target.object for kind, target in connector.targets(name).items()}
+    found = tuple(missing_fields(name, mapping, local, schema, objects=objects, **more))
+    if found:
+        said = f"Not there yet: {', '.join(one.name for one in found)}."
+        fix = f"{what}; their labels, types and options are listed at the end."
+        yield Check(f"{name} {kind} fields", "warn", said, fix, missing=found)
+
+
 def _fills(canonical: str, wanted: set[str]) -> bool:
     # A side with parts of a name and one with the whole meet in `names.full`.
     if canonical.startswith("names.") and any(name.startswith("names.") for name in wanted):
@@ -160,7 +215,7 @@ def _key(
     info = schema.fields.get(target.key_field)
     if info is None:
         said = f"{schema.object} has no field {target.key_field}, the external key."
-        fix = f"Make {target.key_field} there: text, unique, external."
+        fix = f"Make {target.key_field} there: text, unique, and external where that can be chosen."
         yield Check(f"{title} key", "fail", said, fix, 3)
         return
     lacking = [w for w, has in (("unique", info.unique), ("writable", info.writable)) if not has]

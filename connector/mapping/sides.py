@@ -5,7 +5,7 @@ A first load runs these loops some million times: they make no call that they ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,13 +49,20 @@ def checked(
 
 
 class Side:
-    """One side's rules. `joins` is set where full names are put together from parts."""
+    """One side's rules. `joins` is set where full names are put together from parts.
+
+    A full name that is only shown beside its parts (`direction: push`) is written from them.
+    """
 
     def __init__(self, bounds: Iterable[Bound], used: frozenset[str], joins: bool) -> None:
         all_ = {bound.rule.canonical: bound for bound in bounds}
         self.joins = joins
         parts = (names.FAMILY, names.GIVEN) if joins else ()
         self.parts = tuple(all_[name] for name in parts if name in all_)
+        full = all_.get(names.FULL)
+        shown = full is not None and full.rule.direction == "push" and names.FULL not in used
+        self._shown = full if shown else None
+        self._shown_from = frozenset({names.FAMILY, names.GIVEN}) & used
         self._one = {
             name: bound
             for name, bound in all_.items()
@@ -98,7 +105,7 @@ class Side:
         return bound.lens.read(own.get(bound.rule.own))
 
     def write(
-        self, values: Iterable[tuple[str, Value]], create: bool
+        self, values: Sequence[tuple[str, Value]], create: bool
     ) -> tuple[dict[str, Any], list[Fault]]:
         """Own values, and what was left out of them."""
         fields: dict[str, Any] = {}
@@ -109,16 +116,27 @@ class Side:
             try:
                 fields[own] = write(value)
             except Refusal as refusal:
-                faults.append(
-                    Fault(
-                        canonical=canonical,
-                        own=own,
-                        code=refusal.code,
-                        text=f"{own}: {refusal.text}",
-                        mandatory=bound.required and create,
-                    )
-                )
+                faults.append(_fault(canonical, bound, refusal, create))
+        if self._shown is not None:
+            self._show(self._shown, dict(values), fields, faults, create)
         return fields, faults
+
+    def _show(
+        self,
+        bound: Bound,
+        values: Mapping[str, Value],
+        fields: dict[str, Any],
+        faults: list[Fault],
+        create: bool,
+    ) -> None:
+        """Write the full name of the parts; a part that is not there says nothing of the whole."""
+        if names.FAMILY not in self._shown_from or not self._shown_from <= values.keys():
+            return
+        try:
+            whole = names.join(values[names.FAMILY], values.get(names.GIVEN))
+            fields[bound.rule.own] = bound.write(whole)
+        except Refusal as refusal:
+            faults.append(_fault(names.FAMILY, bound, refusal, create))
 
     def _parted(self, values: Iterable[tuple[str, Value]]) -> Iterable[tuple[str, Value]]:
         for canonical, value in values:
@@ -129,3 +147,13 @@ class Side:
             for part in self.parts:
                 name = part.rule.canonical
                 yield name, value if name == names.FAMILY else None
+
+
+def _fault(canonical: str, bound: Bound, refusal: Refusal, create: bool) -> Fault:
+    return Fault(
+        canonical=canonical,
+        own=bound.rule.own,
+        code=refusal.code,
+        text=f"{bound.rule.own}: {refusal.text}",
+        mandatory=bound.required and create,
+    )

@@ -177,15 +177,21 @@ def tags(options: Options, where: Where) -> Lens:
 
 
 def reference(options: Options, where: Where) -> Lens:
-    """Another record of ours, by the side's own id as text. The engine swaps ids between sides."""
-    faults = known_options(options, "kind")
+    """Another record of ours, by the side's own id as text. The engine swaps ids between sides.
+
+    Option `as`, at a vendor: how it is written, `object` (`{"id": …}`, if left out) or bare `id`.
+    """
+    faults = known_options(options, "kind", "as")
     if options.get("kind") not in tuple(Kind):
         faults.append(f"a reference lens needs `kind`, one of {', '.join(Kind)}")
+    form = options.get("as", "object")
+    if form not in ("object", "id") or (where.side == "local" and "as" in options):
+        faults.append("`as` of a reference lens must be object or id, and stands at a vendor only")
     if faults:
         raise OptionError(*faults)
     shape: Callable[[str], Any]
     if where.side == "remote":
-        shape = _lookup
+        shape = _lookup if form == "object" else str
     elif where.type == "text":
         shape = str
     else:

@@ -204,7 +204,7 @@ class Store:
             self._renew(tx, lease)
 
     def _renew(self, tx: sa.Connection, lease: Lease) -> None:
-        renewed = tx.execute(_while_held(lease).values(expires_us=self.now_us(tx) + self.lease_us))
+        renewed = tx.execute(_RENEW, {**_of(lease), "until": self.now_us(tx) + self.lease_us})
         if renewed.rowcount != 1:
             raise LeaseLostError(
                 f"Another run took over {lease.connection}/{lease.kind} while this one paused;"
@@ -239,7 +239,7 @@ class Store:
 
     def release(self, lease: Lease) -> None:
         with self._changing() as tx:
-            tx.execute(_while_held(lease).values(holder=None, expires_us=None))
+            tx.execute(_RELEASE, _of(lease))
 
     def ensure_scope(self, tx: sa.Connection, connection: str, kind: str) -> None:
         """Make the scope's row if it is not there."""
@@ -270,12 +270,22 @@ class Store:
         return f"{self._id_prefix:016x}{self._ids:016x}"
 
 
-def _while_held(lease: Lease) -> sa.Update:
-    """A change of the scope's row that misses it once another run has taken the lease."""
-    c = t.scope.c
-    return sa.update(t.scope).where(
-        c.connection == lease.connection,
-        c.kind == lease.kind,
-        c.fence == lease.fence,
-        c.holder == lease.holder,
-    )
+_c, _bound = t.scope.c, sa.bindparam
+_HELD = sa.update(t.scope).where(
+    _c.connection == _bound("its_connection"),
+    _c.kind == _bound("its_kind"),
+    _c.fence == _bound("its_fence"),
+    _c.holder == _bound("its_holder"),
+)
+_RENEW = _HELD.values(expires_us=_bound("until"))
+_RELEASE = _HELD.values(holder=None, expires_us=None)
+"""Changes of the scope's row that miss it once another run has taken the lease."""
+
+
+def _of(lease: Lease) -> dict[str, Any]:
+    return {
+        "its_connection": lease.connection,
+        "its_kind": lease.kind,
+        "its_fence": lease.fence,
+        "its_holder": lease.holder,
+    }

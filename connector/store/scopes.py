@@ -31,12 +31,13 @@ class Scope:
 
 
 _COLUMNS = [scope.c[f.name] for f in fields(Scope)]
+_GET = sa.select(*_COLUMNS).where(
+    scope.c.connection == sa.bindparam("connection"), scope.c.kind == sa.bindparam("kind")
+)
 
 
 def get(tx: sa.Connection, connection: str, kind: str) -> Scope | None:
-    row = tx.execute(
-        sa.select(*_COLUMNS).where(scope.c.connection == connection, scope.c.kind == kind)
-    ).first()
+    row = tx.execute(_GET, {"connection": connection, "kind": kind}).first()
     return Scope(*row) if row else None
 
 

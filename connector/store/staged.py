@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -52,6 +53,37 @@ _UPDATE = (
 _DELETE = sa.delete(staged).where(
     *_WHERE,
     staged.c.counter == sa.bindparam("b_counter"),
+)
+
+
+def _ready(*, gone: bool) -> sa.Select[Any]:
+    c, bound = staged.c, sa.bindparam
+    return (
+        sa.select(*_COLUMNS)
+        .where(
+            c.connection == bound("connection"),
+            c.kind == bound("kind"),
+            c.side == bound("side"),
+            c.record > bound("after"),
+            c.reason.is_(None),
+            c.waits_for.is_(None),
+            c.gone.is_not(None) if gone else c.gone.is_(None),
+            sa.or_(c.not_before_us.is_(None), c.not_before_us <= bound("now")),
+        )
+        .order_by(c.record)
+        .limit(bound("limit", type_=sa.Integer))
+    )
+
+
+_READY = {gone: _ready(gone=gone) for gone in (True, False)}
+_WAITING = (
+    sa.select(staged.c.kind, staged.c.gone.is_not(None).label("gone"))
+    .where(
+        staged.c.connection == sa.bindparam("connection"),
+        staged.c.reason.is_(None),
+        staged.c.waits_for.is_(None),
+    )
+    .distinct()
 )
 
 
@@ -152,21 +184,16 @@ def ready(
     now_us: int,
 ) -> list[Staged]:
     """The next rows to decide, in record order behind `after`: not waiting, not a letter."""
-    c = staged.c
     rows = tx.execute(
-        sa.select(*_COLUMNS)
-        .where(
-            c.connection == connection,
-            c.kind == kind,
-            c.side == side,
-            c.record > after,
-            c.reason.is_(None),
-            c.waits_for.is_(None),
-            c.gone.is_not(None) if gone else c.gone.is_(None),
-            sa.or_(c.not_before_us.is_(None), c.not_before_us <= now_us),
-        )
-        .order_by(c.record)
-        .limit(limit)
+        _READY[gone],
+        {
+            "connection": connection,
+            "kind": kind,
+            "side": side,
+            "after": after,
+            "now": now_us,
+            "limit": limit,
+        },
     )
     return [Staged(*row) for row in rows]
 
@@ -212,6 +239,12 @@ def wake(tx: sa.Connection, connection: str, parents: Sequence[str]) -> None:
             .where(staged.c.connection == connection, staged.c.waits_for.in_(parents))
             .values(waits_for=None, reason=None, not_before_us=None)
         )
+
+
+def waiting(tx: sa.Connection, connection: str) -> set[tuple[str, bool]]:
+    """Kinds with rows that wait for a decision, and whether they are news of a removal."""
+    rows = tx.execute(_WAITING, {"connection": connection})
+    return {(row.kind, bool(row.gone)) for row in rows}
 
 
 def count(tx: sa.Connection, connection: str, kind: str, *, gone: bool | None = None) -> int:

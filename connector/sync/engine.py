@@ -18,6 +18,7 @@ from connector.sync.observe import observe_changes, take_marks
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches
 from connector.sync.recover import recover
+from connector.sync.refusals import send_refusals
 from connector.sync.scope import Scope
 from connector.sync.settle import Settlement, ensure_subjects, set_aside_broken
 from connector.sync.situation import Batch, Case, gather
@@ -42,13 +43,40 @@ def settle_connection(scopes_in_order: Sequence[Scope]) -> None:
 
     Raises the first error that stopped the connection; what was settled before stays settled.
     """
+    if not scopes_in_order or not _waiting(scopes_in_order):
+        return
     for scope in scopes_in_order:
         take_marks(scope)
     for _ in range(ROUNDS):
-        busy = [_pass(scope, gone=True) for scope in reversed(scopes_in_order)]
-        busy += [_pass(scope, gone=False) for scope in scopes_in_order]
+        waiting = _waiting(scopes_in_order)
+        busy = [
+            _pass(scope, gone=True)
+            for scope in reversed(scopes_in_order)
+            if (scope.kind, True) in waiting
+        ]
+        # What a removal left behind may be decided in the same round.
+        waiting |= _waiting(scopes_in_order) if any(busy) else set()
+        busy += [
+            _pass(scope, gone=False) for scope in scopes_in_order if (scope.kind, False) in waiting
+        ]
         if not any(busy):
             break
+
+
+def send_all_refusals(scopes_in_order: Sequence[Scope]) -> bool:
+    """Write what says no among all that is staged for one connection; says whether any did."""
+    if not scopes_in_order or not _waiting(scopes_in_order):
+        return False
+    for scope in scopes_in_order:
+        take_marks(scope)
+    return any([send_refusals(scope) for scope in scopes_in_order])
+
+
+def _waiting(scopes_in_order: Sequence[Scope]) -> set[tuple[str, bool]]:
+    """The kinds for which anything is staged, news of removals and other news apart."""
+    first = scopes_in_order[0]
+    with first.store.read() as tx:
+        return staged.waiting(tx, first.connection)
 
 
 def sweep_connection(scopes_in_order: Sequence[Scope]) -> bool:

@@ -27,11 +27,11 @@ from connector.sync.engine import (
     finish_connection,
     observe_connection,
     recover_now,
+    send_all_refusals,
     settle_connection,
     sweep_connection,
 )
-from connector.sync.observe import observe_all_rows, observe_local, take_marks
-from connector.sync.refusals import send_refusals
+from connector.sync.observe import observe_all_rows, observe_local
 from connector.sync.scope import LOCAL_SCOPE, Counts, Limits, PlannedWrite, Ports, Scope
 from connector.sync.upkeep import drop_old_staging_keys, renew_staging
 
@@ -207,9 +207,7 @@ class Runner:
         found = [True]
 
         def step(scopes_of_one: Sequence[Scope]) -> None:
-            for scope in scopes_of_one:
-                take_marks(scope)
-                found.append(send_refusals(scope))
+            found.append(send_all_refusals(scopes_of_one))
 
         left = list(going)
         for _ in range(len(going) + 1):

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import json
 import os
+import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from connector.commands import run
 from connector.demo.compare import compare
-from connector.demo.story import Told, play
+from connector.demo.scene import QUICK, RATE, sandboxed_plugins
+from connector.demo.story import SHOP, Plant, spoil
 from tests.system.rig import Rig
 
-FIGURES = ("lost", "duplicated", "diverged", "edits_lost", "conflicts", "letters")
+FIGURES = ("lost", "duplicated", "diverged", "edits_lost", "edits_late", "conflicts", "letters")
 
 
 def test_the_demo_converges_and_says_so_in_its_last_line(
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    folder = tmp_path / "kept"
     umask = os.umask(0o022)
     try:
-        assert run(["demo"]) == 0
+        assert run(["demo", "--keep", str(folder), "--rate", "1500/20s"]) == 0
     finally:
         os.umask(umask)
     told = capsys.readouterr()
@@ -30,51 +34,60 @@ def test_the_demo_converges_and_says_so_in_its_last_line(
     assert figures["converged"] is True
     assert [figures[name] for name in FIGURES] == [0] * len(FIGURES)
     assert figures["third_sync_writes"] == 0
-    assert figures["records"] > 600
-    assert 0 < figures["seconds"] < 20
-    assert any("both sides agree" in line for line in table)
+    assert figures["vendors"] == len(sandboxed_plugins())
+    assert figures["records"] > 600 * figures["vendors"]
+    assert figures["rate"] == "1500/20s"
+    assert figures["seconds"] > 0
+    assert any("all sides agree" in line for line in table)
     assert "example.test" not in told.out + told.err
+    _each_way_is_told(table)
+    _each_connection_may_use_what_its_sandbox_takes(folder)
+    assert {"shop.db", "state.db", "secrets"} <= {p.name for p in folder.iterdir()}
+    assert run(["demo", "--keep", str(folder)]) == 2
+    assert "takes a new folder" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("plant", "figure"), [("lose", "lost"), ("duplicate", "duplicated"), ("diverge", "diverged")]
-)
-def test_a_planted_fault_shows_in_its_own_figure(
-    plant: str, figure: str, capsys: pytest.CaptureFixture[str]
+def _each_way_is_told(table: list[str]) -> None:
+    sides = [SHOP, *sandboxed_plugins()]
+    for side in sides:
+        others = ", ".join(one for one in sides if one != side)
+        (line,) = (line for line in table if f"{side} → {others}" in line)
+        assert "arrived everywhere" in line
+
+
+def _each_connection_may_use_what_its_sandbox_takes(folder: Path) -> None:
+    settings = tomllib.loads((folder / "connector.toml").read_text(encoding="utf-8"))
+    assert set(settings["connections"]) == set(sandboxed_plugins())
+    for table in settings["connections"].values():
+        assert table["rate"] == "1500/20s"
+        assert {table[name] for name in QUICK if name in table} <= set(QUICK.values())
+
+
+def test_a_planted_fault_ends_the_demo_with_its_figure_and_exit_1(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     umask = os.umask(0o022)
     try:
-        assert run(["demo", "--json", "--plant", plant]) == 1
+        assert run(["demo", "--json", "--plant", "diverge"]) == 1
     finally:
         os.umask(umask)
     figures = json.loads(capsys.readouterr().out)
     assert figures["converged"] is False
     assert {name: figures[name] for name in FIGURES} == {
-        name: int(name == figure) for name in FIGURES
+        name: int(name == "diverged") for name in FIGURES
     }
+    assert figures["rate"] == RATE
 
 
-def test_the_demo_keeps_its_folder_only_if_asked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "kept"
-    told = play(_made(folder))
-    assert told.figures["converged"] is True
-    assert {"connector.toml", "shop.db", "state.db", "secrets"} <= {
-        p.name for p in folder.iterdir()
-    }
-    assert _chapters(told) >= {"first sync", "a day", "second sync", "third sync", "compare"}
-    assert run(["demo", "--keep", str(folder)]) == 2
-    assert "takes a new folder" in capsys.readouterr().err
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
-def _chapters(told: Told) -> set[str]:
-    return {chapter for chapter, _, _ in told.chapters}
+def test_each_planted_fault_shows_in_its_own_figure(rig: Rig) -> None:
+    rig.ready()
+    assert rig.run("sync").code == 0
+    seen = []
+    for plant in get_args(Plant):
+        spoil(rig.desk, plant)
+        now = compare(rig.shop, rig.desk)
+        seen.append((plant, now.lost, now.duplicated, now.diverged))
+    assert seen == [("lose", 1, 0, 0), ("duplicate", 1, 1, 0), ("diverge", 1, 1, 1)]
 
 
 def test_an_answer_lost_as_the_demo_loses_it_is_looked_up_and_not_repeated(rig: Rig) -> None:

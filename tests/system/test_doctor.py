@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing
 
 from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS
+from connector.mapping.schema import packaged
 from tests.system.rig import Rig
 
 
@@ -132,6 +133,40 @@ def test_a_missing_field_there_only_switches_its_line_off(rig: Rig) -> None:
     state, words = checks(rig, 0)["zoho customer mapping"]
     assert state == "warn"
     assert "occupation" in words
+
+
+def test_fields_to_be_made_are_listed_for_an_administrator(rig: Rig) -> None:
+    rig.ready()
+    rig.sandbox.admin("drop_field", module="Contacts", field="Occupation")
+    rig.sandbox.admin("drop_field", module="Memberships", field="Plan")
+    state, words = checks(rig, 0)["zoho membership fields"]
+    assert state == "warn"
+    assert "Plan" in words
+    job, plan = rig.run("doctor", "--json").json["missing_fields"]
+    assert (job["connection"], job["object"], job["name"]) == ("zoho", "Contacts", "Occupation")
+    assert (job["label_zh"], job["type_en"], job["max_length"]) == ("职业", "Single Line", 255)
+    assert (job["required_by"], job["unique"], job["options"]) == (["occupation"], False, [])
+    assert plan["options"][0] == {"value": "月卡", "label_en": "Monthly", "label_zh": "月卡"}
+    shown = rig.run("doctor").out
+    assert "Fields to be made at the vendor / 需要在 CRM 中新建的字段" in shown
+    assert "职业 / Occupation" in shown
+
+
+def test_an_object_that_is_not_there_is_told_with_all_its_fields(rig: Rig) -> None:
+    rig.ready()
+    (rig.folder / "mappings" / "crm").mkdir()
+    for kind in MAPPINGS:
+        text = (packaged("zoho") / f"{kind}.yaml").read_text(encoding="utf-8")
+        mapping = text.replace("object: Memberships", "object: Cards")
+        (rig.folder / "mappings" / "crm" / f"{kind}.yaml").write_text(mapping, encoding="utf-8")
+    rig.write(mappings="mappings/crm")
+    ran = rig.run("doctor", "--json")
+    assert ran.code == ran.json["exit"] != 0
+    fields = ran.json["missing_fields"]
+    assert {one["object"] for one in fields} == {"Cards"}
+    assert [one["name"] for one in fields if one["unique"]] == ["Connector_Key"]
+    customer = next(one for one in fields if one["name"] == "Customer")
+    assert customer["target"] == "Contacts"
 
 
 def test_a_missing_external_key_is_a_failure(rig: Rig) -> None:

@@ -67,7 +67,7 @@ def test_every_plugin_folder_is_in_the_wheel(wheel: Path) -> None:
 def test_every_packaged_mapping_is_in_the_wheel(wheel: Path) -> None:
     files = {
         str(p.relative_to(tool.ROOT / "mappings"))
-        for p in tool.ROOT.glob("mappings/connector_mappings/*/*.yaml")
+        for p in tool.ROOT.glob("mappings/connector_mappings/**/*.yaml")
     }
     assert files
     assert files <= set(tool.names_in(wheel))
@@ -76,7 +76,8 @@ def test_every_packaged_mapping_is_in_the_wheel(wheel: Path) -> None:
 def test_the_wheel_names_the_command_and_the_plugins(wheel: Path) -> None:
     points = tool.entry_points_in(wheel)
     assert "crm-connector = connector.commands:main" in points
-    assert "zoho = connector_zoho:plugin" in points
+    for name in tool.PLUGINS:
+        assert f"{name} = connector_{name}:plugin" in points
 
 
 def test_a_host_with_colliding_names_keeps_its_own_and_sees_ours(
@@ -86,12 +87,13 @@ def test_a_host_with_colliding_names_keeps_its_own_and_sees_ours(
     assert Path(out.strip()).is_relative_to(installed)
 
 
-def test_the_installed_command_finds_its_plugin_in_a_host_with_colliding_names(
+def test_the_installed_command_finds_its_plugins_in_a_host_with_colliding_names(
     installed: Path, tmp_path: Path
 ) -> None:
     host = tool.make_host(tmp_path)
     assert run(installed, host, COMMAND, "--version").strip().endswith(tool.version())
-    assert '"zoho"' in run(installed, host, COMMAND, "plugins", "--json")
+    told = run(installed, host, COMMAND, "plugins", "--json")
+    assert [name for name in tool.PLUGINS if f'"{name}"' not in told] == []
 
 
 @pytest.mark.parametrize(
@@ -109,7 +111,8 @@ def test_a_name_that_a_host_may_have_too_is_a_fault(names: Sequence[str], fault:
 
 def test_a_wheel_without_its_mappings_is_a_fault() -> None:
     names = [n for n in tool.NEEDED if not n.endswith("customer.yaml")]
-    assert tool.faults_in(names) == ["connector_mappings/zoho/customer.yaml is not in the wheel"]
+    lacking = [f"connector_mappings/{name}/customer.yaml" for name in tool.PLUGINS]
+    assert tool.faults_in(names) == [f"{name} is not in the wheel" for name in lacking]
 
 
 def test_the_plugin_entry_points_match_the_folders() -> None:

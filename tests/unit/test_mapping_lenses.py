@@ -391,6 +391,8 @@ def test_references_keep_the_shape_of_their_side() -> None:
     assert far.read({"id": "4400000000000000123", "name": "Lin"}) == "4400000000000000123"
     assert far.read({"id": "1"}) == far.read("1") == "1"
     assert far.write("1") == {"id": "1"}
+    bare = lens("reference", {"kind": "customer", "as": "id"}, type_="reference", side="remote")
+    assert (bare.write("1"), bare.read("1"), bare.read("")) == ("1", "1", None)
 
 
 @pytest.mark.parametrize(

@@ -133,10 +133,17 @@ def test_all_faults_are_listed_at_once(tmp_path: Path) -> None:
     assert [fault.split(":")[1] for fault in faults] == ["4", "10", "11", "13"]
 
 
-def test_a_reference_needs_its_kind(tmp_path: Path) -> None:
-    line = "  customer: {field: C, lens: reference}"
+@pytest.mark.parametrize(
+    ("lens", "says"),
+    [
+        ("reference", "needs `kind`"),
+        ("{reference: {kind: customer, as: text}}", "must be object or id"),
+    ],
+)
+def test_a_reference_needs_its_kind_and_a_known_form(tmp_path: Path, lens: str, says: str) -> None:
+    line = f"  customer: {{field: C, lens: {lens}}}"
     [fault] = vendor(tmp_path, f"kind: feedback\nobject: P\nfields:\n{line}\n")
-    assert "needs `kind`" in fault
+    assert says in fault
 
 
 @pytest.mark.parametrize(

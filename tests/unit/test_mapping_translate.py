@@ -207,6 +207,51 @@ def test_parts_on_both_sides_stay_parts(tmp_path: Path) -> None:
     }
 
 
+def shown(tmp_path: Path, *, length: int = 100) -> Pair:
+    """A vendor with a mandatory full name that is only shown beside its parts."""
+    parts = "  names.family: {KEY: f, lens: text}\n  names.given: {KEY: g, lens: text}\n"
+    infos = [FieldInfo(name=name, type="text") for name in ("f", "g")]
+    whole = FieldInfo(name="n", type="text", required=True, max_length=length)
+    return pair(
+        tmp_path,
+        local=parts.replace("KEY", "column"),
+        vendor="  names.full: {field: n, lens: text, direction: push}\n"
+        + parts.replace("KEY", "field"),
+        schema=schema(*infos, whole),
+        match="[]",
+    )
+
+
+def test_a_full_name_that_is_only_shown_is_written_from_its_parts(tmp_path: Path) -> None:
+    it = shown(tmp_path)
+    [unit] = it.units
+    assert unit.fields == ("names.family", "names.given")
+    written = it.write_remote({"names.family": "欧阳", "names.given": "娜娜"}, create=True)
+    assert (written.fields, written.faults) == ({"f": "欧阳", "g": "娜娜", "n": "欧阳娜娜"}, ())
+    written = it.write_remote({"names.family": "上官", "names.given": None})
+    assert written.fields == {"f": "上官", "g": None, "n": "上官"}
+    assert it.read_remote({"f": "欧阳", "g": "娜娜", "n": "某人"}) == {
+        "names.family": "欧阳",
+        "names.given": "娜娜",
+    }
+    assert it.remote_fields == ("f", "g")
+
+
+def test_a_shown_name_that_does_not_fit_holds_back_its_parts(tmp_path: Path) -> None:
+    it = shown(tmp_path, length=3)
+    written = it.write_remote({"names.family": "欧阳", "names.given": "娜娜"})
+    assert written.fields == {}
+    assert [(f.canonical, f.own, f.code) for f in written.faults] == [
+        ("names.family", "n", "too_long")
+    ]
+    written = it.write_remote({"names.family": None, "names.given": None}, create=True)
+    assert [(f.own, f.code, f.mandatory) for f in written.faults] == [("n", "required", True)]
+
+
+def test_a_part_alone_says_nothing_of_the_shown_name(tmp_path: Path) -> None:
+    assert shown(tmp_path).write_remote({"names.given": "娜娜"}).fields == {"g": "娜娜"}
+
+
 def test_a_field_that_only_travels_one_way_is_not_written_the_other(tmp_path: Path) -> None:
     it = pair(tmp_path)
     values = {"source": "a", "segment": "b", "custom.shoe": "38", "company": "c"}
@@ -377,7 +422,8 @@ def test_values_are_the_same_when_either_side_would_hold_the_same(tmp_path: Path
     assert not it.same("gender", "male", "female")
     assert it.same("gender", "unknown", "未知")
     first, second = (dt.datetime(2024, 11, 3, hour, 30, tzinfo=dt.UTC) for hour in (5, 6))
-    assert it.same("last_contact_at", first, second)  # New York's clock shows both as 01:30
+    # New York's clock shows both as 01:30, and the column refuses the second.
+    assert not it.same("last_contact_at", first, second)
     assert not it.same("phones.mobile", "+8613800138000", None)
     assert it.far_form("consent.marketing.email", "granted") == "unknown"
     assert it.near_form("consent.marketing.email", "withdrawn") == "denied"

@@ -5,11 +5,12 @@ Facts about the vendor, with their sources, are in `facts`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from connector.plugin import Host, Target
+from connector.plugin import FieldType, Host, Target
 from connector.records import Kind
+from connector_fxiaoke import console
 from connector_fxiaoke.settings import FxiaokeSettings
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ __all__ = ["FxiaokePlugin", "plugin"]
 
 
 class FxiaokePlugin:
-    """Implements `connector.plugin.Plugin` and `connector.plugin.Sandboxed`."""
+    """Implements `Plugin`, `NamesFieldTypes` and `Sandboxed` of `connector.plugin`."""
 
     name = "fxiaoke"
     settings = FxiaokeSettings
@@ -33,6 +34,10 @@ class FxiaokePlugin:
         from connector_fxiaoke.remote import FxiaokeRemote
 
         return FxiaokeRemote(settings, targets, host)
+
+    def field_types(self, type: str) -> Sequence[FieldType]:
+        """What the console calls the types for values of a lens's word."""
+        return console.TYPES.get(type, ())
 
     def start_sandbox(
         self,
