@@ -21,12 +21,14 @@ from connector.sync.work import Job, Work
 def recover(scope: Scope, *, wait: bool) -> int:
     """Resolve every intent that was sent and has no outcome; returns how many must still wait.
 
-    No remote write is looked for before the vendor's `call_life` has passed: until then it may
-    still land. A create under a unique key is the exception, because there a late twin fails.
+    No remote write is judged before the vendor's `call_life` has passed: until then it may still
+    land. A create under a unique key is the exception, because there a late twin fails; one under
+    a plain key is looked for at once all the same, because what is found is found.
     With `wait` the time is waited out, renewing the lease. Each is looked for once: what stays
     unknown (the vendor fails again, or the record is hidden from us) is the next run's.
     """
     tried: set[str] = set()
+    glanced: set[str] = set()
     while True:
         with scope.store.read() as tx:
             open_intents = intents.unresolved(tx, scope.connection, scope.kind)
@@ -39,6 +41,11 @@ def recover(scope: Scope, *, wait: bool) -> int:
             tried |= {i.id for i in due}
             _resolve(scope, due)
             continue
+        early = [i for i in left if i.id not in glanced and _may_glance(scope, i)]
+        if early:
+            glanced |= {i.id for i in early}
+            _resolve(scope, early, absent_means_lost=False)
+            continue
         if not wait:
             return len(open_intents)
         soonest = min(_due_us(scope, i) for i in left)
@@ -46,6 +53,11 @@ def recover(scope: Scope, *, wait: bool) -> int:
         scope.ports.progress(scope.connection, scope.kind, "waiting", len(open_intents))
         scope.ports.clock.sleep(max(pause, 0.05))
         scope.store.renew(scope.lease)
+
+
+def _may_glance(scope: Scope, intent: Intent) -> bool:
+    keyed = scope.caps.external_key != "none"
+    return intent.side == "remote" and intent.op == Op.CREATE and keyed
 
 
 def _due_us(scope: Scope, intent: Intent) -> int:
@@ -59,7 +71,7 @@ def _due_us(scope: Scope, intent: Intent) -> int:
     return (intent.sent_us or 0) + int(life.total_seconds() * 1_000_000)
 
 
-def _resolve(scope: Scope, due: Sequence[Intent]) -> None:
+def _resolve(scope: Scope, due: Sequence[Intent], *, absent_means_lost: bool = True) -> None:
     with scope.store.read() as tx:
         known = links.by_ids(tx, [i.link for i in due])
     scope.ports.vault.preload({k.subject for k in known.values() if k.subject})
@@ -67,7 +79,7 @@ def _resolve(scope: Scope, due: Sequence[Intent]) -> None:
     sides = {i.id: i.side for i in due}
     _local(scope, [j for j in jobs if sides[j.intent] == "local"])
     remote = [j for j in jobs if sides[j.intent] == "remote"]
-    _creates(scope, [j for j in remote if j.draft.op == Op.CREATE])
+    _creates(scope, [j for j in remote if j.draft.op == Op.CREATE], absent_means_lost)
     _changes(scope, [j for j in remote if j.draft.op != Op.CREATE])
 
 
@@ -104,8 +116,9 @@ def _local(scope: Scope, jobs: Sequence[Job]) -> None:
         settling.finish()
 
 
-def _creates(scope: Scope, jobs: Sequence[Job]) -> None:
-    """Look for our key; a record that is not there is created once more, with the same values."""
+def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool) -> None:
+    """Look for our key; a record that is not there is created once more, with the same values,
+    unless it may still turn up."""
     if not jobs:
         return
     target = scope.pair.vendor.external_key
@@ -119,7 +132,9 @@ def _creates(scope: Scope, jobs: Sequence[Job]) -> None:
         if seen.external_key is not None:
             found.setdefault(seen.external_key, seen)
     scope.ports.hook("after call: find")
-    if scope.caps.find_lag is None:
+    if not absent_means_lost:
+        jobs = [j for j in jobs if (j.work.link.external_key or "") in found]
+    elif scope.caps.find_lag is None:
         # Where the search promises nothing, not finding is no evidence: a person must look.
         lost = [j for j in jobs if (j.work.link.external_key or "") not in found]
         _cannot_know(scope, lost)

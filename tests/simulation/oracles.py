@@ -197,19 +197,22 @@ def no_twins(stage: Stage) -> Iterator[str]:
 
 def _set_aside(stage: Stage) -> set[str]:
     """People with an open letter or a conflict about the whole record."""
-    keys = {r["record"] for r in _rows(stage, t.staged) if r["reason"]}
-    found = set()
-    links = {r["id"]: r for r in _rows(stage, t.link)}
+    keys = {(r["connection"], r["record"]) for r in _rows(stage, t.staged) if r["reason"]}
     held = {r["link"] for r in _rows(stage, t.intent)}
-    for row in links.values():
-        if row["local_id"] in keys or row["remote_id"] in keys or row["id"] in held:
-            found.add(row["local_id"])
-            found.add(row["remote_id"])
-    found |= keys
-    people = {p for p, row in stage._shop_rows().items() if str(row["no"]) in found}
+    found = set(keys)
+    for row in _rows(stage, t.link):
+        mine = {(row["connection"], row["local_id"]), (row["connection"], row["remote_id"])}
+        if mine & keys or row["id"] in held:
+            found |= mine
+    people = {
+        p
+        for p, row in stage._shop_rows().items()
+        for n in stage.vendors
+        if (n, str(row["no"])) in found
+    }
     return people.union(
         *(
-            {p for p, d in stage._records(name).items() if d["ref"] in found}
+            {p for p, d in stage._records(name).items() if (name, d["ref"]) in found}
             for name in stage.vendors
         )
     )
@@ -218,13 +221,17 @@ def _set_aside(stage: Stage) -> set[str]:
 def _open_fields(stage: Stage) -> dict[str, set[str]]:
     """Person to the units in open conflict."""
     links = {r["id"]: r for r in _rows(stage, t.link)}
-    by_ref = {d["ref"]: p for name in stage.vendors for p, d in stage._records(name).items()}
+    by_ref = {
+        (name, d["ref"]): p for name in stage.vendors for p, d in stage._records(name).items()
+    }
     by_row = {str(r["no"]): p for p, r in stage._shop_rows().items()}
     found: dict[str, set[str]] = defaultdict(set)
     for row in _rows(stage, t.conflict):
         link = links.get(row["link"])
         if link is not None:
-            person = by_ref.get(link["remote_id"]) or by_row.get(link["local_id"])
+            person = by_ref.get((link["connection"], link["remote_id"])) or by_row.get(
+                link["local_id"]
+            )
             if person:
                 found[person].add(row["field"])
     return found
@@ -287,8 +294,8 @@ def _lost_by_rule(stage: Stage) -> dict[str, set[str]]:
         str(r["no"]): r["mail"].partition("@")[0] for r in stage.sql("SELECT no, mail FROM clients")
     }
     by_ref = {
-        ref: str(record.now.fields.get("Mail", "")).partition("@")[0]
-        for vendor in stage.vendors.values()
+        (name, ref): str(record.now.fields.get("Mail", "")).partition("@")[0]
+        for name, vendor in stage.vendors.items()
         for ref, record in vendor.records[C].items()
     }
     links = {r["id"]: r for r in _rows(stage, t.link)}
@@ -296,7 +303,11 @@ def _lost_by_rule(stage: Stage) -> dict[str, set[str]]:
     for row in _rows(stage, t.event):
         link = links.get(row["link"])
         if link is not None and row["cause"].startswith(("lost_", "possibly_overwritten")):
-            person = by_row.get(link["local_id"]) or by_ref.get(link["remote_id"]) or ""
+            person = (
+                by_row.get(link["local_id"])
+                or by_ref.get((link["connection"], link["remote_id"]))
+                or ""
+            )
             found[person].add(row["field"])
     return found
 
