@@ -183,6 +183,16 @@ def test_an_object_the_tenant_lacks_shows_no_fields(fx: Rig) -> None:
         fx.open().describe(C)
 
 
+def test_a_field_that_was_switched_off_is_no_field(fx: Rig) -> None:
+    fields = [
+        {"api_name": "name", "type": "text"},
+        {"api_name": "old__c", "type": "text", "is_active": False},
+    ]
+    fx.sandbox.admin("define", objects=[{"api_name": "thing__c", "fields": fields}])
+    target = Target(object="thing__c", fields=("name", "old__c"), key_field=None)
+    assert not {"old__c"} & set(fx.open({C: target}).describe(C).fields)
+
+
 # --- probing ---
 
 
