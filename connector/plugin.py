@@ -17,10 +17,19 @@ from typing import Any, Literal, NewType, Protocol, TypeAlias, TypeVar, runtime_
 
 from pydantic import BaseModel
 
-from connector.lent import AllowList, Clock, Host, Response, SecretSlot, Session
+from connector.lent import (
+    LONGEST_WAIT,
+    AllowList,
+    Clock,
+    Host,
+    Response,
+    SecretSlot,
+    Session,
+)
 from connector.records import Kind
 
 __all__ = [
+    "LONGEST_WAIT",
     "AllowList",
     "Capabilities",
     "Clock",

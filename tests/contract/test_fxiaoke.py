@@ -38,7 +38,7 @@ class Tenant:
 
 
 TENANTS = {
-    "likeliest": Tenant(switches={"unique_enforced": "no"}),
+    "likeliest": Tenant(switches={"unique_enforced": "no"}, settings={"deleted_get": "auto"}),
     "otherwise": Tenant(
         switches={
             "unique_enforced": "no",
@@ -58,7 +58,7 @@ TENANTS = {
             "unknown_field": "refused",
             "text_case": "folded",
         },
-        settings={"clear_with": "empty", "reads_invalidated": True},
+        settings={"clear_with": "empty", "reads_invalidated": True, "deleted_get": "empty"},
     ),
     "unique": Tenant(
         switches={

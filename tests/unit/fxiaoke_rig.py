@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from connector_fxiaoke import plugin
@@ -12,7 +11,7 @@ from connector_fxiaoke.settings import FxiaokeSettings
 
 from connector.plugin import Op, Ref, Target, Write
 from connector.records import Kind
-from tests.unit.rig import Host
+from tests.unit.rig import SandboxRig
 
 C = Kind.CUSTOMER
 M = Kind.MEMBERSHIP
@@ -28,39 +27,16 @@ TARGETS = {
 }
 
 
-class Rig:
-    """A sandbox, a host, and remotes opened on them."""
+class Rig(SandboxRig[FxiaokeSettings, FxiaokeRemote]):
+    """A sandbox without a limit on calls, a host, and remotes opened on them."""
 
     def __init__(self, sandbox: FxiaokeSandbox) -> None:
+        super().__init__(FxiaokeSettings, plugin.open, TARGETS, sandbox)
         self.sandbox = sandbox
-        self.host = Host()
-        self._open: list[FxiaokeRemote] = []
 
     def reset(self) -> None:
-        """Make the sandbox new, and everything of ours too."""
-        for remote in self._open:
-            remote.close()
-        self._open.clear()
-        self.sandbox.admin("reset")
+        super().reset()
         self.sandbox.limits(rate_calls=None)
-        self.host = Host()
-
-    def settings(self, **more: Any) -> FxiaokeSettings:
-        table = {k: v for k, v in self.sandbox.settings.items() if k != "plugin"}
-        return FxiaokeSettings(**{"timeout_s": 3, "call_life_s": 5, **table, **more})
-
-    def open(
-        self, targets: Mapping[Kind, Target] = TARGETS, host: Host | None = None, **more: Any
-    ) -> FxiaokeRemote:
-        remote = plugin.open(self.settings(**more), targets, host or self.host)
-        self._open.append(remote)
-        return remote
-
-    def calls(self, *names: str) -> dict[str, int]:
-        """Calls so far of these operations, or of all but logins."""
-        found = self.sandbox.calls()
-        wanted = names or [name for name in found if name != "token"]
-        return {name: found[name] for name in wanted if found.get(name)}
 
     def accounts(self, count: int, **fields: Any) -> list[Ref]:
         return self.sandbox.seed(OBJECT, [{"name": f"N{n}", **fields} for n in range(count)])

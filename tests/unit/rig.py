@@ -4,17 +4,35 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
 
 from connector.http.limits import parse_rate
 from connector.http.session import HttpSession
-from connector.plugin import AllowList, Clock, Op, Page, Ref, Result, SecretSlot, Seen, Write
+from connector.plugin import (
+    AllowList,
+    Clock,
+    Op,
+    Page,
+    Ref,
+    Remote,
+    Result,
+    SecretSlot,
+    Seen,
+    Target,
+    Write,
+)
+from connector.records import Kind
+from connector.sandbox.handle import SandboxProcess
 
 T = TypeVar("T")
 R = TypeVar("R")
+S = TypeVar("S", bound=BaseModel)
+Open = TypeVar("Open", bound=Remote)
 
 
 class HeldClock:
@@ -85,6 +103,62 @@ class Host:
         slot = self.slots.setdefault(name, Slot(self.clock))
         with slot.lock:
             yield slot
+
+
+class SandboxRig(Generic[S, Open]):
+    """A vendor's sandbox, a host, and remotes opened on them."""
+
+    def __init__(
+        self,
+        model: type[S],
+        opens: Callable[[S, Mapping[Kind, Target], Host], Open],
+        targets: Mapping[Kind, Target],
+        sandbox: SandboxProcess,
+    ) -> None:
+        self._model = model
+        self._opens = opens
+        self._targets = targets
+        self._process = sandbox
+        self.host = Host()
+        self._open: list[Open] = []
+
+    def reset(self) -> None:
+        """Make the sandbox new, and everything of ours too."""
+        for remote in self._open:
+            remote.close()
+        self._open.clear()
+        self._process.admin("reset")
+        self.host = Host()
+
+    def settings(self, **more: Any) -> S:
+        table = {k: v for k, v in self._process.settings.items() if k != "plugin"}
+        return self._model(**{"timeout_s": 3, "call_life_s": 5, **table, **more})
+
+    def open(
+        self,
+        targets: Mapping[Kind, Target] | None = None,
+        host: Host | None = None,
+        **more: Any,
+    ) -> Open:
+        known = self._targets if targets is None else targets
+        remote = self._opens(self.settings(**more), known, host or self.host)
+        self._open.append(remote)
+        return remote
+
+    def calls(self, *names: str) -> dict[str, int]:
+        """Calls so far of these operations, or of all but logins."""
+        found = self._process.calls()
+        wanted = names or [name for name in found if name != "token"]
+        return {name: found[name] for name in wanted if found.get(name)}
+
+
+def together(works: Iterable[Callable[[], object]]) -> None:
+    """Do all of it at once, each in a thread of its own."""
+    threads = [threading.Thread(target=work) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def update(id_: str, ref: Ref, unless: datetime | None = None, **fields: Any) -> Write:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from connector.errors import (
 )
 from connector.plugin import Outcome
 from tests.unit.fxiaoke_rig import C, Rig, create
-from tests.unit.rig import Host, Slot, by_id
+from tests.unit.rig import Host, Slot, by_id, together
 
 ME = f"FSUID_{1000:032X}"
 LEGACY: dict[str, Any] = {"auth_style": "legacy", "user_id": ME, "owner": ME}
@@ -34,13 +34,7 @@ API = "https://api.test"
 def test_one_token_serves_all_calls_threads_and_processes(fx: Rig) -> None:
     slots: dict[str, Slot] = {}
     remotes = [fx.open(host=Host(slots)) for _ in range(3)]
-    threads = [
-        threading.Thread(target=lambda r=r: r.describe(C)) for r in remotes for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(partial(one.describe, C) for one in remotes * 3)
     assert fx.calls("token", "describe") == {"token": 1, "describe": 9}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 from datetime import timedelta
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 
 from connector.errors import MappingError, SchemaDriftError, UsageError
 from connector.http.limits import parse_rate
+from connector.http.settings import HttpSettings
 from connector.plugin import Finding, Op, Probing, Sandboxed, Target
 from connector.records import Kind
 from tests.unit.fxiaoke_rig import OBJECT, C, M, Rig
@@ -89,10 +91,9 @@ def test_settings_are_frozen() -> None:
 
 def test_every_setting_says_what_it_is_for() -> None:
     """Credentials explain themselves."""
-    text = inspect.getsource(FxiaokeSettings)
+    text = inspect.getsource(FxiaokeSettings) + inspect.getsource(HttpSettings)
     for name in FxiaokeSettings.model_fields.keys() - {"app_id", "app_secret", "permanent_code"}:
-        after = text.partition(f"\n    {name}: ")[2].partition("\n    ")[2]
-        assert after.lstrip(" )\n").startswith('"""'), name
+        assert re.search(rf"\n    {name}: .*\n    \"\"\"", text), name
 
 
 @pytest.mark.parametrize("cloud", facts.CLOUDS)
@@ -182,6 +183,16 @@ def test_an_object_the_tenant_lacks_shows_no_fields(fx: Rig) -> None:
         fx.open().describe(C)
 
 
+def test_a_field_that_was_switched_off_is_no_field(fx: Rig) -> None:
+    fields = [
+        {"api_name": "name", "type": "text"},
+        {"api_name": "old__c", "type": "text", "is_active": False},
+    ]
+    fx.sandbox.admin("define", objects=[{"api_name": "thing__c", "fields": fields}])
+    target = Target(object="thing__c", fields=("name", "old__c"), key_field=None)
+    assert not {"old__c"} & set(fx.open({C: target}).describe(C).fields)
+
+
 # --- probing ---
 
 
@@ -195,7 +206,7 @@ def found(fx: Rig, **settings: Any) -> dict[str, Finding]:
 
 def test_a_tenant_as_the_settings_say_needs_no_advice(fx: Rig) -> None:
     fx.accounts(1, tel="13800000001")
-    told = found(fx, unique_key=True)
+    told = found(fx, unique_key=True, deleted_get="empty")
     assert all(one.good and not one.advice for one in told.values()), told
     assert set(told) == {
         "login",
@@ -211,10 +222,12 @@ def test_a_tenant_as_the_settings_say_needs_no_advice(fx: Rig) -> None:
     ("switches", "settings", "name", "good", "advice"),
     [
         ({}, {}, "customer key", True, "unique_key = true"),
-        ({"deleted_get": "50009"}, {}, "customer deleted", False, 'deleted_get = "error"'),
+        ({}, {}, "customer deleted", True, 'deleted_get = "empty"'),
+        ({"deleted_get": "50009"}, {}, "customer deleted", True, 'deleted_get = "error"'),
         ({"deleted_get": "32000"}, {"deleted_get": "error"}, "customer deleted", True, ""),
-        ({"deleted_get": "32000"}, {"deleted_get": "undecided"}, "customer deleted", True, ""),
-        ({}, {"deleted_get": "error"}, "customer deleted", False, 'deleted_get = "auto"'),
+        ({"deleted_get": "32000"}, {"deleted_get": "auto"}, "customer deleted", False, "deleted_"),
+        ({"deleted_get": "no_data"}, {"deleted_get": "auto"}, "customer deleted", True, ""),
+        ({}, {"deleted_get": "error"}, "customer deleted", False, 'deleted_get = "empty"'),
         ({}, {"reads_invalidated": True}, "customer invalidated", False, "reads_invalidated = fal"),
         ({"preset_shows_invalid": "yes"}, {}, "customer invalidated", True, ""),
         ({"list_shape": "bare"}, {}, "customer page", True, ""),

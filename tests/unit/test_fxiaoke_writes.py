@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
 from connector_fxiaoke import facts
 
-from connector.errors import MappingError, RateLimitedError, UnreachableError, UsageError
+from connector.errors import (
+    MappingError,
+    RateLimitedError,
+    RetryableError,
+    UnreachableError,
+    UsageError,
+)
 from connector.plugin import Gone, Op, Outcome, Ref, Target, Write
 from tests.unit.fxiaoke_rig import OBJECT, C, M, Rig, act, create
 from tests.unit.rig import all_seen, by_id, remove, update
@@ -230,7 +237,7 @@ def test_an_owner_change_that_landed_behind_an_error_is_applied(fx: Rig) -> None
 
 def test_a_removal_invalidates_restoring_recovers_and_purging_deletes(fx: Rig) -> None:
     [ref] = fx.accounts(1)
-    remote = fx.open()
+    remote = fx.open(deleted_get="auto")
 
     def done(op: Op) -> Gone | None:
         [result] = remote.write(C, [act("1", op, ref)])
@@ -363,6 +370,53 @@ def test_a_second_create_of_a_unique_key_names_the_first(fx: Rig) -> None:
     [second] = remote.write(C, [create("2", key="OURS")])
     assert first.seen is not None
     assert (second.outcome, second.existing) == (Outcome.REFUSED, first.seen.ref)
+
+
+# --- no call outlives what `call_life` says -------------------------------------------------------
+
+
+def test_a_write_that_could_not_leave_in_time_is_not_sent_at_all(fx: Rig) -> None:
+    """After `call_life` others look whether it landed, and send it again if not."""
+    remote = fx.open()
+    remote.describe(C)
+    spend = fx.host.spend
+
+    def slowly(path: str, cost: int, rate: str) -> None:
+        fx.host.clock.moved += timedelta(seconds=60)
+        spend(path, cost, rate)
+
+    fx.host.spend = slowly  # type: ignore[method-assign] # a budget that takes its time
+    with pytest.raises(RetryableError, match="Too much time"):
+        list(remote.write(C, [create("1")]))
+    assert fx.calls("insert") == {}
+
+
+def test_an_ambiguous_write_is_not_repeated_beyond_that_time(fx: Rig) -> None:
+    [ref] = fx.accounts(1)
+    remote, clock = fx.open(), fx.host.clock
+    fx.sandbox.fault("error", operation="update", code=50009, count=9)
+
+    def asleep(seconds: float) -> None:
+        clock.moved += timedelta(seconds=10)
+
+    clock.sleep = asleep  # type: ignore[method-assign] # a machine that oversleeps
+    with pytest.raises(RetryableError, match="Too much time"):
+        list(remote.write(C, [update("1", ref, remark="sent")]))
+    assert fx.calls("update") == {"update": 1}
+
+
+def test_an_ambiguous_write_is_put_off_where_a_pause_would_last_too_long(fx: Rig) -> None:
+    [ref] = fx.accounts(1)
+    remote, clock = fx.open(call_life_s=4.5), fx.host.clock
+    fx.sandbox.fault("error", operation="update", code=50009, count=9)
+
+    def asleep(seconds: float) -> None:
+        clock.moved += timedelta(seconds=3)
+
+    clock.sleep = asleep  # type: ignore[method-assign] # a machine that oversleeps a little
+    [result] = remote.write(C, [update("1", ref, remark="sent")])
+    assert result.outcome is Outcome.RETRY
+    assert fx.calls("update") == {"update": 2}
 
 
 # --- how many calls -------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -20,7 +20,7 @@ from connector.errors import (
 )
 from connector.http.tokens import SLOT
 from connector.plugin import Outcome
-from tests.unit.rig import Host, Slot, by_id
+from tests.unit.rig import Host, Slot, by_id, together
 from tests.unit.zoho_rig import TARGETS, C, Rig, create
 
 
@@ -28,13 +28,7 @@ def test_one_token_serves_all_calls_threads_and_processes(rig: Rig) -> None:
     slots: dict[str, Slot] = {}
     rig.host.slots = slots
     remotes = [rig.open(host=Host(slots)) for _ in range(3)]
-    threads = [
-        threading.Thread(target=lambda r=r: r.describe(C)) for r in remotes for _ in range(3)
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together(partial(one.describe, C) for one in remotes * 3)
     assert rig.calls("token", "modules") == {"token": 1, "modules": 9}
 
 

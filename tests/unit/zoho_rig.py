@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from connector_zoho import plugin
@@ -12,7 +11,7 @@ from connector_zoho.settings import ZohoSettings
 
 from connector.plugin import Op, Ref, Target, Write
 from connector.records import Kind
-from tests.unit.rig import Host
+from tests.unit.rig import SandboxRig
 
 C = Kind.CUSTOMER
 FIELDS = ("Last_Name", "First_Name", "Email", "Mobile", "Email_Opt_Out")
@@ -29,38 +28,12 @@ TARGETS = {
 }
 
 
-class Rig:
+class Rig(SandboxRig[ZohoSettings, ZohoRemote]):
     """A sandbox, a host, and remotes opened on them."""
 
     def __init__(self, sandbox: ZohoSandbox) -> None:
+        super().__init__(ZohoSettings, plugin.open, TARGETS, sandbox)
         self.sandbox = sandbox
-        self.host = Host()
-        self._open: list[ZohoRemote] = []
-
-    def reset(self) -> None:
-        """Make the sandbox new, and everything of ours too."""
-        for remote in self._open:
-            remote.close()
-        self._open.clear()
-        self.sandbox.admin("reset")
-        self.host = Host()
-
-    def settings(self, **more: Any) -> ZohoSettings:
-        table = {k: v for k, v in self.sandbox.settings.items() if k != "plugin"}
-        return ZohoSettings(**{"timeout_s": 3, "call_life_s": 5, **table, **more})
-
-    def open(
-        self, targets: Mapping[Kind, Target] = TARGETS, host: Host | None = None, **more: Any
-    ) -> ZohoRemote:
-        remote = plugin.open(self.settings(**more), targets, host or self.host)
-        self._open.append(remote)
-        return remote
-
-    def calls(self, *names: str) -> dict[str, int]:
-        """Calls so far of these operations, or of all but logins."""
-        found = self.sandbox.calls()
-        wanted = names or [name for name in found if name != "token"]
-        return {name: found[name] for name in wanted if found.get(name)}
 
     def contacts(self, count: int, **fields: Any) -> list[Ref]:
         rows = [{"Last_Name": f"N{n}", **fields} for n in range(count)]

@@ -20,7 +20,8 @@ from connector.errors import (
 )
 from connector.http.answers import answered_at, json_object
 from connector.http.limits import parse_rate
-from connector.plugin import AllowList, Host, Response
+from connector.http.settings import EXCHANGE
+from connector.plugin import LONGEST_WAIT, AllowList, Host, Response
 from connector_fxiaoke import facts
 from connector_fxiaoke.auth import Login
 from connector_fxiaoke.envelope import code_of, hint_of, trace_of, traced
@@ -102,24 +103,49 @@ class Client:
         """
         return self._call(operation, path, body, repeatable=True)
 
-    def write(self, operation: str, path: str, body: Mapping[str, Any]) -> Answer:
+    def last_start(self) -> datetime:
+        """Until when a write that is begun now may leave, so that it lands within `call_life_s`.
+
+        Waiting for a budget is not counted in that; waiting for a token is.
+        """
+        settings = self._settings
+        slack_s = settings.call_life_s - EXCHANGE * settings.timeout_s
+        return self._host.clock.now() + LONGEST_WAIT + timedelta(seconds=slack_s)
+
+    def write(self, operation: str, path: str, body: Mapping[str, Any], by: datetime) -> Answer:
         """Send a write and return the answer, be it a refusal of this record.
 
-        Raises: UnknownOutcomeError if it may have landed; another error if it surely did not.
+        Raises: UnknownOutcomeError if it may have landed; another error if it surely did not, as
+        when it could not leave before `by`.
         """
-        return self._call(operation, path, body, repeatable=False)
+        return self._call(operation, path, body, repeatable=False, by=by)
 
     # --- one call ---
 
-    def _call(self, operation: str, path: str, body: Mapping[str, Any], repeatable: bool) -> Answer:
+    def _call(
+        self,
+        operation: str,
+        path: str,
+        body: Mapping[str, Any],
+        repeatable: bool,
+        by: datetime | None = None,
+    ) -> Answer:
         token = self.login.get()
         for attempt in (1, 2):
             self._spend(path)
+            if by is not None and self._host.clock.now() > by:
+                raise RetryableError(
+                    f"Too much time passed before {operation} could be sent.",
+                    plugin=PLUGIN,
+                    operation=operation,
+                )
             headers, dressed = self.login.dress(token, body)
+            trace = traced(self._host.rng)
+            _log.debug("%s", operation, extra={"operation": operation, **trace})
             response = self._session.request(
                 "POST",
                 self._settings.api_url + path,
-                params=traced(self._host.rng),
+                params=trace,
                 json=dressed,
                 headers=headers,
                 repeatable=repeatable,

@@ -111,20 +111,23 @@ def _invalidated(kind: Kind, records: Records) -> Finding:
 
 
 def _missing(kind: Kind, records: Records) -> Finding:
-    """What a read of an id that never was answers."""
-    name, wanted = f"{kind} deleted", records.settings.deleted_get
+    """What a read of an id that never was answers, and what follows for missing records."""
+    wanted = records.settings.deleted_get
     _, answer = records.look(facts.NOBODY)
-    if answer.code == facts.OK and not answer.data:
-        text = f"Reading a record of {records.object} that is not there is answered with nothing."
-        wrong = wanted == "error"
-        advice = 'deleted_get = "auto"' if wrong else ""
-        return Finding(name=name, good=not wrong, text=text, advice=advice)
-    text = (
-        f"Reading a record of {records.object} that is not there is refused ({answer.code}), as is"
-        " one that our user may not see: missing records wait for a person. If our user sees all"
-        " records, they may count as deleted."
-    )
-    right = wanted in ("error", "undecided")
+    empty = answer.code == facts.OK and not answer.data
+    told = "with nothing" if empty else f"with a refusal ({answer.code})"
+    text = f"Reading a record of {records.object} that is not there is answered {told}."
+    if wanted == "undecided":
+        text += (
+            " Missing records wait for a person. If our user sees all records of the tenant, they"
+            " may count as deleted."
+        )
+    advice = "empty" if empty else "error"
+    fits = wanted in ("undecided", advice) or (wanted == "auto" and empty)
+    settled = fits and wanted != "undecided"
     return Finding(
-        name=name, good=right, text=text, advice="" if right else 'deleted_get = "error"'
+        name=f"{kind} deleted",
+        good=fits,
+        text=text,
+        advice="" if settled else f'deleted_get = "{advice}"',
     )

@@ -91,13 +91,16 @@ class Records:
         try:
             return self._query(filters, also, bare)
         except (InvalidError, SchemaDriftError) as error:
-            if self._described is not None or bare:
+            if bare:
                 raise
-            # Perhaps a field that this tenant lacks: look once at what there is, and go on.
+            # Perhaps a field that this tenant lacks: look at what there is, and go on without it.
+            before = self._fields
             try:
                 self.describe()
             except ConnectorError:
                 raise error from None  # the object itself is what is wrong
+            if self._fields == before:
+                raise
             return self._query(filters, also, bare)
 
     def _query(self, filters: Sequence[Filter], also: str, bare: bool) -> Answer:
@@ -222,13 +225,13 @@ class Records:
     def _tells_deleted(self, answer: Answer) -> bool:
         empty = answer.code == facts.OK
         match self.settings.deleted_get:
+            case "auto":
+                return empty and self._nothing_is_normal
             case "empty":
                 return empty
             case "error":
                 return not empty
-            case "undecided":
-                return False
-        return empty and self._nothing_is_normal
+        return False
 
     @cached_property
     def _nothing_is_normal(self) -> bool:

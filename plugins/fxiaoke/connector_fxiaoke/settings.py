@@ -10,25 +10,20 @@ from datetime import timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
-from connector.http.limits import parse_rate
+from connector.http.settings import HttpSettings, Url
 from connector_fxiaoke import facts
 
 RATE = "80/20s"
 """80 % of the calls that one path may take; other programs of the tenant share the limit."""
-_EXCHANGE = 1.5
-"""A session lets one exchange take so many times `timeout_s`."""
 _OPEN_PERSON = "FSUID_"
 
 
-class FxiaokeSettings(BaseModel):
+class FxiaokeSettings(HttpSettings):
     """Where the tenant is, how to log in, how hard to work it, and how it behaves."""
 
-    # Without `hide_input_in_errors` a fault in one line would print the secrets of the others.
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-    api_url: str = facts.CLOUDS["fxiaoke"]
+    api_url: Url = facts.CLOUDS["fxiaoke"]
     """The API host of the tenant's cloud; `facts.CLOUDS` lists them."""
     auth_style: Literal["header", "legacy"] = "header"
     """The newer login, whose token travels in a header, or the older one, in the body. Each has its
@@ -45,12 +40,8 @@ class FxiaokeSettings(BaseModel):
     record_type: str = facts.DEFAULT_RECORD_TYPE
     """The record type of what we create."""
 
-    allow_loopback: bool = False
-    """True only for sandboxes."""
     timeout_s: float = Field(default=30.0, gt=0, le=300)
-    """How long to wait for the vendor, each time."""
     call_life_s: float = Field(default=60.0, gt=0, le=3600)
-    """No request lands later than this after it was sent; at least 1.5 times `timeout_s`."""
     rate: str = RATE
     """Calls we may make on each path, as "N/SECONDSs", shared by all processes on one state."""
     quota: int | None = Field(default=None, ge=1)
@@ -74,27 +65,18 @@ class FxiaokeSettings(BaseModel):
     reads_invalidated: bool = False
     """True where queries show invalidated records, and invalidation moves their time of change:
     the changes then tell of every removal. False relies on nothing, and takes those that come."""
-    deleted_get: Literal["auto", "empty", "error", "undecided"] = "auto"
-    """What a read of a record deleted for good answers. "auto": nothing at all, unless a read of an
-    id that never was answers otherwise. "error": a refusal. "undecided": what may not be seen
-    answers alike, so that no missing record is ever taken for deleted."""
+    deleted_get: Literal["undecided", "auto", "empty", "error"] = "undecided"
+    """What a read of a record that was deleted for good answers, and one of a record that our user
+    may not see does not. "undecided": nobody knows, so a missing record waits for a person.
+    "empty": nothing at all. "error": a refusal. "auto": nothing, if a read of an id that never was
+    answers nothing too. Anything but "undecided" wants a `user_id` who sees all records, or a
+    tenant that answers otherwise for what is hidden: hidden records would be taken for deleted."""
     clear_with: Literal["null", "empty"] = "null"
     """What empties a field: null, or an empty text or list."""
     unique_key: bool = False
     """True where the tenant refuses a second record with our key."""
     open_ids: bool = False
     """Persons in values as `FSUID_…` with auth_style = "header" too."""
-
-    @field_validator("api_url")
-    @classmethod
-    def _no_slash(cls, value: str) -> str:
-        return value.rstrip("/")
-
-    @field_validator("rate")
-    @classmethod
-    def _is_rate(cls, value: str) -> str:
-        parse_rate(value)
-        return value
 
     @field_validator("find_lag_s")
     @classmethod
@@ -113,9 +95,7 @@ class FxiaokeSettings(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _fits_together(self) -> FxiaokeSettings:
-        if self.call_life_s < _EXCHANGE * self.timeout_s:
-            raise ValueError("call_life_s must be at least 1.5 times timeout_s")
+    def _persons_as_written(self) -> FxiaokeSettings:
         legacy = self.auth_style == "legacy"
         if legacy and not self.user_id.startswith(_OPEN_PERSON):
             raise ValueError('user_id must be an `FSUID_…` where auth_style is "legacy"')

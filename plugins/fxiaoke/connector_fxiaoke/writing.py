@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from connector.errors import ConnectorError, RetryableError, UnknownOutcomeError
@@ -38,7 +39,7 @@ def write(records: Records, writes: Sequence[Write]) -> Iterator[Result]:
     told, waiting = False, iter(writes)
     for one in waiting:
         try:
-            result = _send(records, one)
+            result = _send(_Job(records, one, records.client.last_start()))
         except UnfitError as error:
             result = outcomes.unfit(one, error.code, error.text, error.field)
         except UnknownOutcomeError as error:
@@ -54,25 +55,34 @@ def write(records: Records, writes: Sequence[Write]) -> Iterator[Result]:
         yield result
 
 
-def _send(records: Records, one: Write) -> Result:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One write on its way; none of its calls leaves after `by`."""
+
+    records: Records
+    one: Write
+    by: datetime
+
+    def call(self, action: str, body: Mapping[str, Any]) -> Answer:
+        return self.records.client.write(action, self.records.path(action), body, self.by)
+
+
+def _send(job: _Job) -> Result:
     """One write. Raises an error other than UnknownOutcomeError only if it had no effect."""
-    match one.op:
+    match job.one.op:
         case Op.CREATE:
-            return _create(records, one)
+            return _create(job)
         case Op.UPDATE:
-            return _update(records, one)
-    body = (queries.invalid if one.op is Op.REMOVE else queries.by_list)(
-        records.object, str(one.ref)
-    )
-    answer = _call(records, one.op, body)
-    if answer.code == facts.OK:
-        return outcomes.applied(one)
-    return _look(records, one, answer, body)
+            return _update(job)
+        case Op.REMOVE:
+            return _change(job, queries.invalid(job.records.object, str(job.one.ref)))
+    return _change(job, queries.by_list(job.records.object, str(job.one.ref)))
 
 
-def _call(records: Records, op: Op, body: Mapping[str, Any]) -> Answer:
-    action = _ACTIONS[op]
-    return records.client.write(action, records.path(action), body)
+def _change(job: _Job, body: Mapping[str, Any]) -> Result:
+    """Change a record that is there, in whatever way."""
+    answer = job.call(_ACTIONS[job.one.op], body)
+    return outcomes.applied(job.one) if answer.code == facts.OK else _look(job, answer, body)
 
 
 def _flags(records: Records) -> dict[str, bool]:
@@ -111,14 +121,14 @@ def _value(records: Records, name: str, value: Any) -> Any:
 # --- create ---
 
 
-def _create(records: Records, one: Write) -> Result:
-    settings = records.settings
+def _create(job: _Job) -> Result:
+    records, one, settings = job.records, job.one, job.records.settings
     given = {name: value for name, value in one.fields.items() if value is not None}
     row = _row(records, one, given)
     if OWNER not in row and settings.owner:
         row[OWNER] = [settings.owner]
     row.setdefault("record_type", settings.record_type)
-    answer = _call(records, Op.CREATE, queries.create(records.object, row, _flags(records)))
+    answer = job.call("create", queries.create(records.object, row, _flags(records)))
     if answer.code == facts.OK:
         return outcomes.created(one, answer)
     ambiguous = facts.CODES.get(answer.code) is Class.AMBIGUOUS
@@ -147,22 +157,21 @@ def _by_key(records: Records, one: Write) -> Ref | None:
 # --- update ---
 
 
-def _update(records: Records, one: Write) -> Result:
+def _update(job: _Job) -> Result:
     """The owner is changed by a call of its own; an update would leave it as it is."""
-    fields = {name: value for name, value in one.fields.items() if name != OWNER}
-    row = _row(records, one, fields)
-    owner = None
-    if OWNER in one.fields:
-        owner = _owner(one.fields[OWNER])
-    if owner is None:
-        return _patch(records, one, row)
+    records, one = job.records, job.one
+    row = _row(records, one, {name: told for name, told in one.fields.items() if name != OWNER})
+    body = queries.update(records.object, str(one.ref), row, _flags(records))
+    if OWNER not in one.fields:
+        return _change(job, body)
+    owner = _owner(one.fields[OWNER])
     if not row:
-        return _hand_over(records, one, owner)
-    first = _patch(records, one, row)
+        return _hand_over(job, owner)
+    first = _change(job, body)
     if first.outcome is not Outcome.APPLIED:
         return first
     try:
-        second = _hand_over(records, one, owner)
+        second = _hand_over(job, owner)
     except ConnectorError as error:
         return outcomes.unknown(one, "half", error.sentence)
     if second.outcome is Outcome.APPLIED:
@@ -174,31 +183,21 @@ def _update(records: Records, one: Write) -> Result:
 
 def _owner(value: Any) -> str:
     if not isinstance(value, str) or not value:
-        error = UnfitError("required", "A record's owner can be changed and not taken away.")
-        error.field = OWNER
-        raise error
+        text = "A record's owner can be changed and not taken away."
+        raise UnfitError("required", text, OWNER)
     return value
 
 
-def _patch(records: Records, one: Write, row: Mapping[str, Any]) -> Result:
-    body = queries.update(records.object, str(one.ref), row, _flags(records))
-    answer = _call(records, Op.UPDATE, body)
-    if answer.code == facts.OK:
-        return outcomes.applied(one)
-    return _look(records, one, answer, body)
-
-
-def _hand_over(records: Records, one: Write, owner: str) -> Result:
-    body = queries.change_owner(records.object, str(one.ref), owner)
-    path = records.path("changeOwner")
-    answer = records.client.write("changeOwner", path, body)
+def _hand_over(job: _Job, owner: str) -> Result:
+    one = job.one
+    answer = job.call("changeOwner", queries.change_owner(job.records.object, str(one.ref), owner))
     if answer.code == facts.OK:
         return outcomes.applied(one)
     try:
-        row, seen = _now(records, one)
+        row, seen = _now(job)
     except ConnectorError as error:
         return outcomes.unknown(one, str(answer.code), error.sentence, answer)
-    if row is not None and values.same([owner], row.get(OWNER), "employee", records.zone):
+    if row is not None and values.same([owner], row.get(OWNER), "employee", job.records.zone):
         return outcomes.applied(one, seen)
     return outcomes.refused(one, answer, outcomes.state_of(one.op, row))
 
@@ -206,16 +205,17 @@ def _hand_over(records: Records, one: Write, owner: str) -> Result:
 # --- what a refusal means ---
 
 
-def _look(records: Records, one: Write, answer: Answer, body: Mapping[str, Any]) -> Result:
+def _look(job: _Job, answer: Answer, body: Mapping[str, Any]) -> Result:
     """Read the record behind a refusal. Its own state may explain it, or show that it is none.
 
     One code means both "failed at this moment" and "will not": where the record is as we want it,
     the write landed; where it is as it was and free, the write is repeated a few times.
     """
+    records, one, clock = job.records, job.one, job.records.client.host.clock
     for pause_s in (*facts.AMBIGUOUS_PAUSES_S, None):
         ambiguous = facts.CODES.get(answer.code) is Class.AMBIGUOUS
         try:
-            row, seen = _now(records, one)
+            row, seen = _now(job)
         except ConnectorError as error:
             if ambiguous:
                 return outcomes.unknown(one, str(answer.code), error.sentence, answer)
@@ -227,16 +227,19 @@ def _look(records: Records, one: Write, answer: Answer, body: Mapping[str, Any])
         state = outcomes.state_of(one.op, row)
         if state is not None or not ambiguous or pause_s is None:
             return outcomes.refused(one, answer, state)
-        records.client.host.clock.sleep(pause_s)
-        answer = _call(records, one.op, body)
+        if clock.now() + timedelta(seconds=pause_s) > job.by:
+            return outcomes.postponed(one, str(answer.code), "The CRM failed at this record.", None)
+        clock.sleep(pause_s)
+        answer = job.call(_ACTIONS[one.op], body)
         if answer.code == facts.OK:
             return outcomes.applied(one)
     raise AssertionError("the last round returns")
 
 
-def _now(records: Records, one: Write) -> tuple[Mapping[str, Any] | None, Seen]:
+def _now(job: _Job) -> tuple[Mapping[str, Any] | None, Seen]:
     """The record as it is now, in the vendor's words and in ours."""
-    ref, told = records.look(str(one.ref))
+    records = job.records
+    ref, told = records.look(str(job.one.ref))
     row = records.row_of(ref, told)
     return row, records.missing(ref, told) if row is None else records.seen(row)
 

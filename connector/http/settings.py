@@ -1,0 +1,49 @@
+"""What `[connections.NAME]` says of every vendor that is reached over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from connector.http.limits import parse_rate
+
+EXCHANGE: Final = 1.5
+"""A session lets one exchange take so many times `timeout_s`."""
+
+
+def _no_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+Url = Annotated[str, AfterValidator(_no_slash)]
+"""An origin or a base address, without a slash at its end."""
+
+
+class HttpSettings(BaseModel):
+    """How to reach a vendor, and how hard to work it. A plugin gives defaults and adds its own."""
+
+    # Without `hide_input_in_errors` a fault in one line would print the secrets of the others.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    allow_loopback: bool = False
+    """True only for sandboxes."""
+    timeout_s: float = Field(gt=0, le=300)
+    """How long to wait for the vendor, each time."""
+    call_life_s: float = Field(gt=0, le=3600)
+    """No request lands later than this after it was sent; at least 1.5 times `timeout_s`."""
+    rate: str
+    """What we may use of the vendor's limit, as "N/SECONDSs", shared by all processes on one
+    state."""
+
+    @field_validator("rate")
+    @classmethod
+    def _is_rate(cls, value: str) -> str:
+        parse_rate(value)
+        return value
+
+    @model_validator(mode="after")
+    def _lives_long_enough(self) -> Self:
+        if self.call_life_s < EXCHANGE * self.timeout_s:
+            raise ValueError("call_life_s must be at least 1.5 times timeout_s")
+        return self
