@@ -217,6 +217,28 @@ def _down() -> Any:
     return Trouble.LOST_BEFORE
 
 
+def test_an_edit_made_while_a_long_run_writes_elsewhere_is_not_overwritten(hub: Story) -> None:
+    number = hub.client("Ada", mail="ada@example.test", city="Ulm")
+    settled(hub)
+    settled(hub)
+    far = hub.vendors["far"]
+    hub.sql("UPDATE clients SET city = 'Bonn' WHERE no = :n", n=number)
+    hub.later(seconds=300)
+
+    def meanwhile(point: str) -> None:
+        if point == "before call: write":  # the first one is to crm
+            hub.hook = lambda point: None
+            hub.later(minutes=2)
+            far.edit(C, one(far)["ref"], {"City": "Köln"})
+            hub.later(seconds=1)
+
+    hub.hook = meanwhile
+    report = hub.run()
+    assert one(hub.vendor)["fields"]["City"] == "Bonn"
+    assert one(far)["fields"]["City"] == "Köln"
+    assert report.conflicts == 1
+
+
 # --- a person's no --------------------------------------------------------------------------------
 
 
