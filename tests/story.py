@@ -22,6 +22,7 @@ from connector.mapping.schema import LocalMapping, VendorMapping, load_local, lo
 from connector.plugin import Capabilities, FieldInfo, Kind, Op, Ref, Schema, Target
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
+from connector.store.copies import copy_of
 from connector.store.database import Lease, Store, open_engine
 from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
 from connector.sync.scope import PlannedWrite, Ports, as_us
@@ -284,7 +285,7 @@ class Story:
 
     # --- the machinery --------------------------------------------------------------------------
 
-    def store(self) -> Store:
+    def store(self, state: sa.Engine | None = None) -> Store:
         story = self
 
         class Mortal(Store):
@@ -295,7 +296,7 @@ class Story:
                     super().release(lease)
 
         return Mortal(
-            self.state_engine,
+            state or self.state_engine,
             now_us=lambda: as_us(self.clock.now()),
             hook=lambda point: self.hook(point),
             tenant="story",
@@ -315,10 +316,20 @@ class Story:
         }
         return MemoryRemote(self.vendors[name], targets)
 
-    def runner(self, *, dry: list[PlannedWrite] | None = None) -> Runner:
+    def plan(self) -> RunReport:
+        """What a sync would do now, by the real engine on a copy of the state."""
+        engine = copy_of(self.state_engine)
+        try:
+            return self.runner(dry=[], state=engine).run()
+        finally:
+            engine.dispose()
+
+    def runner(
+        self, *, dry: list[PlannedWrite] | None = None, state: sa.Engine | None = None
+    ) -> Runner:
         """The engine as a new process would build it."""
         self.runs += 1
-        store = self.store()
+        store = self.worker = self.store(state)
         local = SqlLocal(
             self.shop_engine,
             {k: TABLES[k] for k in self.kinds},

@@ -277,8 +277,7 @@ def observe_local(
             for scope in opened:
                 note_rows(scope, tx, journal.keys, rows)
             staged.mark(tx, others, kind, dict.fromkeys(journal.keys))
-        if ports.dry is None:
-            ports.local.forget(kind, journal.entries)
+        ports.local.forget(kind, journal.entries)
         after = journal.entries[-1]
 
 

@@ -196,8 +196,9 @@ class Runner:
             left = [many for many in left if self._tried(settle_connection, many, report)]
             if len(left) < 2 or _written(left) == before:
                 break
-            # Somebody edited meanwhile, or the shop filled something in by itself.
-            self._observe_local(left, report, fail_if_locked)
+            if self._ports.dry is None:
+                # Somebody edited meanwhile, or the shop filled something in by itself.
+                self._observe_local(left, report, fail_if_locked)
         return left
 
     def _refusals_first(

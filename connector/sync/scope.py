@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 
 from connector.local.contract import Local
+from connector.local.foreseen import Foreseen
 from connector.mapping.translate import Pair
 from connector.plugin import Capabilities, Clock, Kind, Reason, Remote
 from connector.privacy.vault import Vault
@@ -122,6 +123,10 @@ class Ports:
     spread: Spread = in_turn
     dry: list[PlannedWrite] | None = None
     """A list to put planned writes into instead of sending them."""
+
+    def __post_init__(self) -> None:
+        if self.dry is not None:
+            self.local = Foreseen(self.local)
 
 
 @dataclass(slots=True)

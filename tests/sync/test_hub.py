@@ -239,6 +239,34 @@ def test_an_edit_made_while_a_long_run_writes_elsewhere_is_not_overwritten(hub: 
     assert report.conflicts == 1
 
 
+@pytest.mark.parametrize("origin", ["crm", "far"])
+def test_a_plan_shows_what_goes_on_from_vendor_to_vendor_and_writes_nothing(
+    hub: Story, origin: str
+) -> None:
+    number = hub.client("Ada", mail="ada@example.test")
+    settled(hub)
+    settled(hub)
+    source = hub.vendors[origin]
+    source.edit(C, one(source)["ref"], {"Job": "smith"})
+    ref = source.create(C, {"Last": "Bo", "Mail": "bo@example.test"})
+    source.create(M, {"Name": "K1", "Person": ref})
+    hub.sql("UPDATE clients SET city = 'Ulm' WHERE no = :n", n=number)
+    hub.later(seconds=300)
+    before = written(hub)
+    planned = {(w.connection, w.kind, w.side, w.op) for w in hub.plan().writes}
+    assert written(hub) == before
+    other = next(name for name in hub.vendors if name != origin)
+    assert planned == {
+        (origin, "customer", "local", "update"),  # the job
+        (origin, "customer", "remote", "update"),  # the city
+        (origin, "customer", "local", "create"),
+        (origin, "membership", "local", "create"),
+        (other, "customer", "remote", "update"),  # both
+        (other, "customer", "remote", "create"),
+        (other, "membership", "remote", "create"),
+    }
+
+
 # --- a person's no --------------------------------------------------------------------------------
 
 
