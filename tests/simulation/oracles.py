@@ -62,15 +62,20 @@ def one_to_one(stage: Stage) -> Iterator[str]:
 
 def nobody_elses_value(stage: Stage) -> Iterator[str]:
     """O3: no value that began with one person stands in another's record."""
+    mixed_up = stage.mixed_up()
     for person, row in stage._shop_rows().items():
         for column in FIELDS:
-            if row[column] and not str(row[column]).startswith(f"{person}."):
+            if (
+                person not in mixed_up
+                and row[column]
+                and not str(row[column]).startswith(f"{person}.")
+            ):
                 yield f"O3 the shop's {person} holds {row[column]} in {column}"
     for name in stage.vendors:
         for person, record in stage._records(name).items():
             for field in FIELDS.values():
                 value = record["fields"].get(field)
-                if value and not str(value).startswith(f"{person}."):
+                if person not in mixed_up and value and not str(value).startswith(f"{person}."):
                     yield f"O3 {name}'s {person} holds {value} in {field}"
 
 
@@ -199,7 +204,7 @@ def _set_aside(stage: Stage) -> set[str]:
     """People with an open letter or a conflict about the whole record."""
     keys = {(r["connection"], r["record"]) for r in _rows(stage, t.staged) if r["reason"]}
     held = {r["link"] for r in _rows(stage, t.intent)}
-    found = set(keys)
+    found: set[tuple[str, str | None]] = set(keys)
     for row in _rows(stage, t.link):
         mine = {(row["connection"], row["local_id"]), (row["connection"], row["remote_id"])}
         if mine & keys or row["id"] in held:
@@ -210,7 +215,7 @@ def _set_aside(stage: Stage) -> set[str]:
         for n in stage.vendors
         if (n, str(row["no"])) in found
     }
-    return people.union(
+    return (people | stage.mixed_up()).union(
         *(
             {p for p, d in stage._records(name).items() if (name, d["ref"]) in found}
             for name in stage.vendors

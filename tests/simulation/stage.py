@@ -76,6 +76,8 @@ class Stage(Story):
         self.people_made = 0
         self.rows: dict[str, int] = {}
         self.last_error: str | None = None
+        self.households: list[set[str]] = []
+        """People who share a phone."""
         self.ever_hidden: set[tuple[str, Ref]] = set()
         """No feed tells of what happened to a record while it was hidden."""
 
@@ -108,8 +110,10 @@ class Stage(Story):
         self.fuse -= 1
         if self.fuse >= 0:
             return
-        if self.frozen and point.startswith("before commit"):
-            self.fuse = 0  # an open transaction locks others out; it freezes after it
+        if self.frozen and (point.startswith("before commit") or point == "after commit: sending"):
+            # An open transaction locks others out: it freezes after it. And between proving the
+            # lease and the first byte lies the one moment that nothing can close.
+            self.fuse = 0
             return
         self.fired[f"stop {point}"] += 1
         if self.frozen:
@@ -373,8 +377,15 @@ class Stage(Story):
         self.do_new_client()
         person = f"p{self.people_made}x{self.seed}"
         self.sql("UPDATE clients SET mobile = :m WHERE no = :n", m=mobile, n=self.rows[person])
+        numbers = range(self.people_made - 2, self.people_made + 1)
+        self.households.append({f"p{number}x{self.seed}" for number in numbers})
         self._calmly()
         self.fired["household"] += 1
+
+    def mixed_up(self) -> set[str]:
+        """Households of which one was deleted: alone, another is rightly taken for the third."""
+        gone = self.history.deleted.keys()
+        return {person for house in self.households if house & gone for person in house}
 
     def do_wait(self) -> None:
         self.later(seconds=self.dice.choice([0.2, 0.5, 1, 5, 30, 200, 2000]))
