@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 from connector.lent import LONGEST_WAIT
@@ -45,7 +46,8 @@ def recover(scope: Scope, *, wait: bool) -> int:
         if not left:
             return len(open_intents)
         due = [i for i in left if _due_us(scope, i) <= now]
-        if due:
+        # Looked for together, they cost one call: with time to wait, all are waited for.
+        if due and (len(due) == len(left) or not wait):
             tried |= {i.id for i in due}
             _resolve(scope, due)
             continue
@@ -56,8 +58,8 @@ def recover(scope: Scope, *, wait: bool) -> int:
             continue
         if not wait:
             return len(open_intents)
-        soonest = min(_due_us(scope, i) for i in left)
-        pause = min((soonest - now) / 1_000_000, scope.store.lease_us / 3_000_000)
+        last = max(_due_us(scope, i) for i in left)
+        pause = min((last - now) / 1_000_000, scope.store.lease_us / 3_000_000)
         scope.ports.progress(scope.connection, scope.kind, "waiting", len(open_intents))
         scope.ports.clock.sleep(max(pause, 0.05))
         scope.store.renew(scope.lease)
@@ -75,7 +77,7 @@ def _due_us(scope: Scope, intent: Intent) -> int:
     if intent.op == Op.CREATE:
         if scope.caps.external_key == "unique" and scope.caps.find_lag is not None:
             return 0
-        life += scope.caps.find_lag or life
+        life += life if scope.caps.find_lag is None else scope.caps.find_lag
     return (intent.sent_us or 0) + int(life.total_seconds() * 1_000_000)
 
 
@@ -102,7 +104,14 @@ def _job(scope: Scope, link: Link, intent: Intent) -> Job:
     # A value that was to be written on both sides is settled by neither write alone: with half of
     # it in the base the other side's old value would look like a later edit.
     work = Work(link, base, [], 1, dies=link.live is None, clean=not draft.joint)
-    return Job(work, draft, intent.id, sent=intent.attempt, reason=intent.reason)
+    return Job(
+        work,
+        draft,
+        intent.id,
+        sent=intent.attempt,
+        sent_us=intent.sent_us or 0,
+        reason=intent.reason,
+    )
 
 
 def _local(scope: Scope, jobs: Sequence[Job]) -> None:
@@ -155,7 +164,7 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool) -> None
             if mine is not None:
                 settling.jobs.append(job)
                 bind_probe(settling, job, mine)
-            elif job.sent >= MOST_SENDINGS:
+            elif job.sent >= MOST_SENDINGS and _would_show(scope, job, settling.now):
                 _set_aside(settling, job, reason_of(job.reason) if job.reason else _NEVER_LANDS)
             else:
                 again.append(job)
@@ -168,6 +177,12 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool) -> None
             for job in part:
                 job.again = True
             deliver(scope, part, [as_write(scope, job) for job in part])
+
+
+def _would_show(scope: Scope, job: Job, now_us: int) -> bool:
+    """Whether a search would show the create by now, had it landed when it was sent last."""
+    lag = (scope.caps.find_lag or dt.timedelta(0)) + scope.caps.call_life + LONGEST_WAIT
+    return now_us >= job.sent_us + lag // dt.timedelta(microseconds=1)
 
 
 def _cannot_know(scope: Scope, jobs: Sequence[Job]) -> None:

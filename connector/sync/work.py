@@ -71,6 +71,8 @@ class Job:
     """It was sent before, with the same values, and what became of that is not known."""
     sent: int = 1
     """How often it was sent so far."""
+    sent_us: int = 0
+    """When it was sent last."""
     reason: str | None = None
     """What the vendor last said of it, as the store keeps it."""
 

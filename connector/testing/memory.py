@@ -51,19 +51,19 @@ class MemoryRemote:
     """One open account of a `MemoryVendor`. `targets` says which fields are delivered."""
 
     def __init__(self, vendor: MemoryVendor, targets: Mapping[Kind, Target]) -> None:
-        self._vendor = vendor
-        self._targets = targets
+        self.vendor = vendor
+        self.targets = targets
 
     @property
     def account(self) -> str:
-        return self._call("account", lambda: self._vendor.account)
+        return self._call("account", lambda: self.vendor.account)
 
     @property
     def capabilities(self) -> Capabilities:
-        return self._vendor.capabilities
+        return self.vendor.capabilities
 
     def describe(self, kind: Kind) -> Schema:
-        return self._call("describe", lambda: self._vendor.schemas[kind])
+        return self._call("describe", lambda: self.vendor.schemas[kind])
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -76,11 +76,11 @@ class MemoryRemote:
         after: tuple[str, str] | None = None
         if resume is not None:
             left = json.loads(resume)
-            if left["generation"] != self._vendor.cursors:
+            if left["generation"] != self.vendor.cursors:
                 raise CursorExpiredError("The cursor is no longer known.", operation="changes")
             after = (left["stamp"], left["ref"])
             since = datetime.fromisoformat(left["since"]) if left["since"] else None
-        generation = self._vendor.cursors
+        generation = self.vendor.cursors
         while True:
             page = self._call("changes", partial(self._page, kind, since, after, generation))
             yield page
@@ -92,7 +92,7 @@ class MemoryRemote:
     def _page(
         self, kind: Kind, since: datetime | None, after: tuple[str, str] | None, generation: int
     ) -> Page:
-        vendor = self._vendor
+        vendor = self.vendor
         if generation != vendor.cursors:
             raise CursorExpiredError("The cursor is no longer known.", operation="changes")
         now = vendor.clock.now()
@@ -127,11 +127,11 @@ class MemoryRemote:
         return None if whole or not self._reports(commit) else commit
 
     def _reports(self, commit: Commit) -> bool:
-        can = self._vendor.capabilities
+        can = self.vendor.capabilities
         return can.reports_removals or (can.reports_merges and commit.merged_into is not None)
 
     def _older(self, kind: Kind, commit: Commit) -> Seen:
-        commits = self._vendor.records[kind][commit.ref].commits
+        commits = self.vendor.records[kind][commit.ref].commits
         place = commits.index(commit)
         return self._seen(kind, commits[max(place - 1, 0)])
 
@@ -145,7 +145,7 @@ class MemoryRemote:
             after = Ref(page.resume.decode())
 
     def _list(self, kind: Kind, after: Ref | None) -> Page:
-        vendor, now = self._vendor, self._vendor.clock.now()
+        vendor, now = self.vendor, self.vendor.clock.now()
         found: list[Commit] = []
         for record in vendor.records[kind].values():
             commit = None if record.hidden else record.seen("read", now)
@@ -162,8 +162,8 @@ class MemoryRemote:
         return self._call("fetch", lambda: [self._fetch(kind, ref) for ref in refs])
 
     def _fetch(self, kind: Kind, ref: Ref) -> Seen:
-        record = self._vendor.records[kind].get(ref)
-        now = self._vendor.clock.now()
+        record = self.vendor.records[kind].get(ref)
+        now = self.vendor.clock.now()
         commit = record.seen("read", now) if record is not None else None
         if record is None or commit is None:
             return Seen(ref=ref, version="", changed_at=None, fields={}, gone=Gone.NOT_FOUND)
@@ -176,9 +176,9 @@ class MemoryRemote:
         return self._call("find", lambda: self._find(kind, field, frozenset(values)))
 
     def _find(self, kind: Kind, field: str, values: frozenset[str]) -> Sequence[Seen]:
-        now, key_field = self._vendor.clock.now(), self._targets[kind].key_field
+        now, key_field = self.vendor.clock.now(), self.targets[kind].key_field
         found: list[Seen] = []
-        for record in self._vendor.records[kind].values():
+        for record in self.vendor.records[kind].values():
             commit = None if record.hidden else record.seen("find", now)
             if commit is None or commit.state != "live":
                 continue
@@ -188,7 +188,7 @@ class MemoryRemote:
         return found
 
     def _seen(self, kind: Kind, commit: Commit, *, with_fields: bool = True) -> Seen:
-        vendor = self._vendor
+        vendor = self.vendor
         gone: Gone | None = None
         if commit.state != "live":
             # An invalid record is still there to be read, and says what it is.
@@ -198,7 +198,7 @@ class MemoryRemote:
         if gone is None and with_fields:
             fields = {
                 name: commit.fields.get(name)
-                for name in self._targets[kind].fields
+                for name in self.targets[kind].fields
                 if (kind, name) not in vendor.withheld
             }
         merged = commit.merged_into if vendor.capabilities.reports_merges else None
@@ -215,7 +215,7 @@ class MemoryRemote:
 
     def _call(self, operation: str, act: Callable[[], T]) -> T:
         """One read: count it, ask the weather, answer."""
-        vendor = self._vendor
+        vendor = self.vendor
         with vendor.lock:
             vendor.calls[operation] += 1
             vendor.land()
@@ -239,7 +239,7 @@ class MemoryRemote:
         sent = False
         for op in Op:
             some = [write for write in writes if write.op is op]
-            size = self._vendor.capabilities.batch.get(op, 1)
+            size = self.vendor.capabilities.batch.get(op, 1)
             for start in range(0, len(some), size):
                 batch = some[start : start + size]
                 try:
@@ -254,7 +254,7 @@ class MemoryRemote:
                 yield from results
 
     def _send(self, kind: Kind, op: Op, batch: Sequence[Write]) -> list[Result]:
-        vendor = self._vendor
+        vendor = self.vendor
         with vendor.lock:
             vendor.calls[op] += 1
             vendor.land()
@@ -296,14 +296,14 @@ class MemoryRemote:
             return Result(
                 id=write.id, outcome=Outcome.REFUSED, reason=reason, existing=refused.existing
             )
-        with_fields = self._vendor.answers_fields
+        with_fields = self.vendor.answers_fields
         seen = self._seen(kind, commit, with_fields=with_fields)
-        if not self._vendor.answers_version:
+        if not self.vendor.answers_version:
             seen = replace(seen, version="", changed_at=None)
         return Result(id=write.id, outcome=Outcome.APPLIED, seen=seen)
 
     def _commit(self, kind: Kind, write: Write) -> Commit:
-        vendor, since = self._vendor, write.unless_changed_since
+        vendor, since = self.vendor, write.unless_changed_since
         if write.op is Op.CREATE:
             return vendor.commit_create(kind, write.fields, write.external_key, by_us=True)
         if write.ref is None:

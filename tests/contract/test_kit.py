@@ -127,7 +127,7 @@ class PagesByOffset(MemoryRemote):
     """Newest first, page by number: the oldest mistake."""
 
     def changes(self, kind: Kind, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
-        start, size = int(resume or b"0"), self._vendor.page_size
+        start, size = int(resume or b"0"), self.vendor.page_size
         while True:
             pages = list(super().changes(kind, since, None))
             seen = [each for page in pages for each in page.seen]
@@ -142,7 +142,7 @@ class PagesByOffset(MemoryRemote):
 class ForgetsResume(MemoryRemote):
     def changes(self, kind: Kind, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
         if resume is not None:
-            yield Page(seen=[], resume=None, read_at=self._vendor.clock.now())
+            yield Page(seen=[], resume=None, read_at=self.vendor.clock.now())
         else:
             yield from super().changes(kind, since, resume)
 
@@ -166,13 +166,13 @@ class FetchSkipsMissing(MemoryRemote):
 
 class FetchIsOld(MemoryRemote):
     def fetch(self, kind: Kind, refs: Sequence[Ref]) -> Sequence[Seen]:
-        records = self._vendor.records[kind]
+        records = self.vendor.records[kind]
         return [self._seen(kind, records[ref].commits[0]) for ref in refs]
 
 
 class FindsByPrefix(MemoryRemote):
     def find(self, kind: Kind, field: str, values: Sequence[str]) -> Sequence[Seen]:
-        found = [self._seen(kind, record.now) for record in self._vendor.records[kind].values()]
+        found = [self._seen(kind, record.now) for record in self.vendor.records[kind].values()]
         return [
             seen
             for seen in found
@@ -194,8 +194,8 @@ class ListsFromStart(MemoryRemote):
 class MovingAccount(MemoryRemote):
     @property
     def account(self) -> str:
-        self._vendor.account += "x"
-        return self._vendor.account
+        self.vendor.account += "x"
+        return self.vendor.account
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_a_change_that_shows_later_than_promised_waits_for_the_next_edit(tell: T
         def capabilities(self) -> Capabilities:
             return replace(super().capabilities, feed_lag=timedelta(0))
 
-    targets = story._memory_remote()._targets
+    targets = story._memory_remote().targets
     story.remote_factory = partial(Hasty, story.vendor, targets)
     met(story)
     story.later(hours=3)

@@ -19,6 +19,7 @@ from tests.story import C
 def during(stage: Stage) -> list[str]:
     """Oracles of every step."""
     return [
+        *stage.wrong,
         *one_to_one(stage),
         *nobody_elses_value(stage),
         *cursor_truth(stage),
@@ -215,12 +216,13 @@ def _set_aside(stage: Stage) -> set[str]:
         for n in stage.vendors
         if (n, str(row["no"])) in found
     }
-    return (people | stage.mixed_up()).union(
-        *(
-            {p for p, d in stage._records(name).items() if (name, d["ref"]) in found}
-            for name in stage.vendors
-        )
-    )
+    there = {
+        str(d["fields"].get("Mail", "")).partition("@")[0]
+        for name, vendor in stage.vendors.items()
+        for d in vendor.dump(C)
+        if (name, d["ref"]) in found
+    }
+    return people | there | stage.mixed_up()
 
 
 def _open_fields(stage: Stage) -> dict[str, set[str]]:

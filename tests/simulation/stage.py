@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import sqlalchemy as sa
+
 from connector.errors import ConnectorError
-from connector.plugin import Capabilities, Ref
+from connector.plugin import Capabilities, Kind, Ref, Result, Write
+from connector.store import tables
 from connector.sync.run import RunReport, Setup
 from connector.sync.scope import Limits
 from connector.testing.clock import ManualClock
+from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.simulation.history import History
@@ -23,6 +27,10 @@ from tests.story import BATCH, C, Died, Story
 
 FIELDS = {"job": "Job", "street": "Street", "full_name": "Last"}
 """Columns of a customer that people edit, and the vendor's fields they meet."""
+
+
+CAUSES = {f"{op}_{side}" for op in ("update", "remove", "purge") for side in ("local", "remote")}
+"""The events that tell of a write to a record that was known before."""
 
 
 class SkewedClock:
@@ -37,6 +45,27 @@ class SkewedClock:
 
     def sleep(self, seconds: float) -> None:
         self._ours.sleep(seconds)
+
+
+class Watched(MemoryRemote):
+    """A remote that notes who writes: O8 wants that to be whoever holds the scope."""
+
+    def __init__(self, stage: Stage, name: str, inner: MemoryRemote) -> None:
+        super().__init__(inner.vendor, inner.targets)
+        self._stage, self._name, self._worker = stage, name, stage.worker.holder
+
+    def write(self, kind: Kind, writes: Sequence[Write]) -> Iterator[Result]:
+        with self._stage.state_engine.connect() as tx:
+            tx = tx.execution_options(reading=True)
+            scope = tables.scope.c
+            asked = sa.select(scope.holder).where(
+                scope.connection == self._name, scope.kind == kind
+            )
+            if tx.execute(asked).scalar() != self._worker:
+                self._stage.wrong.append(
+                    f"O8 a write to {self._name} by a worker without the lease"
+                )
+        return super().write(kind, writes)
 
 
 class Stage(Story):
@@ -76,10 +105,15 @@ class Stage(Story):
         self.people_made = 0
         self.rows: dict[str, int] = {}
         self.last_error: str | None = None
+        self.wrong: list[str] = []
+        """What was seen to be wrong while the story went on."""
         self.households: list[set[str]] = []
         """People who share a phone."""
         self.ever_hidden: set[tuple[str, Ref]] = set()
         """No feed tells of what happened to a record while it was hidden."""
+
+    def _memory_remote(self, name: str = "crm") -> MemoryRemote:
+        return Watched(self, name, super()._memory_remote(name))
 
     # --- faults -----------------------------------------------------------------------------------
 
@@ -169,6 +203,7 @@ class Stage(Story):
             ("sync_dying", 5),
             ("sync_frozen", 2),
             ("remark", 2),
+            ("plan", 1),
         ]
 
     def step(self) -> str:
@@ -363,6 +398,44 @@ class Stage(Story):
         for record in self._records(name).values():
             held = record["fields"].get("City")
             self.vendors[name].edit(C, record["ref"], {"City": held})
+
+    def do_plan(self) -> None:
+        """O9: a plan shows the writes of the sync that follows, if nothing happens in between."""
+        self.later(seconds=200)
+        self._calmly()
+        self.do_edit_shop()
+        self.do_edit_vendor()
+        self.later(seconds=200)
+        before = {row["id"]: row for row in self._links() if row["local_id"] and row["remote_id"]}
+        weather, self.bad_weather = self.bad_weather, 0.0
+        told = self.plan()
+        planned = {
+            (w.connection, w.kind, f"{w.op}_{w.side}", w.local_id)
+            for w in told.writes
+            if w.local_id and w.remote_id
+        }
+        report = self.attempt()
+        self.bad_weather = weather
+        if report is None or report.errors or told.errors:
+            return
+        with self.state_engine.connect() as tx:
+            event = tables.event.c
+            rows = tx.execution_options(reading=True).execute(
+                sa.select(event.link, event.cause).where(event.run == report.run)
+            )
+            done = {
+                (row["connection"], row["kind"], cause, row["local_id"])
+                for link, cause in rows
+                if cause in CAUSES and (row := before.get(link)) is not None
+            }
+        self.fired["plan"] += 1
+        self.wrong += [f"O9 planned and not done: {one}" for one in planned - done]
+        self.wrong += [f"O9 done and not planned: {one}" for one in done - planned]
+
+    def _links(self) -> list[sa.RowMapping]:
+        with self.state_engine.connect() as tx:
+            tx = tx.execution_options(reading=True)
+            return list(tx.execute(sa.select(tables.link)).mappings())
 
     def do_household(self) -> None:
         """Three people with one phone, two of them at the vendor: nobody can say who is who."""
