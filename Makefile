@@ -1,11 +1,11 @@
-# The front door. Each target makes what it needs; the last lines of demo, simulate, bench and
-# lost-creates are read by machines.
+# The front door. Each target makes what it needs; the last lines of demo, simulate, bench, lost-creates
+# and third-vendor are read by machines.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.complete
 
-.PHONY: demo test check format wheel simulate bench lost-creates clean
+.PHONY: demo test check format wheel simulate bench lost-creates third-vendor clean
 .DELETE_ON_ERROR:
 
 # Debian's bare `python3 -m venv` fails and leaves half a folder: the stamp is written last, a half-made one is remade.
@@ -47,6 +47,9 @@ bench: $(STAMP)
 
 lost-creates: $(STAMP)
 	@$(BIN)/python -m tools.lost_creates $(ARGS)
+
+third-vendor: $(STAMP)
+	@$(BIN)/python -m tools.third_vendor
 
 clean:
 	@rm -rf $(VENV) dist build
