@@ -42,7 +42,7 @@ PLANTS: dict[str, Plant] = {
     ),
     "create-sent-again-on-timeout": Plant(
         "connector/sync/answers.py",
-        "                settling.lost(job)\n",
+        "                settling.lost(job, result.reason)\n",
         "                settling.put_off(job, 0, None)\n",
         "a create whose answer was lost is planned and sent again without a look",
     ),

@@ -37,7 +37,7 @@ def settle_remote(scope: Scope, jobs: Mapping[str, Job], results: Sequence[Resul
             elif result.outcome is Outcome.STALE:
                 settling.overtaken(job)
             else:
-                settling.lost(job)
+                settling.lost(job, result.reason)
         settling.jobs = [j for j in settling.jobs if all(j is not c for c, _ in collided)]
         settling.finish()
     for job, result in collided:

@@ -68,7 +68,7 @@ def _edited(pair: Pair, case: Situation, side: Side) -> bool:
     if any(c.state == OPEN and c.field != RECORD for c in case.conflicts.values()):
         return True
     if case.base is None:
-        return False
+        return True  # the two were joined and never agreed: what is still there was never given up
     if side == "local":
         assert case.row is not None
         was, now = pair.read_local(case.base.local), case.local_record(pair)

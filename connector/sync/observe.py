@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from connector.errors import CursorExpiredError
 from connector.local.contract import Row, RowState
 from connector.plugin import Gone, Kind, Page, Seen, version_key
-from connector.store import intents, links, scopes, staged
+from connector.store import events, intents, links, scopes, staged
 from connector.store.database import Lease
 from connector.store.links import Claim, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
@@ -131,6 +131,7 @@ def note_seen(
     rows: list[Staged] = []
     halves: dict[str, Link] = {}
     strangers: list[tuple[Link, Seen]] = []
+    overwritten: list[Link] = []
     touched: dict[str, Link] = {}
     wanted: dict[str, list[bytes]] = {}
     for one in seen:
@@ -153,6 +154,8 @@ def note_seen(
         elif one.gone is not None:
             rows.append(_staged_row(scope, one, observed_us, by_id=True))
         else:
+            if _written_between(scope, link, one):
+                overwritten.append(link)
             row = _news(scope, link, one, observed_us, touched)
             if row is not None:
                 rows.append(row)
@@ -162,6 +165,18 @@ def note_seen(
     links.insert(tx, list(halves.values()))
     links.save(tx, list(touched.values()))
     staged.stage(tx, rows)
+    now = scope.store.now_us(tx)
+    events.append(tx, [scope.event(now, link.id, "possibly_overwritten") for link in overwritten])
+
+
+def _written_between(scope: Scope, link: Link, one: Seen) -> bool:
+    """Whether a counting vendor shows more writes than the one of ours that nobody saw yet.
+
+    The others may have come before it or after: if before, their values of what we sent are gone.
+    """
+    known = link.remote_version or ""
+    reckoned = scope.caps.counts_writes and not link.remote_observed_us and known.isdigit()
+    return reckoned and one.version.isdigit() and int(one.version) > int(known)
 
 
 def _newer(one: Seen, link: Link) -> bool:

@@ -6,16 +6,24 @@ from collections.abc import Sequence
 
 from connector.lent import LONGEST_WAIT
 from connector.plugin import Gone, Op, Reason, Ref, Seen
-from connector.store import intents, links
+from connector.store import intents, links, staged
 from connector.store.intents import Intent
 from connector.store.links import Link
 from connector.sync.documents import Base, Draft
 from connector.sync.observe import note_seen
-from connector.sync.scope import NEVER, Scope
+from connector.sync.scope import NEVER, Scope, reason_of
 from connector.sync.send import as_write, deliver, flight_size
 from connector.sync.settle import reread
 from connector.sync.settling import Settling, bind_probe, shown_of, wrote_local
 from connector.sync.work import Job, Work
+
+MOST_SENDINGS = 4
+"""A create that was sent so often and is never there becomes a letter."""
+_NEVER_LANDS = Reason(
+    code="never_lands",
+    text="its create was sent again and again, the vendor neither took nor refused it, and it is"
+    " not there",
+)
 
 
 def recover(scope: Scope, *, wait: bool) -> int:
@@ -94,7 +102,7 @@ def _job(scope: Scope, link: Link, intent: Intent) -> Job:
     # A value that was to be written on both sides is settled by neither write alone: with half of
     # it in the base the other side's old value would look like a later edit.
     work = Work(link, base, [], 1, dies=link.live is None, clean=not draft.joint)
-    return Job(work, draft, intent.id)
+    return Job(work, draft, intent.id, sent=intent.attempt, reason=intent.reason)
 
 
 def _local(scope: Scope, jobs: Sequence[Job]) -> None:
@@ -147,6 +155,8 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool) -> None
             if mine is not None:
                 settling.jobs.append(job)
                 bind_probe(settling, job, mine)
+            elif job.sent >= MOST_SENDINGS:
+                _set_aside(settling, job, reason_of(job.reason) if job.reason else _NEVER_LANDS)
             else:
                 again.append(job)
         intents.resend(tx, [j.intent for j in again], scope.lease.fence, settling.now)
@@ -172,9 +182,17 @@ def _cannot_know(scope: Scope, jobs: Sequence[Job]) -> None:
     with scope.store.write(scope.lease, "recover creates") as tx:
         settling = Settling(scope, tx)
         for job in jobs:
-            settling.jobs.append(job)
-            settling.refused(job, reason)
+            _set_aside(settling, job, reason)
         settling.finish()
+
+
+def _set_aside(settling: Settling, job: Job, reason: Reason) -> None:
+    """Make a create a letter: the mark that it was planned from must not plan it once more."""
+    scope, key = settling.scope, job.work.link.local_id or ""
+    marks = staged.load(settling.tx, scope.connection, scope.kind, staged.LOCAL, [key])
+    job.work.rows = list(marks.values())
+    settling.jobs.append(job)
+    settling.refused(job, reason)
 
 
 def _changes(scope: Scope, jobs: Sequence[Job]) -> None:

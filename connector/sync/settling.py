@@ -28,7 +28,7 @@ class Settling:
         self.now = scope.store.now_us(tx)
         self.jobs: list[Job] = []
         self.finished: list[str] = []
-        self.unknown: list[str] = []
+        self.unknown: list[tuple[str, str | None]] = []
         self.saved: dict[str, Link] = {}
         self.activated: list[Link] = []
         self.postponed: list[staged.Staged] = []
@@ -104,16 +104,17 @@ class Settling:
             self.scope.seal_base(link, work.base)
             self.saved[link.id] = link
 
-    def lost(self, job: Job) -> None:
+    def lost(self, job: Job, reason: Reason | None = None) -> None:
         job.work.failed()
-        self.unknown.append(job.intent)
+        self.unknown.append((job.intent, reason_text(reason) if reason is not None else None))
         self.scope.counts.unknown += 1
 
     def finish(self) -> None:
         scope, tx = self.scope, self.tx
         links.save(tx, list(self.saved.values()))
         intents.finish(tx, self.finished)
-        intents.mark(tx, self.unknown, intents.UNKNOWN)
+        for intent_id, said in self.unknown:
+            intents.mark(tx, [intent_id], intents.UNKNOWN, said)
         for intent_id, reason in self.letters:
             intents.mark(tx, [intent_id], intents.LETTER, reason_text(reason))
         staged.save(tx, self.postponed)

@@ -69,6 +69,10 @@ class Job:
     intent: str
     again: bool = False
     """It was sent before, with the same values, and what became of that is not known."""
+    sent: int = 1
+    """How often it was sent so far."""
+    reason: str | None = None
+    """What the vendor last said of it, as the store keeps it."""
 
 
 def settled_rows(works: Iterable[Work]) -> list[Staged]:

@@ -128,6 +128,7 @@ class MemoryVendor:
         """Goes up when old cursors die; see `expire_cursors`."""
         self._last_id = 440_000_000_000_000_000
         self._late: list[tuple[datetime, Callable[[], object]]] = []
+        self._landing: datetime | None = None
 
     # --- people's hands -------------------------------------------------------------------------
 
@@ -195,10 +196,13 @@ class MemoryVendor:
     def land(self) -> None:
         """Let the calls land whose time has come."""
         now = self.clock.now()
-        due = [act for at, act in self._late if at <= now]
+        due = [(at, act) for at, act in self._late if at <= now]
         self._late = [(at, act) for at, act in self._late if at > now]
-        for act in due:
+        # What landed meanwhile did so in its own time, not when somebody looks next.
+        for at, act in sorted(due, key=lambda one: one[0]):
+            self._landing = at
             act()
+        self._landing = None
 
     def commit_create(self, kind: Kind, fields: Fields, key: str | None, *, by_us: bool) -> Commit:
         self._check(kind, fields, create=True)
@@ -280,7 +284,7 @@ class MemoryVendor:
         return value if rule is None or value is None else rule(value)
 
     def _stamp(self, was: Commit | None) -> datetime:
-        now = self.floor(self.clock.now())
+        now = self.floor(self._landing or self.clock.now())
         step = self.capabilities.version_step
         if was is None:
             return now
@@ -300,7 +304,7 @@ class MemoryVendor:
         return stamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def _shown(self) -> dict[View, datetime]:
-        now, can = self.clock.now(), self.capabilities
+        now, can = self._landing or self.clock.now(), self.capabilities
         find_lag = UNBOUNDED_FIND_LAG if can.find_lag is None else can.find_lag
         return {
             "feed": now + can.feed_lag * self.rng.random(),

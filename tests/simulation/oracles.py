@@ -106,7 +106,7 @@ def _cursor_truth(stage: Stage, name: str) -> Iterator[str]:
     now, until = vendor.clock.now(), from_us(since)
     for ref, record in vendor.records[C].items():
         seen = record.seen("feed", now)
-        if seen is None or seen.state != "live" or seen.stamp > until:
+        if seen is None or seen.state != "live" or seen.stamp >= until:  # read again from there
             continue
         link = known.get(ref)
         by_id = record.seen("read", now)
@@ -279,10 +279,10 @@ def no_lost_edit(stage: Stage) -> Iterator[str]:
             if edit.person in crm:
                 value = crm[edit.person]["fields"].get(FIELDS[edit.name])
                 known |= stage.history.known_to(edit.person, edit.name, value)
-        for side, seen in stage.history.deleted.get(edit.person, []):
-            if side == edit.side or edit.person not in shop:
-                value = seen.get(edit.name)
-                known |= stage.history.known_to(edit.person, edit.name, value)
+        # Whoever deletes a record does away with what it showed, even where another's edit of it
+        # brings the person back.
+        for _, seen in stage.history.deleted.get(edit.person, []):
+            known |= stage.history.known_to(edit.person, edit.name, seen.get(edit.name))
         overruled = units & lost.get(edit.person, set())
         if edit.value not in known and not overruled and not _unclosable(stage, edit):
             yield f"O1 {edit.person}: {edit.name} = {edit.value} ({edit.side}) is lost"

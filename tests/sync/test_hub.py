@@ -217,6 +217,28 @@ def _down() -> Any:
     return Trouble.LOST_BEFORE
 
 
+def test_an_edit_made_while_a_long_run_writes_elsewhere_is_not_overwritten(hub: Story) -> None:
+    number = hub.client("Ada", mail="ada@example.test", city="Ulm")
+    settled(hub)
+    settled(hub)
+    far = hub.vendors["far"]
+    hub.sql("UPDATE clients SET city = 'Bonn' WHERE no = :n", n=number)
+    hub.later(seconds=300)
+
+    def meanwhile(point: str) -> None:
+        if point == "before call: write":  # the first one is to crm
+            hub.hook = lambda point: None
+            hub.later(minutes=2)
+            far.edit(C, one(far)["ref"], {"City": "Köln"})
+            hub.later(seconds=1)
+
+    hub.hook = meanwhile
+    report = hub.run()
+    assert one(hub.vendor)["fields"]["City"] == "Bonn"
+    assert one(far)["fields"]["City"] == "Köln"
+    assert report.conflicts == 1
+
+
 # --- a person's no --------------------------------------------------------------------------------
 
 
@@ -367,3 +389,36 @@ def test_a_value_that_the_shop_has_edited_since_is_the_shop_s_again(tell: Tell) 
     assert clients(hub)[0]["job"] == "the shop's", (
         "its policy is local, and this edit was made here"
     )
+
+
+# --- a delete meets edits elsewhere ---------------------------------------------------------------
+
+
+def test_a_client_deleted_in_the_shop_and_edited_at_both_vendors_lives_on_once_everywhere(
+    hub: Story,
+) -> None:
+    number = hub.client("Ada", mail="ada@example.test")
+    settled(hub)
+    settled(hub)
+    hub.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=number)
+    for name, vendor in hub.vendors.items():
+        vendor.edit(C, one(vendor)["ref"], {"Tags": ["a"], "Job": f"{name}'s"})
+    settled(hub)
+    settled(hub)
+    assert len(clients(hub)) == 1
+    assert [len(v.dump(C)) for v in hub.vendors.values()] == [1, 1], "no twin at either vendor"
+
+
+def test_an_edit_at_one_vendor_outlives_deletions_in_the_shop_and_at_the_other(tell: Tell) -> None:
+    hub = make_hub(tell, replace(COUNTING, removal="final"))
+    number = hub.client("Ada", mail="ada@example.test")
+    settled(hub)
+    settled(hub)
+    hub.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=number)
+    far = hub.vendors["far"]
+    far.remove(C, one(far)["ref"])
+    hub.vendor.edit(C, one(hub.vendor)["ref"], {"Job": "smith"})
+    settled(hub)
+    settled(hub)
+    assert [row["job"] for row in clients(hub)] == ["smith"]
+    assert [one(v)["fields"]["Job"] for v in hub.vendors.values()] == ["smith", "smith"]

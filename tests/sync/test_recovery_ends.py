@@ -23,3 +23,28 @@ def test_creates_that_fail_again_and_again_end_the_run_as_partial_and_resume() -
     assert story.run().exit == 0
     assert list(story.people()) == ["王小明"]
     story.close()
+
+
+def test_a_create_that_never_lands_becomes_a_letter_and_the_others_go_on() -> None:
+    story = Story(kinds=(C,))
+    number = story.client("王小明", mail="ming@example.test")
+
+    def poison(operation: str, phase: Phase) -> Trouble | None:
+        return Trouble.LOST_BEFORE if operation == "create" and phase == "before" else None
+
+    story.vendor.weather = poison
+    exits = []
+    for _ in range(6):
+        exits.append(story.run().exit)
+        story.later(minutes=5)
+    assert exits[-1] == 5, "set aside, not partial for ever"
+    assert story.vendor.calls["create"] == 4
+    story.vendor.weather = lambda operation, phase: None
+    story.client("李小红", mail="hong@example.test")
+    story.run()
+    assert list(story.people()) == ["李小红"]
+    story.sql("UPDATE clients SET job = 'smith' WHERE no = :n", n=number)
+    story.later(minutes=5)
+    story.run()
+    assert sorted(story.people()) == ["李小红", "王小明"], "an edit is a new try"
+    story.close()

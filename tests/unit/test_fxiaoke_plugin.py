@@ -222,8 +222,9 @@ def test_a_tenant_as_the_settings_say_needs_no_advice(fx: Rig) -> None:
     ("switches", "settings", "name", "good", "advice"),
     [
         ({}, {}, "customer key", True, "unique_key = true"),
-        ({}, {}, "customer deleted", True, 'deleted_get = "empty"'),
-        ({"deleted_get": "50009"}, {}, "customer deleted", True, 'deleted_get = "error"'),
+        ({}, {"deleted_get": "undecided"}, "customer deleted", True, 'deleted_get = "empty"'),
+        ({}, {}, "customer deleted", True, ""),
+        ({"deleted_get": "50009"}, {}, "customer deleted", False, 'deleted_get = "error"'),
         ({"deleted_get": "32000"}, {"deleted_get": "error"}, "customer deleted", True, ""),
         ({"deleted_get": "32000"}, {"deleted_get": "auto"}, "customer deleted", False, "deleted_"),
         ({"deleted_get": "no_data"}, {"deleted_get": "auto"}, "customer deleted", True, ""),

@@ -65,12 +65,12 @@ class FxiaokeSettings(HttpSettings):
     reads_invalidated: bool = False
     """True where queries show invalidated records, and invalidation moves their time of change:
     the changes then tell of every removal. False relies on nothing, and takes those that come."""
-    deleted_get: Literal["undecided", "auto", "empty", "error"] = "undecided"
+    deleted_get: Literal["undecided", "auto", "empty", "error"] = "auto"
     """What a read of a record that was deleted for good answers, and one of a record that our user
-    may not see does not. "undecided": nobody knows, so a missing record waits for a person.
-    "empty": nothing at all. "error": a refusal. "auto": nothing, if a read of an id that never was
-    answers nothing too. Anything but "undecided" wants a `user_id` who sees all records, or a
-    tenant that answers otherwise for what is hidden: hidden records would be taken for deleted."""
+    may not see does not. "auto": nothing, if a read of an id that never was answers nothing too.
+    "empty": nothing at all. "error": a refusal. "undecided": nobody knows, so what is missing waits
+    for a person. All but the last want a `user_id` who sees all records, or a tenant that answers
+    otherwise for what is hidden: hidden records would be taken for deleted."""
     clear_with: Literal["null", "empty"] = "null"
     """What empties a field: null, or an empty text or list."""
     unique_key: bool = False
