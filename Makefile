@@ -1,10 +1,11 @@
-# The front door. Each target makes what it needs; the last lines of demo, simulate and bench are read by machines.
+# The front door. Each target makes what it needs; the last lines of demo, simulate, bench, lost-creates
+# and third-vendor are read by machines.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.complete
 
-.PHONY: demo test check format wheel simulate bench clean
+.PHONY: demo test check format wheel simulate bench lost-creates third-vendor clean
 .DELETE_ON_ERROR:
 
 # Debian's bare `python3 -m venv` fails and leaves half a folder: the stamp is written last, a half-made one is remade.
@@ -43,6 +44,12 @@ endif
 
 bench: $(STAMP)
 	@$(BIN)/python -m tools.bench $(ARGS)
+
+lost-creates: $(STAMP)
+	@$(BIN)/python -m tools.lost_creates $(ARGS)
+
+third-vendor: $(STAMP)
+	@$(BIN)/python -m tools.third_vendor
 
 clean:
 	@rm -rf $(VENV) dist build

@@ -60,7 +60,7 @@ class SandboxProcess(ABC):
         self._port: int = told["port"]
         self._url: str = told["url"]
         self._lock = threading.Lock()
-        self._line: http.client.HTTPConnection | None = None
+        self._line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
 
     @property
     def url(self) -> str:
@@ -77,21 +77,26 @@ class SandboxProcess(ABC):
 
     def admin(self, action: str, **asked: Any) -> Any:
         """Do one of the administrator's actions. Raises UsageError."""
-        body = orjson.dumps(asked)
         with self._lock:
-            if self._line is None:
-                self._line = http.client.HTTPConnection("127.0.0.1", self._port, timeout=120)
-            try:
-                self._line.request("POST", f"/admin/{action}", body)
-                answer = self._line.getresponse()
-                told = orjson.loads(answer.read())
-            except (OSError, http.client.HTTPException, orjson.JSONDecodeError):
-                self._line.close()
-                self._line = None
-                raise UnreachableError("The sandbox does not answer.") from None
-        if answer.status != 200:
+            status, told = self._tell(f"/admin/{action}", orjson.dumps(asked))
+        if status != 200:
             raise UsageError(f"The sandbox refused {action}: {told['error']}.")
         return told["result"]
+
+    def _tell(self, path: str, body: bytes) -> tuple[int, Any]:
+        """One call on the kept line. Raises UnreachableError."""
+        line = self._line
+        for again in (True, False):
+            try:
+                line.request("POST", path, body)
+                answer = line.getresponse()
+                return answer.status, orjson.loads(answer.read())
+            except (OSError, http.client.HTTPException, orjson.JSONDecodeError) as error:
+                line.close()
+                # A line that lay idle for a minute was closed by the server, unread.
+                if not (again and isinstance(error, ConnectionError)):
+                    raise UnreachableError("The sandbox does not answer.") from None
+        raise AssertionError("the second try returns or raises")
 
     def at(self, action: str, object: str, **asked: Any) -> Any:
         """Do one of the administrator's actions on an object. Raises UsageError."""

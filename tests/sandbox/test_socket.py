@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import statistics
 import time
 from collections.abc import Iterator
@@ -55,6 +56,15 @@ def test_the_handle_keeps_the_contract(sandbox: ZohoSandbox) -> None:
     assert handle.settings["allow_loopback"] is True
     with pytest.raises(UsageError, match="edit"):
         handle.edit("Contacts", ref, {"Phone": "2"})
+
+
+def test_the_handle_speaks_on_after_its_idle_line_was_closed(sandbox: ZohoSandbox) -> None:
+    sandbox.create("Contacts", {"Last_Name": "Lin"})
+    kept = sandbox._line.sock
+    assert kept is not None
+    kept.shutdown(socket.SHUT_RDWR)
+    sandbox.create("Contacts", {"Last_Name": "Wang"})
+    assert [row["Last_Name"] for row in sandbox.records("Contacts")] == ["Lin", "Wang"]
 
 
 def test_answers_without_rows_have_no_body(line: requests.Session, sandbox: ZohoSandbox) -> None:
