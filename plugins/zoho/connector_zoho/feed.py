@@ -16,8 +16,9 @@ import orjson
 from connector.errors import CursorExpiredError, RetryableError
 from connector.plugin import Gone, Page, Ref, Seen
 from connector_zoho import facts, queries
-from connector_zoho.client import Answer
-from connector_zoho.records import Records, version
+from connector_zoho.envelope import Answer
+from connector_zoho.records import Records
+from connector_zoho.values import changed, moment, version
 
 _QUIET_ROWS: Final = 200
 """The first query asks for few rows: a quiet pass costs one credit, not three."""
@@ -83,7 +84,7 @@ def _queried(records: Records, at: datetime, last: str) -> Generator[Page, None,
             raise RetryableError("The vendor says there is more and shows nothing.")
         at, last = _edge(rows[-1])
         where, limit = queries.behind(at, last), facts.COQL_ROWS
-        yield _with(page, {"t": queries.moment(at), "id": last})
+        yield _with(page, {"t": moment(at), "id": last})
 
 
 def _everything(records: Records, last: str) -> Iterator[Page]:
@@ -124,13 +125,13 @@ def _listed(records: Records, at: datetime, given: Sequence[str]) -> Iterator[Pa
             fresh = [row for row in rows if str(row.get("id")) not in known]
             known = {str(row.get("id")) for row in rows if _edge(row)[0] == last}
             at = last
-            place: dict[str, Any] = {"t": queries.moment(at), "given": sorted(known)}
+            place: dict[str, Any] = {"t": moment(at), "given": sorted(known)}
             yield _with(_page(records, answer, fresh), place)
             continue
         # One second fills more than a page: read that second to its end, then step behind it.
         fresh = [row for row in _instant(records, at, order) if str(row.get("id")) not in known]
         at, known = at + timedelta(seconds=1), set()
-        yield _with(_page(records, answer, fresh), {"t": queries.moment(at), "given": []})
+        yield _with(_page(records, answer, fresh), {"t": moment(at), "given": []})
 
 
 def _instant(records: Records, at: datetime, order: Mapping[str, str]) -> list[Any]:
@@ -147,7 +148,7 @@ def _instant(records: Records, at: datetime, order: Mapping[str, str]) -> list[A
             answer = records.page(params, since=at)
             inside = [row for row in answer.rows if _edge(row)[0] == at]
             found |= {str(row["id"]): row for row in inside}
-            token = _next_token(answer)
+            token = answer.next_token
             if len(inside) < len(answer.rows) or not answer.more or not token:
                 break
         if before == len(found):
@@ -178,7 +179,7 @@ def _all_by_list(records: Records, last: str, *, ids_only: bool) -> Iterator[Pag
             ]
             given |= {str(row.get("id")) for row in fresh}
             yield _page(records, answer, fresh, whole=not ids_only)
-            token = _next_token(answer)
+            token = answer.next_token
             if not answer.more or not token:
                 break
         before, removed = removed, _ids(_removals(records, begun, 1))
@@ -187,12 +188,6 @@ def _all_by_list(records: Records, last: str, *, ids_only: bool) -> Iterator[Pag
         if ids_only:
             break  # out of order they would be no listing
     raise CursorExpiredError("Records were removed while all of them were listed; read again.")
-
-
-def _next_token(answer: Answer) -> str:
-    info = answer.body.get("info")
-    token = info.get("next_page_token") if isinstance(info, Mapping) else None
-    return token if isinstance(token, str) else ""
 
 
 # --- removals ---
@@ -221,7 +216,7 @@ def _removals(records: Records, since: datetime, page: int) -> Answer:
         "deleted",
         f"{records.path}/deleted",
         {"type": "all", "page": str(page), "per_page": str(facts.LIST_PAGE)},
-        headers={facts.IF_MODIFIED_SINCE: queries.moment(since)},
+        headers={facts.IF_MODIFIED_SINCE: moment(since)},
         cost=facts.CREDITS["deleted"],
     )
 
@@ -269,7 +264,7 @@ def _place(resume: bytes | None) -> dict[str, Any]:
 def _edge(row: Any) -> tuple[datetime, str]:
     """Time and id of a row, checked: the next page begins behind them."""
     told = row if isinstance(row, Mapping) else {}
-    _, at = version(told.get("Modified_Time"))
+    _, at = changed(told)
     return at, queries.record_id(str(told.get("id")))
 
 
