@@ -24,7 +24,8 @@ _QUIET_ROWS: Final = 200
 """The first query asks for few rows: a quiet pass costs one credit, not three."""
 _UNSETTLED_READS: Final = 5
 _START: Final = "0"
-_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before anything that a vendor's feed may tell of."""
 
 
 def changes(records: Records, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
@@ -163,8 +164,8 @@ def _all_by_list(records: Records, last: str, *, ids_only: bool) -> Iterator[Pag
     """
     given: set[str] = set()
     # The vendor's clock has whole seconds: one more back, so that no removal is overlooked.
-    begun = _removals(records, _LONG_AGO, 1).read_at - timedelta(seconds=1)
-    removed = _ids(_removals(records, begun, 1))
+    begun = removals(records, LONG_AGO, 1).read_at - timedelta(seconds=1)
+    removed = _ids(removals(records, begun, 1))
     for _ in range(_UNSETTLED_READS):
         token = ""
         while True:
@@ -182,7 +183,7 @@ def _all_by_list(records: Records, last: str, *, ids_only: bool) -> Iterator[Pag
             token = answer.next_token
             if not answer.more or not token:
                 break
-        before, removed = removed, _ids(_removals(records, begun, 1))
+        before, removed = removed, _ids(removals(records, begun, 1))
         if before == removed:
             return
         if ids_only:
@@ -196,13 +197,13 @@ def _all_by_list(records: Records, last: str, *, ids_only: bool) -> Iterator[Pag
 def _removed(records: Records, since: datetime) -> Iterator[Page]:
     """Read the feed of removals to its end, and its first page again until that stands still."""
     for _ in range(_UNSETTLED_READS):
-        first = answer = _removals(records, since, 1)
+        first = answer = removals(records, since, 1)
         number, pages = 1, [answer]
         while answer.more and answer.rows:
             number += 1
-            answer = _removals(records, since, number)
+            answer = removals(records, since, number)
             pages.append(answer)
-        moved = number > 1 and _ids(_removals(records, since, 1)) != _ids(first)
+        moved = number > 1 and _ids(removals(records, since, 1)) != _ids(first)
         for at, page in enumerate(pages, start=1):
             place = {"at": "removed"} if moved or at < len(pages) else None
             yield _with(Page(seen=_gone(page), resume=None, read_at=page.read_at), place)
@@ -211,7 +212,8 @@ def _removed(records: Records, since: datetime) -> Iterator[Page]:
     raise RetryableError("The feed of removals kept moving while it was read.")
 
 
-def _removals(records: Records, since: datetime, page: int) -> Answer:
+def removals(records: Records, since: datetime, page: int) -> Answer:
+    """One page of the feed of removals; pages count from 1."""
     return records.client.read(
         "deleted",
         f"{records.path}/deleted",

@@ -25,7 +25,8 @@ _log = logging.getLogger(__name__)
 
 _ALWAYS: Final = ("id", "Modified_Time")
 _TORN_READS: Final = 3
-_SCOPE_CODES: Final = frozenset({"OAUTH_SCOPE_MISMATCH", "NO_PERMISSION", "AUTHORIZATION_FAILED"})
+SCOPE_CODES: Final = frozenset({"OAUTH_SCOPE_MISMATCH", "NO_PERMISSION", "AUTHORIZATION_FAILED"})
+"""How a query is refused for want of a right to query."""
 
 
 class Querying:
@@ -46,7 +47,7 @@ class Querying:
         try:
             return self._client.query(text, rows)
         except LoginRefusedError as error:
-            if self._wanted != "auto" or error.code not in _SCOPE_CODES:
+            if self._wanted != "auto" or error.code not in SCOPE_CODES:
                 raise
             _log.warning("the login may not query; reading by lists", extra={"code": error.code})
             self._refused = True
