@@ -77,8 +77,11 @@ def test_whether_the_login_may_query_is_told_with_the_line_to_set(
     assert (facts.COQL_SCOPE in finding.text) is not good
 
 
-def test_a_vendor_that_fails_is_not_taken_for_a_missing_scope(rig: Rig) -> None:
-    rig.sandbox.fault("error", operation="coql")
+@pytest.mark.parametrize(
+    ("code", "status"), [("INTERNAL_ERROR", 500), ("AUTHENTICATION_FAILURE", 401)]
+)
+def test_another_refusal_is_not_taken_for_a_missing_scope(rig: Rig, code: str, status: int) -> None:
+    rig.sandbox.fault("error", operation="coql", code=code, status=status)
     finding = found(rig)["queries"]
     assert not finding.good and "may not query" not in finding.text
 
@@ -87,7 +90,7 @@ def test_a_vendor_that_fails_is_not_taken_for_a_missing_scope(rig: Rig) -> None:
 def test_where_the_feed_of_removals_ends_is_told(rig: Rig, form: str, limited: bool) -> None:
     rig.sandbox.switch(deleted_pages=form)
     finding = found(rig)["customer removals"]
-    assert finding.good and ("2,000" in finding.text) is limited
+    assert finding.good and ("up to 2,000 at once" in finding.text) is limited
 
 
 def test_a_feed_of_removals_that_is_refused_hides_no_other_finding(rig: Rig) -> None:

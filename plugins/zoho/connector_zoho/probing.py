@@ -67,7 +67,10 @@ def _removals(name: str, records: Records) -> Finding:
             " let a run come between larger clearances."
         )
         return Finding(name=name, good=True, text=text)
-    text = f"Removals from {records.module} are readable, however many there are."
+    text = (
+        f"Removals from {records.module} are readable, and pages past the first"
+        f" {facts.LIST_BY_NUMBER:,} are not refused."
+    )
     return Finding(name=name, good=True, text=text)
 
 
