@@ -10,14 +10,13 @@ from typing import get_args
 import click
 
 from connector.commands import output
-from connector.commands.group import json_option
+from connector.commands.group import json_option, rate_option
 from connector.commands.invocation import Invocation
 from connector.commands.progress import ProgressLines
 from connector.commands.stopping import StoppableClock
 from connector.demo.scene import RATE
 from connector.demo.story import Plant, play
-from connector.errors import SettingsError, UsageError
-from connector.http.limits import parse_rate
+from connector.errors import UsageError
 
 
 @click.command()
@@ -26,13 +25,7 @@ from connector.http.limits import parse_rate
     type=click.Choice(get_args(Plant)),
     help="Spoil one record after the last sync; the figures must show it.",
 )
-@click.option(
-    "--rate",
-    metavar="N/SECONDSs",
-    default=RATE,
-    show_default=True,
-    help="What each sandbox takes and each connection may use, such as 80/20s.",
-)
+@rate_option("What each sandbox takes and each connection may use, such as 80/20s.", RATE)
 @click.option("--keep", metavar="DIR", help="Play in this new folder and leave it there.")
 @json_option
 @click.pass_obj
@@ -42,10 +35,6 @@ def demo(invocation: Invocation, plant: Plant | None, rate: str, keep: str | Non
 
     The last line is one JSON document; exit 1 unless all sides agree.
     """
-    try:
-        parse_rate(rate)
-    except SettingsError as error:
-        raise UsageError(f"--rate: {error.sentence}") from None
     with ExitStack() as stack:
         folder = _folder(keep, stack)
         progress = stack.enter_context(ProgressLines(invocation.stopping.check))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from connector.commands.invocation import Invocation
+from connector.errors import SettingsError, UsageError
 from connector.version import __version__
 
 VERBS = {
@@ -90,3 +92,27 @@ def json_option(command: Any) -> Any:
     return click.option(
         "--json", "as_json", is_flag=True, expose_value=False, help="Print one JSON document."
     )(command)
+
+
+def rate_option(help_: str, default: str | None = None) -> Callable[[Any], Any]:
+    """Give a verb `--rate`, a budget in the settings' own form; another form is a wrong call."""
+    return click.option(
+        "--rate",
+        metavar="N/SECONDSs",
+        default=default,
+        show_default=default is not None,
+        callback=_rate,
+        help=help_,
+    )
+
+
+def _rate(context: click.Context, option: click.Parameter, told: str | None) -> str | None:
+    # lazily: other verbs, and `--help`, need no rates
+    from connector.http.limits import parse_rate
+
+    try:
+        if told is not None:
+            parse_rate(told)
+    except SettingsError as error:
+        raise UsageError(f"--rate: {error.sentence}") from None
+    return told

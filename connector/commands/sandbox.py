@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from connector.commands import output
-from connector.commands.group import json_option
+from connector.commands.group import json_option, rate_option
 from connector.commands.invocation import Invocation
 from connector.demo.scene import references, toml_table
 
@@ -16,9 +16,10 @@ from connector.demo.scene import references, toml_table
 @click.command()
 @click.argument("plugin")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0 picks a free one.")
+@rate_option("What it takes, such as 80/20s, instead of the vendor's own limits on calls.")
 @json_option
 @click.pass_obj
-def sandbox(invocation: Invocation, plugin: str, port: int) -> None:
+def sandbox(invocation: Invocation, plugin: str, port: int, rate: str | None) -> None:
     """Start the stand-in of PLUGIN's vendor on loopback, and print the settings that reach it.
 
     It holds invented data in memory and ends with Ctrl-C or SIGTERM.
@@ -33,7 +34,7 @@ def sandbox(invocation: Invocation, plugin: str, port: int) -> None:
         raise UsageError(
             "This plugin ships no sandbox.", hint="`crm-connector plugins` lists them."
         )
-    handle = loaded.start_sandbox(port=port)
+    handle = loaded.start_sandbox(port=port, rate=rate)
     try:
         exports: dict[str, str] = {}
 

@@ -94,11 +94,3 @@ def test_the_types_in_the_table_are_the_consoles(vendor: str) -> None:
         for one in CONSOLES[vendor].field_types(word):
             assert one.zh in text
     assert f"{fxiaoke_facts.LONG_TEXT_LENGTH:,}" in text or vendor == "zoho"
-
-
-def test_both_plugins_have_the_same_files_where_the_subject_is_the_same() -> None:
-    first, second = (
-        {file.name for file in (PLUGINS / vendor / f"connector_{vendor}").glob("*.py")}
-        for vendor in SANDBOXES
-    )
-    assert first - second == set()

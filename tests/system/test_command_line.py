@@ -76,6 +76,7 @@ def test_every_verb_has_its_own_help(verb: str, capsys: pytest.CaptureFixture[st
         ["sync", "--max-delete", SECRET],
         ["plan", "--max-change", SECRET],
         ["sandbox", "zoho", "--port", SECRET],
+        ["sandbox", "zoho", "--rate", SECRET],
         ["sandbox", "zoho", SECRET],
         ["conflicts", SECRET],
         ["conflicts", "resolve", "1", SECRET],

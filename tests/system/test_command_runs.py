@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -241,9 +243,19 @@ def test_a_stopped_sync_lets_go_and_the_next_one_goes_on(
     assert len(rig.sandbox.records("Contacts")) == PEOPLE
 
 
-def test_a_sandbox_runs_until_it_is_stopped() -> None:
+def status(url: str) -> int:
+    """The HTTP status of a call without a token."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+def test_a_sandbox_keeps_its_rate_and_runs_until_it_is_stopped() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "connector", "sandbox", "zoho", "--json"],
+        [sys.executable, "-m", "connector", "sandbox", "zoho", "--rate", "1/600s", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -254,6 +266,7 @@ def test_a_sandbox_runs_until_it_is_stopped() -> None:
     assert told["url"].startswith("http://127.0.0.1:")
     assert told["settings"]["client_secret"] == "env:SANDBOX_ZOHO_CLIENT_SECRET"
     assert "SANDBOX_ZOHO_CLIENT_SECRET" in told["environment"]
+    assert [status(f"{told['url']}/crm/v8/org") for _ in range(2)] == [401, 429]
     began = time.monotonic()
     process.terminate()
     process.communicate(timeout=15)

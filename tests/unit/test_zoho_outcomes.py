@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from connector_zoho import facts, outcomes
-from connector_zoho.client import code_of
+from connector_zoho.envelope import code_of
 from connector_zoho.facts import Class
 
 from connector.plugin import Op, Outcome, Ref, Write

@@ -1,12 +1,9 @@
-"""The vendor's language: addresses, credits, tokens, envelopes and refusals of whole calls."""
+"""The vendor's language: addresses, credits, tokens and refusals of whole calls."""
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final, TypedDict
 
 from connector.errors import (
@@ -23,13 +20,13 @@ from connector.http.answers import answered_at, json_object
 from connector.plugin import AllowList, Host, Response
 from connector_zoho import facts
 from connector_zoho.auth import Login
+from connector_zoho.envelope import Answer
 from connector_zoho.facts import Class
 from connector_zoho.settings import ZohoSettings
 
 _log = logging.getLogger(__name__)
 
 BUDGET: Final = "api"
-_CODE: Final = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 _EMPTY: Final = (204, 304)
 _FIRST_PAUSE_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 300.0
@@ -60,39 +57,6 @@ class _About(TypedDict, total=False):
     plugin: str
     operation: str
     code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A readable answer; `body` is {} where the vendor sent none, `read_at` its own clock."""
-
-    status: int
-    read_at: datetime
-    body: Mapping[str, Any] = field(repr=False)
-
-    @property
-    def rows(self) -> list[Any]:
-        """The records or results; [] if there are none."""
-        rows = self.body.get("data")
-        return rows if isinstance(rows, list) else []
-
-    @property
-    def more(self) -> bool:
-        info = self.body.get("info")
-        return isinstance(info, Mapping) and info.get("more_records") is True
-
-    @property
-    def refusal(self) -> str | None:
-        """The code of an answer that refuses the whole call; None if it does not.
-
-        It stands bare, or alone in `data` without naming any record: both forms are met.
-        """
-        for one in (self.body, *self.rows[:1]):
-            if not isinstance(one, Mapping) or "id" in one:
-                continue
-            if (code := code_of(one)) is not None and code != facts.SUCCESS:
-                return code
-        return None
 
 
 class Client:
@@ -253,11 +217,3 @@ class Client:
         if status in (401, 403):
             return LoginRefusedError(f"{said}.", **about)
         return InvalidError(f"{said}.", **about)
-
-
-def code_of(one: Mapping[str, Any]) -> str | None:
-    """The code of an error or result object; None if it is neither. "UNREADABLE" for odd codes."""
-    if "code" not in one or ("status" not in one and "message" not in one):
-        return None
-    code = one["code"]
-    return code if isinstance(code, str) and _CODE.fullmatch(code) else "UNREADABLE"

@@ -104,6 +104,8 @@ PAGE_TOKEN_LIFE: Final = timedelta(hours=24)
 """Source: page "Get records". Documented."""
 LIST_IDS: Final = 100
 """Ids in one `ids=`. Unverified number."""
+NOBODY: Final = "1000000000000000001"
+"""An id of the vendor's form that no record has, to learn what the answer to such a one is."""
 LIST_SORTS: Final = ("id", "Created_Time", "Modified_Time")
 """What `sort_by` may be; default `id`, descending. Documented, as above."""
 DELETED_IN_BIN: Final = timedelta(days=60)
@@ -328,16 +330,17 @@ def classify(code: str, status: int, *, item: bool) -> Class:
 
 # --- scopes (README: Login) -----------------------------------------------------------------------
 
+COQL_SCOPE: Final = "ZohoCRM.coql.READ"
+"""Needed to query, whatever else a login may read. Source: page "Scopes". Documented, reported."""
 SCOPES: Final = (
     "ZohoCRM.modules.ALL",
     "ZohoCRM.settings.ALL",
     "ZohoCRM.org.READ",
     "ZohoCRM.users.READ",
-    "ZohoCRM.coql.READ",
+    COQL_SCOPE,
     "ZohoSearch.securesearch.READ",
 )
-"""What the connector asks for. `modules.ALL` alone is not enough for COQL (documented,
-reported)."""
+"""What the connector asks for."""
 PURGE_SCOPE: Final = "ZohoCRM.settings.recycle_bin.DELETE"
 """Needed to purge (contained in settings.ALL). Source: page "Scopes". Documented."""
 

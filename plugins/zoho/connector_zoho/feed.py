@@ -16,14 +16,16 @@ import orjson
 from connector.errors import CursorExpiredError, RetryableError
 from connector.plugin import Gone, Page, Ref, Seen
 from connector_zoho import facts, queries
-from connector_zoho.client import Answer
-from connector_zoho.records import Records, version
+from connector_zoho.envelope import Answer
+from connector_zoho.records import Records
+from connector_zoho.values import changed, moment, version
 
 _QUIET_ROWS: Final = 200
 """The first query asks for few rows: a quiet pass costs one credit, not three."""
 _UNSETTLED_READS: Final = 5
 _START: Final = "0"
-_LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before anything that a vendor's feed may tell of."""
 
 
 def changes(records: Records, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
@@ -83,7 +85,7 @@ def _queried(records: Records, at: datetime, last: str) -> Generator[Page, None,
             raise RetryableError("The vendor says there is more and shows nothing.")
         at, last = _edge(rows[-1])
         where, limit = queries.behind(at, last), facts.COQL_ROWS
-        yield _with(page, {"t": queries.moment(at), "id": last})
+        yield _with(page, {"t": moment(at), "id": last})
 
 
 def _everything(records: Records, last: str) -> Iterator[Page]:
@@ -124,13 +126,13 @@ def _listed(records: Records, at: datetime, given: Sequence[str]) -> Iterator[Pa
             fresh = [row for row in rows if str(row.get("id")) not in known]
             known = {str(row.get("id")) for row in rows if _edge(row)[0] == last}
             at = last
-            place: dict[str, Any] = {"t": queries.moment(at), "given": sorted(known)}
+            place: dict[str, Any] = {"t": moment(at), "given": sorted(known)}
             yield _with(_page(records, answer, fresh), place)
             continue
         # One second fills more than a page: read that second to its end, then step behind it.
         fresh = [row for row in _instant(records, at, order) if str(row.get("id")) not in known]
         at, known = at + timedelta(seconds=1), set()
-        yield _with(_page(records, answer, fresh), {"t": queries.moment(at), "given": []})
+        yield _with(_page(records, answer, fresh), {"t": moment(at), "given": []})
 
 
 def _instant(records: Records, at: datetime, order: Mapping[str, str]) -> list[Any]:
@@ -147,7 +149,7 @@ def _instant(records: Records, at: datetime, order: Mapping[str, str]) -> list[A
             answer = records.page(params, since=at)
             inside = [row for row in answer.rows if _edge(row)[0] == at]
             found |= {str(row["id"]): row for row in inside}
-            token = _next_token(answer)
+            token = answer.next_token
             if len(inside) < len(answer.rows) or not answer.more or not token:
                 break
         if before == len(found):
@@ -162,8 +164,8 @@ def _all_by_list(records: Records, last: str, *, ids_only: bool) -> Iterator[Pag
     """
     given: set[str] = set()
     # The vendor's clock has whole seconds: one more back, so that no removal is overlooked.
-    begun = _removals(records, _LONG_AGO, 1).read_at - timedelta(seconds=1)
-    removed = _ids(_removals(records, begun, 1))
+    begun = removals(records, LONG_AGO, 1).read_at - timedelta(seconds=1)
+    removed = _ids(removals(records, begun, 1))
     for _ in range(_UNSETTLED_READS):
         token = ""
         while True:
@@ -178,21 +180,15 @@ def _all_by_list(records: Records, last: str, *, ids_only: bool) -> Iterator[Pag
             ]
             given |= {str(row.get("id")) for row in fresh}
             yield _page(records, answer, fresh, whole=not ids_only)
-            token = _next_token(answer)
+            token = answer.next_token
             if not answer.more or not token:
                 break
-        before, removed = removed, _ids(_removals(records, begun, 1))
+        before, removed = removed, _ids(removals(records, begun, 1))
         if before == removed:
             return
         if ids_only:
             break  # out of order they would be no listing
     raise CursorExpiredError("Records were removed while all of them were listed; read again.")
-
-
-def _next_token(answer: Answer) -> str:
-    info = answer.body.get("info")
-    token = info.get("next_page_token") if isinstance(info, Mapping) else None
-    return token if isinstance(token, str) else ""
 
 
 # --- removals ---
@@ -201,13 +197,13 @@ def _next_token(answer: Answer) -> str:
 def _removed(records: Records, since: datetime) -> Iterator[Page]:
     """Read the feed of removals to its end, and its first page again until that stands still."""
     for _ in range(_UNSETTLED_READS):
-        first = answer = _removals(records, since, 1)
+        first = answer = removals(records, since, 1)
         number, pages = 1, [answer]
         while answer.more and answer.rows:
             number += 1
-            answer = _removals(records, since, number)
+            answer = removals(records, since, number)
             pages.append(answer)
-        moved = number > 1 and _ids(_removals(records, since, 1)) != _ids(first)
+        moved = number > 1 and _ids(removals(records, since, 1)) != _ids(first)
         for at, page in enumerate(pages, start=1):
             place = {"at": "removed"} if moved or at < len(pages) else None
             yield _with(Page(seen=_gone(page), resume=None, read_at=page.read_at), place)
@@ -216,12 +212,13 @@ def _removed(records: Records, since: datetime) -> Iterator[Page]:
     raise RetryableError("The feed of removals kept moving while it was read.")
 
 
-def _removals(records: Records, since: datetime, page: int) -> Answer:
+def removals(records: Records, since: datetime, page: int) -> Answer:
+    """One page of the feed of removals; pages count from 1."""
     return records.client.read(
         "deleted",
         f"{records.path}/deleted",
         {"type": "all", "page": str(page), "per_page": str(facts.LIST_PAGE)},
-        headers={facts.IF_MODIFIED_SINCE: queries.moment(since)},
+        headers={facts.IF_MODIFIED_SINCE: moment(since)},
         cost=facts.CREDITS["deleted"],
     )
 
@@ -269,7 +266,7 @@ def _place(resume: bytes | None) -> dict[str, Any]:
 def _edge(row: Any) -> tuple[datetime, str]:
     """Time and id of a row, checked: the next page begins behind them."""
     told = row if isinstance(row, Mapping) else {}
-    _, at = version(told.get("Modified_Time"))
+    _, at = changed(told)
     return at, queries.record_id(str(told.get("id")))
 
 

@@ -9,16 +9,14 @@ from typing import Any, Final
 
 from connector.plugin import Op, Outcome, Reason, Ref, Result, Seen, Write
 from connector_zoho import facts
-from connector_zoho.client import code_of
+from connector_zoho.envelope import code_of, details_of
 from connector_zoho.facts import Class
-from connector_zoho.records import version
+from connector_zoho.values import read_id, version
 
 LOCKED_WAIT: Final = timedelta(hours=1)
 """A lock, an approval, a review: things that people end."""
 _THROTTLED_WAIT: Final = timedelta(seconds=30)
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-_ID: Final = re.compile(r"[0-9]{1,20}")
-_PLACE: Final = re.compile(r"\$\.data\[(\d{1,3})\]")
 
 _SENTENCES: Final[Mapping[str, tuple[str, str]]] = {
     "DUPLICATE_DATA": ("duplicate", "Another record has this value already."),
@@ -41,8 +39,7 @@ def of_result(write: Write, told: Any, status: int) -> Result:
     code = code_of(told) if isinstance(told, Mapping) else None
     if code is None or code == "UNREADABLE":
         return unknown(write, "unreadable", "The CRM's answer for this record is unreadable.")
-    details = told.get("details")
-    about: Mapping[str, Any] = details if isinstance(details, Mapping) else {}
+    about = details_of(told)
     if code == facts.SUCCESS:
         return _applied(write, about)
     if status >= 500:
@@ -76,22 +73,8 @@ def retry(write: Write, code: str, text: str, after: timedelta | None) -> Result
     return Result(id=write.id, outcome=Outcome.RETRY, reason=reason, after=after)
 
 
-def place_of(told: Any) -> int | None:
-    """The place in the batch that a refusal speaks of, from its `json_path`."""
-    details = told.get("details") if isinstance(told, Mapping) else None
-    path = details.get("json_path") if isinstance(details, Mapping) else None
-    match = _PLACE.match(path) if isinstance(path, str) else None
-    return int(match[1]) if match else None
-
-
-def id_of(told: Any) -> str | None:
-    """The id of the record that a success speaks of."""
-    details = told.get("details") if isinstance(told, Mapping) else None
-    return _id(details.get("id")) if isinstance(details, Mapping) else None
-
-
 def _applied(write: Write, about: Mapping[str, Any]) -> Result:
-    ref = _id(about.get("id"))
+    ref = read_id(about.get("id"))
     if ref is None or (write.ref is not None and ref != write.ref):
         return unknown(write, "wrong_record", "The CRM's answer speaks of another record.")
     if write.op not in (Op.CREATE, Op.UPDATE):
@@ -134,7 +117,7 @@ def _refused(write: Write, code: str, about: Mapping[str, Any], status: int) -> 
     existing = None
     if code == "DUPLICATE_DATA":
         other = about.get("duplicate_record")
-        existing = _id(other.get("id") if isinstance(other, Mapping) else about.get("id"))
+        existing = read_id(other.get("id") if isinstance(other, Mapping) else about.get("id"))
     return Result(
         id=write.id,
         outcome=Outcome.REFUSED,
@@ -147,9 +130,8 @@ def _inner(about: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     errors = about.get("errors")
     for one in errors if isinstance(errors, list) else []:
         code = code_of(one) if isinstance(one, Mapping) else None
-        details = one.get("details") if isinstance(one, Mapping) else None
         if code is not None:
-            yield code, details if isinstance(details, Mapping) else {}
+            yield code, details_of(one)
 
 
 def _invalid(about: Mapping[str, Any]) -> tuple[str, str]:
@@ -168,8 +150,3 @@ def _invalid(about: Mapping[str, Any]) -> tuple[str, str]:
 def _field(about: Mapping[str, Any]) -> str | None:
     name = about.get("api_name")
     return name if isinstance(name, str) and _NAME.fullmatch(name) else None
-
-
-def _id(told: object) -> str | None:
-    text = str(told) if isinstance(told, int) and not isinstance(told, bool) else told
-    return text if isinstance(text, str) and _ID.fullmatch(text) else None

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from connector.errors import MappingError, UsageError
-from connector_zoho import facts
+from connector_zoho import facts, values
+from connector_zoho.values import moment
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
-_ID: Final = re.compile(r"[0-9]{1,20}")
 
 
 def name(text: str) -> str:
@@ -27,7 +27,7 @@ def name(text: str) -> str:
 
 def record_id(text: object) -> str:
     """Check a record's id. Raises: UsageError."""
-    if not isinstance(text, str) or not _ID.fullmatch(text):
+    if not isinstance(text, str) or values.read_id(text) is None:
         raise UsageError("A record's id does not have the vendor's form.")
     return text
 
@@ -39,15 +39,6 @@ def text(value: str) -> str:
     True
     """
     return "'" + value.replace("'", "''") + "'"
-
-
-def moment(at: datetime) -> str:
-    """Write a time in the vendor's form: whole seconds, UTC, with its offset.
-
-    >>> moment(datetime(2026, 1, 31, 2, 0, 0, 999, tzinfo=UTC))
-    '2026-01-31T02:00:00+00:00'
-    """
-    return at.astimezone(UTC).replace(microsecond=0).isoformat()
 
 
 def after_id(last: str) -> str:
@@ -89,3 +80,13 @@ def query(module: str, columns: Sequence[str], where: str, order: str, limit: in
     chosen = ", ".join(map(name, columns))
     orders = ", ".join(f"{name(one)} asc" for one in order.split(","))
     return f"select {chosen} from {name(module)} where {where} order by {orders} limit {limit}"
+
+
+def equals(field: str, value: str) -> str:
+    """Say "this field has this value" in the criteria of a search, which are no query.
+
+    >>> equals("Last_Name", "a(b),c")
+    '(Last_Name:equals:a\\\\(b\\\\)\\\\,c)'
+    """
+    escaped = "".join("\\" + sign if sign in "(),\\" else sign for sign in value)
+    return f"({name(field)}:equals:{escaped})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -16,30 +16,17 @@ from connector.errors import (
 )
 from connector.plugin import Gone, Ref, Schema, Seen, Target
 from connector_zoho import facts, queries
-from connector_zoho.client import Answer, Client
+from connector_zoho.client import Client
+from connector_zoho.envelope import Answer
 from connector_zoho.settings import ZohoSettings
+from connector_zoho.values import changed, checked, moment, plain
 
 _log = logging.getLogger(__name__)
 
 _ALWAYS: Final = ("id", "Modified_Time")
 _TORN_READS: Final = 3
-_SCOPE_CODES: Final = frozenset({"OAUTH_SCOPE_MISMATCH", "NO_PERMISSION", "AUTHORIZATION_FAILED"})
-
-
-def version(told: object) -> tuple[str, datetime]:
-    """Read the vendor's time of change: our version (UTC, fixed length) and the same as a time.
-
-    >>> version("2026-01-31T10:00:00+08:00")[0]
-    '2026-01-31T02:00:00+00:00'
-    """
-    try:
-        at = datetime.fromisoformat(told) if isinstance(told, str) else None
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise RetryableError("A record came without a readable time of change.")
-    at = at.astimezone(UTC)
-    return queries.moment(at), at
+SCOPE_CODES: Final = frozenset({"OAUTH_SCOPE_MISMATCH", "NO_PERMISSION", "AUTHORIZATION_FAILED"})
+"""How a query is refused for want of a right to query."""
 
 
 class Querying:
@@ -60,7 +47,7 @@ class Querying:
         try:
             return self._client.query(text, rows)
         except LoginRefusedError as error:
-            if self._wanted != "auto" or error.code not in _SCOPE_CODES:
+            if self._wanted != "auto" or error.code not in SCOPE_CODES:
                 raise
             _log.warning("the login may not query; reading by lists", extra={"code": error.code})
             self._refused = True
@@ -139,7 +126,7 @@ class Records:
     ) -> Answer:
         """Read one page of a list."""
         fields = self._bare if ids_only else self.parts[0]
-        headers = None if since is None else {facts.IF_MODIFIED_SINCE: queries.moment(since)}
+        headers = None if since is None else {facts.IF_MODIFIED_SINCE: moment(since)}
         asked = {"fields": ",".join(fields), "per_page": str(self.settings.list_page), **params}
         return self.client.read("list", self.path, asked, headers=headers)
 
@@ -147,20 +134,20 @@ class Records:
 
     def seen(self, rows: Iterable[Any], *, whole: bool = True) -> list[Seen]:
         """Turn rows of the first part into `Seen`; fetches the further parts of wide modules."""
-        first = [_checked(row) for row in rows]
+        first = [checked(row) for row in rows]
         parts = self.parts
         if whole and first and len(parts) > 1:
             first = self._widen(first, parts[1:])
         return [self._one(row) for row in first]
 
     def _one(self, row: Mapping[str, Any]) -> Seen:
-        mark, at = version(row.get("Modified_Time"))
+        mark, at = changed(row)
         key = row.get(self.key_field) if self.key_field else None
         return Seen(
             ref=Ref(row["id"]),
             version=mark,
             changed_at=at,
-            fields={name: _plain(row[name]) for name in self._wanted if name in row},
+            fields={name: plain(row[name]) for name in self._wanted if name in row},
             external_key=key if isinstance(key, str) and key else None,
         )
 
@@ -173,7 +160,7 @@ class Records:
             found = self._by_ids([row["id"] for row in rows], part)
             for row in rows:
                 other = found.get(row["id"])
-                if other is None or _moved(row, other):
+                if other is None or changed(row) != changed(other):
                     torn.append(row["id"])
                 else:
                     row.update(other)
@@ -198,7 +185,7 @@ class Records:
                 rows = [read[one] for read in reads if one in read]
                 if not rows:
                     continue
-                if len(rows) < len(reads) or any(_moved(rows[0], row) for row in rows):
+                if len(rows) < len(reads) or any(changed(rows[0]) != changed(row) for row in rows):
                     torn.append(one)
                 else:
                     done[one] = {name: value for row in rows for name, value in row.items()}
@@ -223,7 +210,7 @@ class Records:
     def times(self, ids: Sequence[str]) -> dict[str, datetime]:
         """When records were changed last, by id; one that is missing is left out."""
         found = self._by_ids(ids, _ALWAYS)
-        return {one: version(row.get("Modified_Time"))[1] for one, row in found.items()}
+        return {one: changed(row)[1] for one, row in found.items()}
 
     def _missing(self, one: str) -> Seen:
         params = {"fields": ",".join(self.parts[0])}
@@ -256,9 +243,9 @@ class Records:
                 for one in some:
                     found |= self._by_ids([one], fields)
                 continue
-            checked = [_checked(row) for row in rows]
-            self._echo(checked, set(some))
-            found |= {row["id"]: row for row in checked}
+            rows = [checked(row) for row in rows]
+            self._echo(rows, set(some))
+            found |= {row["id"]: row for row in rows}
         return found
 
     def _echo(self, rows: Iterable[Mapping[str, Any]], asked: set[str]) -> None:
@@ -288,7 +275,7 @@ class Records:
             answer = self.query(where, "id", self.settings.query_page)
             if answer is None:
                 break
-            rows = [_checked(row) for row in answer.rows]
+            rows = [checked(row) for row in answer.rows]
             yield from self._with(field, rows)
             if not answer.more or not rows:
                 return
@@ -315,49 +302,19 @@ class Records:
                 rows = self.client.read("find", path, params, headers=headers).rows
             except InvalidError:
                 rows = []
-            yield from (_checked(row) for row in rows)
+            yield from (checked(row) for row in rows)
             return
         if len(value) < facts.SEARCH_SHORTEST:
             return  # the vendor refuses so short a value; absence here proves nothing anyway
         page = 1
         while True:
-            criteria = f"({field}:equals:{_escaped(value)})"
+            criteria = queries.equals(field, value)
             asked = {**params, "criteria": criteria, "page": str(page), "per_page": "200"}
             answer = self.client.read("find", f"{self.path}/search", asked)
-            yield from self._with(field, [_checked(row) for row in answer.rows])
+            yield from self._with(field, [checked(row) for row in answer.rows])
             if not answer.more:
                 return
             page += 1
-
-
-def _escaped(value: str) -> str:
-    """Escape what has a meaning in search criteria.
-
-    >>> _escaped("a(b),c")
-    'a\\\\(b\\\\)\\\\,c'
-    """
-    return "".join("\\" + sign if sign in "(),\\" else sign for sign in value)
-
-
-def _checked(row: Any) -> dict[str, Any]:
-    """Take a row whose id is an id; ids of 19 digits stay text, they do not fit a float."""
-    told = row.get("id") if isinstance(row, dict) else None
-    if isinstance(told, int) and not isinstance(told, bool):
-        told = str(told)
-    if not isinstance(told, str) or not told.isascii() or not told.isdigit() or len(told) > 20:
-        raise RetryableError("A record came without a readable id.")
-    return {**row, "id": told}
-
-
-def _moved(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
-    return version(one.get("Modified_Time")) != version(two.get("Modified_Time"))
-
-
-def _plain(value: Any) -> Any:
-    """Make one form of what differs by the way of reading: lookups come with a name, or without."""
-    if isinstance(value, Mapping) and "id" in value:
-        return {"id": value["id"]}
-    return value
 
 
 def _gone(one: str, how: Gone) -> Seen:

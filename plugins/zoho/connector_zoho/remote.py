@@ -10,6 +10,7 @@ from functools import partial
 from connector.errors import UsageError, VendorError
 from connector.plugin import (
     Capabilities,
+    Finding,
     Host,
     Op,
     Page,
@@ -21,7 +22,7 @@ from connector.plugin import (
     Write,
 )
 from connector.records import Kind
-from connector_zoho import facts, feed, writing
+from connector_zoho import facts, feed, probing, writing
 from connector_zoho.client import Client
 from connector_zoho.records import Querying, Records
 from connector_zoho.schema import describe
@@ -29,7 +30,7 @@ from connector_zoho.settings import ZohoSettings
 
 
 class ZohoRemote:
-    """Implements `connector.plugin.Remote`. Safe for threads."""
+    """Implements `connector.plugin.Remote` and `connector.plugin.Probing`. Safe for threads."""
 
     def __init__(self, settings: ZohoSettings, targets: Mapping[Kind, Target], host: Host) -> None:
         self._settings = settings
@@ -118,6 +119,10 @@ class ZohoRemote:
     def write(self, kind: Kind, writes: Sequence[Write]) -> Iterator[Result]:
         """A hundred by one call; see `writing`."""
         return writing.write(self._of(kind), writes)
+
+    def probe(self) -> Iterator[Finding]:
+        """See `probing`."""
+        return probing.probe(self._records)
 
     def _of(self, kind: Kind) -> Records:
         found = self._records.get(kind)

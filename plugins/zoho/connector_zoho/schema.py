@@ -9,26 +9,8 @@ from connector.errors import InvalidError, LoginRefusedError, SchemaDriftError
 from connector.plugin import FieldInfo, Schema
 from connector_zoho import facts, queries
 from connector_zoho.client import Client
+from connector_zoho.values import TYPES
 
-TYPES: Final[Mapping[str, str]] = {
-    "bigint": "text",  # it travels as a string of digits
-    "boolean": "flag",
-    "currency": "decimal",
-    "date": "date",
-    "datetime": "datetime",
-    "double": "decimal",
-    "email": "email",
-    "integer": "integer",
-    "lookup": "reference",
-    "multiselectpicklist": "tags",
-    "percent": "decimal",
-    "phone": "phone",
-    "picklist": "choice",
-    "text": "text",
-    "textarea": "text",
-    "website": "text",
-}
-"""`data_type` to the lens's word; anything else is "other"."""
 _WITH_LENGTH: Final = frozenset({"text", "textarea", "email", "phone", "website", "bigint"})
 _COMPUTED: Final = frozenset({"autonumber", "formula", "rollup_summary"})
 

@@ -11,8 +11,10 @@ from typing import Any, Final
 from connector.errors import ConnectorError, RetryableError, UnknownOutcomeError
 from connector.plugin import Gone, Op, Outcome, Reason, Ref, Result, Write
 from connector_zoho import facts, outcomes, queries
-from connector_zoho.client import NOT_ALLOWED, WRONG_ADDRESS, Answer
+from connector_zoho.client import NOT_ALLOWED, WRONG_ADDRESS
+from connector_zoho.envelope import Answer, id_of, place_of
 from connector_zoho.records import Records
+from connector_zoho.values import moment
 
 _ALREADY_GONE: Final = "INVALID_DATA"
 _OF_CALLS: Final = WRONG_ADDRESS | {
@@ -119,7 +121,7 @@ def _alone(rows: list[Any], writes: Sequence[Write], refusal: str, answer: Answe
     return (
         len(rows) == 1
         and answer.status >= 400
-        and outcomes.place_of(rows[0]) is None
+        and place_of(rows[0]) is None
         and (len(writes) > 1 or refusal in _OF_CALLS)
     )
 
@@ -161,8 +163,8 @@ def _in_order(results: Sequence[Any], expected: int) -> bool:
     An insert's results name no record of ours. New ids grow, and refusals carry their place: what
     contradicts either is not believed.
     """
-    places = [outcomes.place_of(told) for told in results]
-    ids = [int(found) for told in results if _succeeded(told) and (found := outcomes.id_of(told))]
+    places = [place_of(told) for told in results]
+    ids = [int(found) for told in results if _succeeded(told) and (found := id_of(told))]
     return (
         len(results) == expected
         and all(place in (None, at) for at, place in enumerate(places))
@@ -174,9 +176,7 @@ def _by_key(
     records: Records, writes: Sequence[Write], results: Sequence[Any], status: int
 ) -> Iterator[Result]:
     """Read the new records back and give each write the one that carries its key."""
-    told_of = {
-        found: told for told in results if _succeeded(told) and (found := outcomes.id_of(told))
-    }
+    told_of = {found: told for told in results if _succeeded(told) and (found := id_of(told))}
     by_key: dict[str, Any] = {}
     if records.key_field:
         try:
@@ -187,7 +187,7 @@ def _by_key(
     refused = {
         place: told
         for told in results
-        if not _succeeded(told) and (place := outcomes.place_of(told)) is not None
+        if not _succeeded(told) and (place := place_of(told)) is not None
     }
     for at, one in enumerate(writes):
         told = by_key.get(one.external_key) or refused.get(at)
@@ -214,9 +214,7 @@ def _update(records: Records, batch: _Batch) -> Iterator[Result]:
         }
         for one in batch.writes
     ]
-    headers = (
-        {} if batch.unless is None else {facts.IF_UNMODIFIED_SINCE: queries.moment(batch.unless)}
-    )
+    headers = {} if batch.unless is None else {facts.IF_UNMODIFIED_SINCE: moment(batch.unless)}
     answer = records.client.write(
         "update",
         "PUT",
@@ -234,8 +232,8 @@ def _matched(writes: Sequence[Write], results: Sequence[Any], status: int) -> It
     if _is_ours(results):
         yield from results
         return
-    ids = [outcomes.id_of(told) if _succeeded(told) else None for told in results]
-    places = [outcomes.place_of(told) for told in results]
+    ids = [id_of(told) if _succeeded(told) else None for told in results]
+    places = [place_of(told) for told in results]
     straight = len(results) == len(writes) and all(
         (told_id is None or told_id == one.ref) and place in (None, at)
         for at, (one, told_id, place) in enumerate(zip(writes, ids, places, strict=True))
@@ -306,7 +304,7 @@ def _deletions(
     if _is_ours(results):
         yield from results
         return
-    named = {found: told for told in results if (found := outcomes.id_of(told)) is not None}
+    named = {found: told for told in results if (found := id_of(told)) is not None}
     for one in writes:
         told = named.get(str(one.ref))
         if told is None:

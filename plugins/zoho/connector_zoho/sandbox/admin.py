@@ -9,7 +9,7 @@ from connector.sandbox.admin import Action, AdminError
 from connector.sandbox.clock import moment
 from connector.sandbox.workflows import read_workflows
 from connector_zoho.sandbox.model import CLERK, INTEGRATION, Organisation
-from connector_zoho.sandbox.modules import Module
+from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.refusals import Json
 from connector_zoho.sandbox.shapes import rows
 from connector_zoho.sandbox.values import Values

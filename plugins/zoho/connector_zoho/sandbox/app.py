@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from random import Random
 from typing import Any, Final
 
+import orjson
+
 from connector.http.limits import Rate
 from connector.sandbox.app import App
 from connector.sandbox.calls import Call, Reply
@@ -18,12 +20,10 @@ from connector_zoho import facts
 from connector_zoho.sandbox import admin, metadata, spoil
 from connector_zoho.sandbox.auth import Accounts, Grant
 from connector_zoho.sandbox.budget import Budget
-from connector_zoho.sandbox.calls import batch_size, ids_of
 from connector_zoho.sandbox.config import SWITCHES
-from connector_zoho.sandbox.externals import Externals
 from connector_zoho.sandbox.faults import FAULTS
-from connector_zoho.sandbox.model import Organisation
-from connector_zoho.sandbox.modules import Module
+from connector_zoho.sandbox.model import Externals, Organisation
+from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.query import Queries
 from connector_zoho.sandbox.reads import Reads
 from connector_zoho.sandbox.refusals import Json, RefusedCall
@@ -243,12 +243,12 @@ class SandboxApp(App):
             self.accounts.need_setting(grant, "recycle_bin", "UPDATE" if restoring else "DELETE")
             ids = [one for one in told.split(",") if one]
             if restoring and not ids:
-                ids = ids_of(call.body)
+                ids = [str(one) for one in _listed(call.body, "ids")]
             if not ids:
                 raise _missing_ids()
             if len(ids) > facts.PURGE_BATCH:
                 raise _too_many_ids(facts.PURGE_BATCH)
-            writes = Writes(self.org, grant, Externals(self.org, call))
+            writes = Writes(self.org, grant, self._externals(call))
             results = writes.restore(ids) if restoring else writes.purge(ids)
             return writes.status(results, 200), {"recycle_bin": results}
 
@@ -265,6 +265,9 @@ class SandboxApp(App):
 
         return Route("coql", act, heavy=True)
 
+    def _externals(self, call: Call) -> Externals:
+        return Externals(self.org, call.headers.get(facts.EXTERNAL_HEADER.lower(), ""))
+
     def _reading(self, grant: Grant, name: str) -> Module:
         module = self.org.module(name)
         self.accounts.need_module(grant, module, "READ")
@@ -272,7 +275,7 @@ class SandboxApp(App):
 
     def _list(self, call: Call, name: str, rest: str | None) -> Route:
         def act(grant: Grant) -> Answer:
-            externals = Externals(self.org, call)
+            externals = self._externals(call)
             return self._reads.listing(self._reading(grant, name), call, grant, externals)
 
         heavy = call.query.get("sort_by", "id") != "id"
@@ -280,7 +283,7 @@ class SandboxApp(App):
 
     def _fetch(self, call: Call, name: str, rest: str | None) -> Route:
         def act(grant: Grant) -> Answer:
-            externals = Externals(self.org, call)
+            externals = self._externals(call)
             return self._reads.one(self._reading(grant, name), rest or "", call, externals)
 
         return Route("fetch", act, name)
@@ -297,7 +300,7 @@ class SandboxApp(App):
 
     def _write(self, call: Call, name: str, rest: str | None) -> Route:
         operation = rest if rest == "upsert" else "insert" if call.method == "POST" else "update"
-        records = max(1, batch_size(call.body))
+        records = max(1, len(_listed(call.body, "data")))
 
         def act(grant: Grant) -> Answer:
             module = self.org.module(name)
@@ -305,7 +308,7 @@ class SandboxApp(App):
                 operation, ["CREATE", "UPDATE"]
             ):
                 self.accounts.need_module(grant, module, right)
-            writes = Writes(self.org, grant, Externals(self.org, call))
+            writes = Writes(self.org, grant, self._externals(call))
             batch = writes.read(module, call, conditional=operation != "insert")
             if operation == "insert":
                 results, good = writes.insert(module, batch), 201
@@ -328,11 +331,20 @@ class SandboxApp(App):
                 raise _missing_ids()
             if len(told) > facts.DELETE_BATCH:
                 raise _too_many_ids(facts.DELETE_BATCH)
-            writes = Writes(self.org, grant, Externals(self.org, call))
+            writes = Writes(self.org, grant, self._externals(call))
             results = writes.delete(module, told)
             return writes.status(results, 200), {"data": results}
 
         return Route("delete", act, name)
+
+
+def _listed(body: bytes, key: str) -> list[Any]:
+    """Read `{key: [...]}`; empty if the body is anything else."""
+    try:
+        listed = orjson.loads(body).get(key)
+    except (orjson.JSONDecodeError, AttributeError):
+        return []
+    return listed if isinstance(listed, list) else []
 
 
 def _missing_ids() -> RefusedCall:

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from connector.sandbox.calls import Call
 from connector_zoho import facts
 from connector_zoho.sandbox.model import INTEGRATION, Organisation
-from connector_zoho.sandbox.modules import Module
+from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.refusals import Json, RefusedCall
 
 CLIENT_ID: Final = "1000.SANDBOXCLIENT"

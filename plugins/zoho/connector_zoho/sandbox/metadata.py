@@ -5,7 +5,7 @@ from __future__ import annotations
 from connector.sandbox.calls import Call
 from connector_zoho.sandbox.auth import Grant
 from connector_zoho.sandbox.model import Organisation
-from connector_zoho.sandbox.modules import Module
+from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.refusals import Json, RefusedCall
 
 Answer = tuple[int, Json | None]

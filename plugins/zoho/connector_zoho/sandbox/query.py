@@ -16,7 +16,7 @@ from connector.sandbox.views import State, between, folded
 from connector_zoho import facts
 from connector_zoho.sandbox.coql import Both, Condition, Node, Query, parse, syntax_error
 from connector_zoho.sandbox.model import Organisation
-from connector_zoho.sandbox.modules import Module
+from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.refusals import Json, RefusedCall
 from connector_zoho.sandbox.schema import Field
 from connector_zoho.sandbox.values import parse_id, parse_time

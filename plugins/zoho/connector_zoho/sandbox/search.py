@@ -9,10 +9,9 @@ from typing import Any, Final
 from connector.sandbox.calls import Call
 from connector.sandbox.views import State
 from connector_zoho import facts
-from connector_zoho.sandbox.calls import positive
 from connector_zoho.sandbox.model import Organisation
-from connector_zoho.sandbox.modules import Module
-from connector_zoho.sandbox.reads import Reads
+from connector_zoho.sandbox.objects import Module
+from connector_zoho.sandbox.reads import Reads, positive
 from connector_zoho.sandbox.refusals import Json, RefusedCall
 from connector_zoho.sandbox.shapes import rows
 from connector_zoho.sandbox.values import parse_time

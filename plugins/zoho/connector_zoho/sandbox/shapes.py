@@ -7,7 +7,7 @@ from typing import Any
 
 from connector.sandbox.views import State
 from connector_zoho.sandbox.model import Organisation
-from connector_zoho.sandbox.modules import Module
+from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.refusals import Json
 from connector_zoho.sandbox.values import parse_id
 

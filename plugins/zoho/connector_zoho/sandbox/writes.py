@@ -12,9 +12,8 @@ from connector.sandbox.calls import Call
 from connector.sandbox.views import State
 from connector_zoho import facts
 from connector_zoho.sandbox.auth import Grant
-from connector_zoho.sandbox.externals import Externals
-from connector_zoho.sandbox.model import Organisation
-from connector_zoho.sandbox.modules import Module
+from connector_zoho.sandbox.model import Externals, Organisation
+from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.refusals import Json, RefusedCall, RefusedItem, bad_item, envelope
 from connector_zoho.sandbox.values import Values, parse_id, parse_time, unknown_field
 

@@ -1,0 +1,50 @@
+"""The plugins' folders hold the same names, so that who knows one finds the way in the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
+VENDORS = sorted(one.name for one in PLUGINS.iterdir() if one.is_dir())
+
+OWN_LANGUAGE: Mapping[str, Mapping[str, str]] = {
+    "zoho": {
+        "coql.py": "the vendor's query language has a grammar; Fxiaoke takes filters as JSON",
+        "search.py": "the search index, with criteria and lags of its own; Fxiaoke has none",
+    },
+}
+"""Files that one sandbox has alone, each with the reason."""
+
+
+def package(vendor: str) -> Path:
+    return PLUGINS / vendor / f"connector_{vendor}"
+
+
+def names(folder: Path) -> Iterator[str]:
+    """What lies in a folder, but for what Python leaves there."""
+    for one in folder.iterdir():
+        if one.name != "__pycache__":
+            # the package carries the vendor's name, as two packages cannot share one
+            yield "the package" if one == package(folder.name) else one.name
+
+
+def sandbox(vendor: str) -> Path:
+    return package(vendor) / "sandbox"
+
+
+@pytest.mark.parametrize("folder", [PLUGINS.joinpath, package], ids=["folder", "package"])
+def test_all_plugins_hold_the_same_names(folder: Callable[[str], Path]) -> None:
+    first, *others = (sorted(names(folder(vendor))) for vendor in VENDORS)
+    assert first and others
+    for other in others:
+        assert other == first
+
+
+def test_the_sandboxes_differ_by_the_vendors_own_language_alone() -> None:
+    held = {vendor: set(names(sandbox(vendor))) for vendor in VENDORS}
+    common = set.intersection(*held.values())
+    alone = {vendor: found - common for vendor, found in held.items()}
+    assert alone == {vendor: OWN_LANGUAGE.get(vendor, {}).keys() for vendor in VENDORS}
