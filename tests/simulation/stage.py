@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -14,16 +13,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.errors import ConnectorError
-from connector.plugin import Capabilities, Kind, Ref, Result, Write
+from connector.plugin import Kind, Ref, Result, Write
 from connector.store import tables
 from connector.sync.run import RunReport, Setup
 from connector.sync.scope import Limits
-from connector.testing.clock import ManualClock
 from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
-from connector.testing.world import PERFECT
 from tests.simulation.history import History
-from tests.story import BATCH, C, Died, Story
+from tests.simulation.vendors import SkewedClock, draw_capabilities, draw_counting
+from tests.story import C, Died, Story
 
 FIELDS = {"job": "Job", "street": "Street", "full_name": "Last"}
 """Columns of a customer that people edit, and the vendor's fields they meet."""
@@ -31,20 +29,6 @@ FIELDS = {"job": "Job", "street": "Street", "full_name": "Last"}
 
 CAUSES = {f"{op}_{side}" for op in ("update", "remove", "purge") for side in ("local", "remote")}
 """The events that tell of a write to a record that was known before."""
-
-
-class SkewedClock:
-    """The vendor's clock: as fast as ours, and wrong by a span."""
-
-    def __init__(self, ours: ManualClock, wrong: dt.timedelta) -> None:
-        self._ours = ours
-        self._wrong = wrong
-
-    def now(self) -> dt.datetime:
-        return self._ours.now() + self._wrong
-
-    def sleep(self, seconds: float) -> None:
-        self._ours.sleep(seconds)
 
 
 class Watched(MemoryRemote):
@@ -501,39 +485,3 @@ class Stage(Story):
             self.later(seconds=100_000 if turn == 1 else 700)
             reports.append(self.attempt())
         return reports
-
-
-def draw_counting(rng: Random) -> Capabilities:
-    """A vendor that takes one record by a call, counts its writes and tells of no removals."""
-    return replace(
-        PERFECT,
-        batch=dict.fromkeys(BATCH, 1),
-        external_key="plain",
-        conditional=False,
-        counts_writes=True,
-        reports_removals=False,
-        reports_merges=False,
-        version_step=dt.timedelta(0),
-        feed_lag=dt.timedelta(seconds=rng.choice([0, 2, 30])),
-        find_lag=dt.timedelta(seconds=rng.choice([0, 3, 60])),
-        removal=rng.choice(["invalidate", "invalidate", "final"]),
-        call_life=dt.timedelta(seconds=30),
-    )
-
-
-def draw_capabilities(rng: Random) -> Capabilities:
-    """A vendor drawn from the seed: what it can do, how late and how coarse it is."""
-    counts = rng.random() < 0.3
-    step = dt.timedelta(0) if counts else dt.timedelta(seconds=rng.choice([0, 1, 1, 1]))
-    return replace(
-        PERFECT,
-        batch=BATCH if rng.random() < 0.5 else {op: 3 for op in BATCH},
-        external_key=rng.choice(["unique", "unique", "plain"]),
-        conditional=rng.random() < 0.6,
-        counts_writes=counts,
-        version_step=step,
-        feed_lag=dt.timedelta(seconds=rng.choice([0, 2, 120])),
-        find_lag=dt.timedelta(seconds=rng.choice([0, 0, 5])),
-        removal=rng.choice(["recycle", "recycle", "final"]),
-        call_life=dt.timedelta(seconds=30),
-    )

@@ -79,16 +79,16 @@ class Hands:
         self.written = {"ref": ref, **fields}
 
     def remove(self, object: str, ref: Ref) -> None:
-        raise NotImplementedError
+        raise AssertionError("a desk does not do this when it reads or edits")
 
     def fault(self, name: str, **how: Any) -> None:
-        raise NotImplementedError
+        raise AssertionError("a desk does not do this when it reads or edits")
 
     def calls(self) -> Mapping[str, int]:
-        raise NotImplementedError
+        raise AssertionError("a desk does not do this when it reads or edits")
 
     def close(self) -> None:
-        raise NotImplementedError
+        raise AssertionError("a desk does not do this when it reads or edits")
 
 
 def desk(vendor: str) -> tuple[Desk, Hands]:
