@@ -14,47 +14,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from connector import registry
+from connector import registry, shop
 from connector import settings as settings_module
-from connector.errors import SettingsError, UsageError
+from connector.errors import ConnectorError, UsageError
 from connector.host import MachineClock, StoreHost, in_threads
 from connector.local import capture
-from connector.local.sql import Condition, KindTable, SqlLocal, open_local
+from connector.local.contract import Capture
+from connector.local.dialects import open_local
+from connector.local.sql import SqlLocal
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
-from connector.plugin import Clock, Kind, Plugin, Remote, Target
+from connector.plugin import Clock, Kind, LinksRecords, Plugin, Ref, Remote, Target
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
-from connector.settings import ConditionSettings, Settings
-from connector.store import conflicts, intents, links, scopes, staged
+from connector.settings import Settings
 from connector.store.copies import copy_of
 from connector.store.database import Store, open_engine
-from connector.sync.review import Letter, OpenConflict, Review
+from connector.sync.review import Letter, OpenConflict, Review, Where
 from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
-from connector.sync.scope import Limits, Ports, Progress, from_us, no_progress
-
-
-@dataclass(frozen=True, slots=True)
-class ScopeStatus:
-    """How one (connection, kind) stands. Times are ISO 8601 in UTC, None if never."""
-
-    connection: str
-    kind: str
-    links: int
-    staged: int
-    waiting: int
-    unknown: int
-    read_until: str | None
-    last_success: str | None
-    running: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How the whole stands."""
-
-    scopes: Sequence[ScopeStatus]
-    letters: int
-    conflicts: int
+from connector.sync.scope import Limits, Ports, Progress, no_progress
+from connector.sync.status import Status, status_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +109,10 @@ class Connector:
             if part is not None:
                 part.close()
 
+    def now(self) -> dt.datetime:
+        """The time by the clock it was opened with."""
+        return self._clock.now()
+
     # --- parts, opened when first needed ----------------------------------------------------------
 
     @property
@@ -163,8 +145,10 @@ class Connector:
         return self._open.local
 
     def _open_local(self, store: Store) -> SqlLocal:
-        tables = {kind: _table(one) for kind, one in self.settings.local.kinds().items()}
-        engine = open_local(self.settings.url(self.settings.local.url))
+        kinds = self.settings.local.kinds()
+        tables = shop.tables(self.settings, {kind: self.local_mapping(kind) for kind in kinds})
+        home = self.settings.local
+        engine = open_local(self.settings.url(home.url), home.zone)
         return SqlLocal(engine, tables, store.store_id)
 
     def plugin(self, name: str) -> Plugin[Any]:
@@ -203,7 +187,8 @@ class Connector:
     def local_mapping(self, kind: Kind) -> LocalMapping:
         one = self.settings.local.kinds()[kind]
         assert one.mapping is not None
-        return load_local(self.settings.path(one.mapping))
+        mapping = load_local(self.settings.path(one.mapping))
+        return shop.in_row(mapping) if one.part_of is not None else mapping
 
     def targets(self, name: str) -> dict[Kind, Target]:
         """What the mappings want of a connection's objects."""
@@ -278,6 +263,24 @@ class Connector:
             local.close()
             copy.engine.dispose()
 
+    def reconcile(
+        self,
+        *,
+        connections: Iterable[str] | None = None,
+        kinds: Iterable[Kind] | None = None,
+        fail_if_locked: bool = False,
+        progress: Progress = no_progress,
+    ) -> RunReport:
+        """After a database was put back from an older copy: look at both sides from scratch and
+        join what belongs together. Neither side is written; see `report.reconciled`.
+
+        `plan` shows meanwhile what a reconcile and the sync after it would do. Raises: as `sync`.
+        """
+        runner = self._runner(
+            self.store, self.local, connections, kinds, None, None, progress, None
+        )
+        return runner.run(fail_if_locked=fail_if_locked, only_reconcile=True)
+
     def _runner(
         self,
         store: Store,
@@ -297,6 +300,7 @@ class Connector:
             phone_region=self.settings.local.phone_region,
             max_delete=Limits(*settings_module.parse_limit(max_delete or safety.max_delete)),
             max_change=Limits(*settings_module.parse_limit(max_change or safety.max_change)),
+            tombstone_life=dt.timedelta(days=safety.tombstone_days),
             order={
                 kind: tuple(n for n in self.settings.connections if kind in self._kinds(n))
                 for kind in Kind
@@ -308,6 +312,7 @@ class Connector:
                 self.remote(name),
                 {kind: self._setup(name, kind) for kind in self._kinds(name) if kind in wanted},
                 _every(self._connection(name).sweep_h),
+                self._connection(name).compare_daily,
             )
             for name in chosen
         ]
@@ -330,17 +335,28 @@ class Connector:
             self.local_mapping(kind),
             first_contact=one.first_contact,
             create_local=one.create,
-            archive_local=_can_archive(one),
+            archive_local=shop.can_archive(one),
+            in_row=one.part_of is not None,
         )
 
     # --- what waits for a person ----------------------------------------------------
 
     @property
     def _review(self) -> Review:
-        return Review(self.store, self.vault)
+        return Review(self.store, self.vault, self.record_url)
 
-    def letters(self) -> list[Letter]:
-        return self._review.letters()
+    def record_url(self, name: str, kind: str, ref: str) -> str | None:
+        """A record in the vendor's own pages; None if nobody knows, or the keys are not here."""
+        try:
+            remote = self.remote(name)
+        except ConnectorError:
+            return None
+        if not isinstance(remote, LinksRecords) or kind not in self._kinds(name) or not ref:
+            return None
+        return remote.record_url(Kind(kind), Ref(ref))
+
+    def letters(self, where: Where | None = None) -> list[Letter]:
+        return self._review.letters(where)
 
     def letter(self, letter_id: str) -> Letter:
         return self._review.letter(letter_id)
@@ -348,28 +364,36 @@ class Connector:
     def retry_letter(self, letter_id: str, *, as_new: bool = False) -> Letter:
         return self._review.retry(letter_id, as_new=as_new)
 
+    def retry_letters(self, letters: Sequence[Letter]) -> None:
+        """Have the next `sync` try all these again."""
+        self._review.retry_all(letters)
+
     def drop_letter(self, letter_id: str) -> Letter:
         return self._review.drop(letter_id)
 
-    def conflicts(self) -> list[OpenConflict]:
-        return self._review.conflicts()
+    def conflicts(self, where: Where | None = None) -> list[OpenConflict]:
+        return self._review.conflicts(where)
 
-    def conflict(self, conflict_id: str) -> OpenConflict:
-        return self._review.conflict(conflict_id)
+    def conflict(self, conflict_id: str, *, show: bool = False) -> OpenConflict:
+        return self._review.conflict(conflict_id, show=show)
 
     def resolve_conflict(self, conflict_id: str, take: str, *, who: str = "") -> OpenConflict:
         """Choose whose value stands, "local" or "remote"; the next `sync` writes it."""
         return self._review.resolve(conflict_id, take, who=who or "operator")
 
+    def resolvable_conflicts(self, where: Where) -> list[OpenConflict]:
+        """Those that a filter may resolve: whole records only if its field is `*`."""
+        return self._review.resolvable(where)
+
+    def resolve_conflicts(
+        self, conflicts: Sequence[OpenConflict], take: str, *, who: str = ""
+    ) -> None:
+        """Choose one side for all these; one that has ended meanwhile is passed over."""
+        self._review.resolve_all(conflicts, take, who=who or "operator")
+
     def status(self) -> Status:
         """Counts and times; opens no sealed value and asks no vendor."""
-        store = self.store
-        with store.read() as tx:
-            now = store.now_us(tx)
-            rows = [_scope_status(tx, row, now) for row in scopes.every(tx)]
-            letters = staged.count_letters(tx) + intents.count_letters(tx)
-            open_ = conflicts.count(tx, conflicts.OPEN, conflicts.CHOSEN)
-        return Status(rows, letters, open_)
+        return status_of(self.store)
 
     # --- the host's database --------------------------------------------------------
 
@@ -393,56 +417,13 @@ class Connector:
         waiting = {
             kind.value: len(local.journal(kind, 0, 10_000).entries) if installed else 0
             for kind in local.kinds()
+            if local.capture(kind) is Capture.JOURNAL
         }
         return LocalStatus(installed, missing, waiting)
 
     def _watched(self) -> list[capture.Captured]:
-        found = []
-        for one in self.settings.local.kinds().values():
-            assert one.table is not None
-            found.append(capture.Captured(one.table, one.key))
-        return found
-
-
-def _table(one: settings_module.LocalKindSettings) -> KindTable:
-    if one.table is None:
-        raise SettingsError("[local] table is missing.")
-    return KindTable(
-        one.table,
-        one.key,
-        where=_condition(one.where),
-        deleted=_condition(one.deleted),
-        create=one.create,
-        defaults=one.defaults,
-    )
+        return capture.watched(self.local.specs().values())
 
 
 def _every(hours: float) -> dt.timedelta | None:
     return dt.timedelta(hours=hours) if hours else None
-
-
-def _can_archive(one: settings_module.LocalKindSettings) -> bool:
-    """Whether a row can be deleted softly: the settings say by which value of which column."""
-    condition = _condition(one.deleted)
-    return condition is not None and condition.can_be_made_true
-
-
-def _condition(given: ConditionSettings | None) -> Condition | None:
-    return None if given is None else Condition(given.column, *given.test())
-
-
-def _scope_status(tx: Any, row: scopes.Scope, now_us: int) -> ScopeStatus:
-    def moment(us: int | None) -> str | None:
-        return None if us is None else from_us(us).isoformat(timespec="seconds")
-
-    return ScopeStatus(
-        row.connection,
-        row.kind,
-        links.count_live(tx, row.connection, row.kind),
-        staged.count(tx, row.connection, row.kind),
-        staged.count_waiting(tx, row.connection, row.kind),
-        len(intents.unresolved(tx, row.connection, row.kind)),
-        moment(row.since_us),
-        moment(row.success_us),
-        scopes.is_leased(tx, row.connection, row.kind, now_us),
-    )

@@ -181,7 +181,7 @@ class LeaseLostError(ConnectorError):
 
 
 class SafetyStopError(ConnectorError):
-    """More would be deleted or changed than `[safety]` allows."""
+    """More would be deleted or changed than `[safety]` allows, or a database went back in time."""
 
     exit_code = 8
 
@@ -204,6 +204,11 @@ class SealError(ConnectorError):
     def __init__(self, sentence: str, *, hint: str | None = None, missing: bool = False) -> None:
         super().__init__(sentence, hint=hint)
         self.missing = missing
+
+
+class StopRequest(BaseException):
+    """Somebody asked the run to stop, and it stops at a safe point. No error, and nobody handles it
+    on the way."""
 
 
 EXIT_ORDER = (1, 3, 4, 9, 8, 6, 5)

@@ -22,6 +22,8 @@ from connector.store.database import Lease, Store
 T = TypeVar("T")
 R = TypeVar("R")
 
+_LONGEST_LOCK = dt.timedelta(seconds=30)
+
 
 class MachineClock:
     """The machine's own clock."""
@@ -100,17 +102,18 @@ class StoreHost:
     def secret(self, name: str) -> Iterator[_Slot]:
         """One sealed value, locked across processes while open (30 s at most to get it)."""
         kind = f"*/secret/{name}"
-        deadline = time.monotonic() + 30
+        deadline, wait_s = self.clock.now() + _LONGEST_LOCK, 0.05
         while True:
             try:
                 lease = self._store.acquire(self._connection, kind)
                 break
             except LeaseHeldError:
-                if time.monotonic() > deadline:
+                if self.clock.now() > deadline:
                     raise UnreachableError(
                         f"Another process keeps the secret {name} of {self._connection} locked."
                     ) from None
-                self.clock.sleep(0.05)
+                self.clock.sleep(wait_s)
+                wait_s = min(2 * wait_s, 1.0)
         try:
             yield _Slot(self._connection, kind, self._store, self._vault, lease)
         finally:

@@ -40,6 +40,7 @@ __all__ = [
     "Gone",
     "Host",
     "Kind",
+    "LinksRecords",
     "NamesFieldTypes",
     "Op",
     "Outcome",
@@ -158,6 +159,9 @@ class Seen:
     merged_into: Ref | None = None
     external_key: str | None = None
     by_us: bool | None = None
+    created_at: datetime | None = None
+    """When it was created, where the vendor tells: of two with one key of ours the older is kept.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,6 +351,16 @@ class Probing(Protocol):
     """A remote that can answer open questions about its account by looking; it writes nothing."""
 
     def probe(self) -> Iterator[Finding]: ...
+
+
+@runtime_checkable
+class LinksRecords(Protocol):
+    """A remote that knows where a person finds a record in the vendor's own pages."""
+
+    def record_url(self, kind: Kind, ref: Ref) -> str | None:
+        """The address, made of the object and the ref alone: no value, no secret. None if nobody
+        has said what addresses look like. Asks nobody."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

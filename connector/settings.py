@@ -56,18 +56,24 @@ class ConditionSettings(_Model):
     is_null: bool | None = None
 
     def test(self) -> tuple[str, Any]:
-        given = self.model_fields_set - {"column"}
+        given = self.model_fields_set - {"column", "absent"}
         if len(given) != 1:
             raise SettingsError("A condition takes exactly one of equals, in, not_in, is_null.")
         name = given.pop()
         return name.rstrip("_"), getattr(self, name)
 
 
+class ExistsSettings(ConditionSettings):
+    """When a row holds a record of a kind that lives in it, and what says that it holds none."""
+
+    absent: Any = None
+
+
 class LocalKindSettings(_Model):
     """`[local.KIND]`: how one kind lies in the host's database."""
 
     table: str | None = None
-    key: str = "id"
+    key: str | list[str] = "id"
     capture: Literal["journal", "column", "scan"] = "journal"
     modified: str | None = None
     deleted: ConditionSettings | None = None
@@ -77,7 +83,7 @@ class LocalKindSettings(_Model):
     defaults: dict[str, Any] = Field(default_factory=dict)
     first_contact: Literal["local", "remote", "fill_blank", "manual"] = "manual"
     part_of: Kind | None = None
-    exists: dict[str, Any] | None = None
+    exists: ExistsSettings | None = None
 
 
 class LocalSettings(_Model):
@@ -104,7 +110,9 @@ class ConnectionSettings(BaseModel):
     kinds: list[Kind]
     mappings: str | None = None
     sweep_h: float = Field(default=24, ge=0)
-    """Hours between two listings of all ids, where no feed tells of removals; 0 = never."""
+    """Hours between two listings of all ids; 0 = never."""
+    compare_daily: int = Field(default=200, ge=0)
+    """Linked records of each kind that are read whole each day and compared; 0 = none."""
 
     def own(self) -> dict[str, Any]:
         """The plugin's own keys, references not yet followed."""
@@ -116,6 +124,8 @@ class SafetySettings(_Model):
 
     max_delete: str = "5% or 5"
     max_change: str = "50% or 200"
+    tombstone_days: int = Field(default=400, ge=30)
+    """How long what was deleted is remembered, so that no late copy brings it back."""
 
 
 class Settings(_Model):
@@ -213,25 +223,23 @@ def _not_built(settings: Settings) -> Iterator[str]:
         yield f"[privacy] {later}; without it the classes of connector/records.py apply"
     if settings.keys.provider != "file":
         yield f'keys.provider = {settings.keys.provider!r} {later}; use "file"'
-    for name, url in (("state.url", settings.state.url), ("local.url", settings.local.url)):
-        if not url.startswith("sqlite:"):
-            yield f"{name}: {url.split(':')[0]} {later}; use an sqlite:/// URL"
-    for kind, one in settings.local.kinds().items():
-        if one.capture != "journal":
-            yield f'local.{kind}.capture = {one.capture!r} {later}; use "journal"'
-        for key in ("part_of", "exists", "modified"):
-            if getattr(one, key) is not None:
-                yield f"local.{kind}.{key} {later}"
+    if not settings.state.url.startswith(("sqlite:", "postgresql")):
+        backend = settings.state.url.split(":")[0]
+        yield f"state.url: {backend} {later}; use an sqlite:/// or postgresql:// URL"
 
 
 def _wrong(settings: Settings) -> Iterator[str]:
     local = settings.local.kinds()
     for kind, one in local.items():
-        if one.table is None:
-            yield f"local.{kind}.table is missing"
         if one.mapping is None:
             yield f"local.{kind}.mapping is missing"
-        for key in ("where", "deleted"):
+        if one.part_of is None:
+            yield from _wrong_table(settings, kind, one)
+        else:
+            yield from _wrong_inner(settings, kind, one)
+        if (one.capture == "column") != (one.modified is not None):
+            yield f'local.{kind}.modified belongs to capture = "column", and to nothing else'
+        for key in ("where", "deleted", "exists"):
             condition = getattr(one, key)
             if condition is not None:
                 try:
@@ -249,6 +257,37 @@ def _wrong(settings: Settings) -> Iterator[str]:
             parse_limit(getattr(settings.safety, key))
         except SettingsError as error:
             yield f"safety.{key}: {error}"
+
+
+def _wrong_table(settings: Settings, kind: Kind, one: LocalKindSettings) -> Iterator[str]:
+    if one.table is None:
+        yield f"local.{kind}.table is missing"
+    if isinstance(one.key, list) and not one.key:
+        yield f"local.{kind}.key names no column"
+    if one.exists is not None:
+        yield f"local.{kind}.exists stands with `part_of` only; write `where` or `deleted`"
+    for other, another in settings.local.kinds().items():
+        if other is kind:
+            break
+        if another.table is not None and another.table == one.table:
+            yield (
+                f"local.{kind}.table is that of {other} too; a kind that lives in its rows is"
+                f' `part_of = "{other}"`'
+            )
+
+
+def _wrong_inner(settings: Settings, kind: Kind, one: LocalKindSettings) -> Iterator[str]:
+    """A kind in another kind's rows takes table, key, where and deleted from there."""
+    outer = settings.local.kinds().get(one.part_of) if one.part_of is not None else None
+    if one.part_of is not Kind.CUSTOMER or kind is Kind.CUSTOMER:
+        yield f'local.{kind}.part_of must be "customer", and a customer is part of nothing'
+    elif outer is None:
+        yield f"local.{kind}.part_of is {one.part_of}, but there is no [local.{one.part_of}]"
+    if one.exists is None:
+        yield f"local.{kind}.exists is missing: it says which rows hold a {kind}"
+    for key in ("table", "key", "capture", "modified", "where", "deleted"):
+        if key in one.model_fields_set:
+            yield f"local.{kind}.{key} is that of the {one.part_of}'s rows; leave it out"
 
 
 def parse_limit(text: str) -> tuple[float, int]:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from connector.commands import output
+from connector.errors import UsageError
+
+if TYPE_CHECKING:
+    from connector.commands.invocation import Invocation
+
+KINDS = ("customer", "membership", "feedback")
 
 
 def scope_options(command: Any) -> Any:
@@ -13,7 +22,7 @@ def scope_options(command: Any) -> Any:
         "--kind",
         "kinds",
         multiple=True,
-        type=click.Choice(["customer", "membership", "feedback"]),
+        type=click.Choice(KINDS),
         help="Only this kind; may be repeated.",
     )(command)
     return click.option(
@@ -37,3 +46,16 @@ def safety_options(command: Any) -> Any:
         metavar='"N% or M"',
         help="For this run in place of [safety] max_delete.",
     )(command)
+
+
+def confirmed(invocation: Invocation, question: str, *, yes: bool) -> bool:
+    """Ask before what concerns many; `--yes` is the answer where nobody can be asked.
+
+    Raises: UsageError where there is neither.
+    """
+    if yes:
+        return True
+    if invocation.as_json or not sys.stdin.isatty():
+        raise UsageError("Nobody can be asked here.", hint="Say --yes, or --dry-run to only count.")
+    output.say(f"{question} Type yes.")
+    return sys.stdin.readline().strip() == "yes"

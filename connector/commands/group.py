@@ -17,7 +17,15 @@ VERBS = {
     "doctor": ("doctor:doctor", "Check settings, keys, databases and vendor accounts."),
     "plan": ("plan:plan", "Show what a sync would do, field by field; write nothing."),
     "sync": ("sync:sync", "Bring the shop and the vendors in step."),
+    "reconcile": (
+        "reconcile:reconcile",
+        "Go on after a database was put back from an older copy.",
+    ),
     "status": ("status:status", "Show how each connection stands."),
+    "explain": ("explain:explain", "Say why a record, or a field of it, is as it is."),
+    "resync": ("resync:resync", "Have the next sync look again, since a time or at records."),
+    "pause": ("pause:pause", "Leave a connection, or one kind of it, out of every sync."),
+    "resume": ("pause:resume", "Let what was paused take part again."),
     "conflicts": ("conflicts:conflicts", "List and settle fields that both sides changed."),
     "letters": ("letters:letters", "List, retry or drop records that were set aside."),
     "keys": ("keys:keys", "Make the key ring."),
@@ -40,8 +48,8 @@ Exit codes:
   4    the vendor does not let us in
   5    done, but records or conflicts wait for a person
   6    partly done; run it again later
-  7    another run is at work (only with --fail-if-locked)
-  8    held back: too much would be deleted or changed
+  7    another run is at work (only resync, and --fail-if-locked)
+  8    held back: too much would be deleted or changed, or a database was put back
   9    a key is missing, or a privacy rule says no
   10   changes are pending (only plan --detailed-exitcode)
   130  stopped by Ctrl-C, 143 by SIGTERM; run it again to go on"""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connector.errors import ConnectorError, SettingsError
@@ -28,7 +29,7 @@ def show(*lines: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table: framed on a terminal, aligned lines elsewhere."""
+    """Print a table: framed on a terminal that is wide enough, aligned lines elsewhere."""
     texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         show(*aligned([list(columns), *texts]))
@@ -40,7 +41,19 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     framed = Table(*columns, header_style="bold")
     for row in texts:
         framed.add_row(*(Text(cell) for cell in row))  # Text: no value is read as markup
-    Console().print(framed)
+    console = Console()
+    unbounded = console.options.update(max_width=10_000)
+    if console.measure(framed, options=unbounded).maximum > console.width:
+        # Cut cells would hide the very ids and times that one looks for.
+        show(*aligned([list(columns), *texts]))
+    else:
+        console.print(framed)
+
+
+def counts(columns: Sequence[str], keys: Iterable[tuple[str, ...]], what: str) -> None:
+    """Print how many there are of each key."""
+    counted = Counter(keys)
+    table([*columns, what], [[*key, number] for key, number in counted.items()])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

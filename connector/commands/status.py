@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from connector.commands import output
 from connector.commands.group import json_option
 from connector.commands.invocation import Invocation
+from connector.sync.place import WAY_OUT
+
+if TYPE_CHECKING:
+    from connector.sync.status import ScopeStatus
 
 _COLUMNS = {
     "connection": "connection",
@@ -42,10 +47,16 @@ def status(invocation: Invocation) -> None:
     if not scopes:
         output.show("No sync has run yet.")
         return
-    rows = [[asdict(one)[name] for name in _COLUMNS] + [_running(one.running)] for one in scopes]
+    rows = [[asdict(one)[name] for name in _COLUMNS] + [_running(one)] for one in scopes]
     for row in rows:
         row[2], row[3] = row[2] or "never", row[3] or "-"
     output.table([*_COLUMNS.values(), ""], rows)
+    for one in scopes:
+        if one.doubt is not None:
+            output.show(f"{one.connection}/{one.kind}: nothing is written, because {one.doubt}.")
+    output.show(*(told for one in scopes for told in one.off))
+    if any(one.doubt is not None for one in scopes):
+        output.say(f"  → {WAY_OUT}")
     output.show(f"letters: {found.letters}, conflicts: {found.conflicts}")
     if found.letters:
         output.say("  → `crm-connector letters list`")
@@ -53,5 +64,5 @@ def status(invocation: Invocation) -> None:
         output.say("  → `crm-connector conflicts list`")
 
 
-def _running(running: bool) -> str:
-    return "running" if running else ""
+def _running(one: ScopeStatus) -> str:
+    return "running" if one.running else "paused" if one.paused else ""

@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from connector.errors import StopRequest
 
-class Stopped(BaseException):
-    """The person or the machine's manager asked us to stop. Not an `Exception`: nobody handles it
-    on the way."""
+
+class Stopped(StopRequest):
+    """The person or the machine's manager asked us to stop."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signum)

@@ -25,6 +25,9 @@ _SELDOM = {
     "unknown": "writes without an answer; the next sync looks what became of them",
     "postponed": "put off by the vendor; the next sync goes on",
     "held": "held back by a safety stop",
+    "late": "changes came later than the feed promises; raise `feed_lag_s` if that repeats",
+    "silent": "records differed from what was agreed, without any news; they were read anew",
+    "clock_back_s": "seconds back went the vendor's clock; edits meanwhile are found within a day",
     "against_direction": "edits stay on their side (`direction` in the mapping)",
 }
 
@@ -87,6 +90,7 @@ def as_document(report: RunReport) -> dict[str, Any]:
         ],
         "letters": report.letters,
         "conflicts": report.conflicts,
+        "off": report.off,
         "errors": [output.told(error) for error in report.errors],
         "skipped": report.skipped,
         "exit": report.exit,
@@ -109,6 +113,7 @@ def _summary(report: RunReport) -> None:
         output.say(
             f"conflicts for a person: {report.conflicts}", "  → `crm-connector conflicts list`"
         )
+    output.say(*report.off)
     for sentence in report.skipped:
         output.say(f"skipped: {sentence}")
     for error in report.errors:

@@ -14,6 +14,7 @@ from connector import registry
 from connector.app import Connector
 from connector.doctor.check import Check, failed
 from connector.errors import ConnectorError, SealError, SettingsError, StoreError
+from connector.local.shapes import KEY
 from connector.version import __version__
 
 LIBRARIES = ("SQLAlchemy", "pydantic", "requests", "cryptography", "phonenumbers")
@@ -129,7 +130,7 @@ def local(connector: Connector) -> Iterator[Check]:
         fix = "Add a [local.customer] table."
         yield Check("local database", "warn", "The settings map no table of it.", fix)
         return
-    for kind, one in connector.settings.local.kinds().items():
+    for kind, spec in local.specs().items():
         name = f"local {kind}"
         try:
             mapping = connector.local_mapping(kind)
@@ -138,20 +139,27 @@ def local(connector: Connector) -> Iterator[Check]:
             continue
         there = set(local.column_names(kind))
         asked = [n for rule in mapping.rules for n in (rule.own, rule.time) if n is not None]
-        lacking = sorted(set(asked) - there)
+        lacking = sorted(set(asked) - there - set(spec.derived) - {KEY})
         if lacking:
             yield Check(
                 name,
                 "fail",
-                f"The mapping names columns that table {one.table} lacks: {', '.join(lacking)}.",
+                f"The mapping names columns that table {spec.table} lacks: {', '.join(lacking)}.",
                 f"Correct {mapping.path.name}; the table has {', '.join(sorted(there))}.",
                 3,
             )
             continue
-        said = f"Table {one.table}, key {one.key}, {len(mapping.rules)} columns mapped."
+        mapped = len({rule.canonical for rule in mapping.rules if rule.own != KEY})
+        where = "In the rows of table" if spec.inner is not None else "Table"
+        said = f"{where} {spec.table}, key {', '.join(spec.keys)}, {mapped} columns mapped."
         yield Check(name, "ok", said)
     try:
         yield _capture(connector)
+        for kind in local.kinds():
+            if unseen := local.unseen(kind):
+                said = f"The {local.capture(kind)} does not see {', or '.join(unseen)};"
+                said += " once a day all rows are looked at, which finds it."
+                yield Check(f"local {kind} capture", "ok", said)
     except ConnectorError as error:
         yield failed("local capture", error)
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 import orjson
 import requests
 import tenacity
+from requests.adapters import BaseAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import SSLError as TlsError
 
@@ -72,8 +73,12 @@ class HttpSession:
         pool: int = 4,
         ca_file: str | None = None,
         idle_s: float = IDLE_S,
+        adapter: BaseAdapter | None = None,
     ) -> None:
-        """Raises: SettingsError if an origin in `hosts` may not be allowed at all."""
+        """`adapter` takes the requests in place of the network; tests put a whole vendor there.
+
+        Raises: SettingsError if an origin in `hosts` may not be allowed at all.
+        """
         self._gate = Gate(hosts)
         self._clock = clock
         self._rng = rng
@@ -81,7 +86,7 @@ class HttpSession:
         self._verify: bool | str = ca_file or True
         # An adapter without a `requests.Session` around it: no cookies, no .netrc that would
         # replace our Authorization, no proxies from the environment, no redirects to follow.
-        self._adapter = wire.Adapter(pool, idle_s)
+        self._adapter = adapter or wire.Adapter(pool, idle_s)
 
     def __repr__(self) -> str:
         return "<HttpSession>"

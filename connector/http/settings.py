@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final, Self
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -35,6 +37,25 @@ class HttpSettings(BaseModel):
     rate: str
     """What we may use of the vendor's limit, as "N/SECONDSs", shared by all processes on one
     state."""
+
+    record_url: str = ""
+    """Where people find a record in the vendor's own pages: an https address with `{ref}` and, if
+    wanted, `{object}` in it. Vendors do not publish its form: copy one from the browser."""
+
+    def url_of(self, object_: str, ref: str) -> str | None:
+        """The address of one record; None without `record_url`."""
+        if not self.record_url:
+            return None
+        return self.record_url.format(object=quote(object_, safe=""), ref=quote(ref, safe=""))
+
+    @field_validator("record_url")
+    @classmethod
+    def _is_record_url(cls, value: str) -> str:
+        holes = re.findall(r"\{[^{}]*\}|[{}]", value)
+        known = set(holes) <= {"{ref}", "{object}"} and "{ref}" in holes
+        if value and not (known and re.fullmatch(r"https://[^\s@]+", value)):
+            raise ValueError("record_url is an https:// address with {ref}, and {object} if wanted")
+        return value
 
     @field_validator("rate")
     @classmethod

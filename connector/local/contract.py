@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
@@ -27,12 +28,36 @@ class Row:
     state: RowState = RowState.LIVE
 
 
+class Capture(StrEnum):
+    """How changes of a kind's rows are noticed."""
+
+    JOURNAL = "journal"
+    """By triggers that note keys."""
+    COLUMN = "column"
+    """By a time in the row."""
+    SCAN = "scan"
+    """By looking at every row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Keys of rows in the order of their times; `place` is where to go on, None at the end."""
+
+    keys: Sequence[str]
+    place: tuple[Any, str] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """Keys that changed, and the journal rows that said so."""
+    """Keys that changed, and the journal rows that said so.
+
+    With `everything` any row may have changed or be gone, and nobody knows which: a table was
+    emptied at once, or its triggers were missing for a while.
+    """
 
     entries: Sequence[int]
     keys: Sequence[str]
+    everything: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +82,8 @@ class LocalResult:
     outcome: Outcome
     row: Row | None = None
     reason: Reason | None = None
+    repeated: bool = False
+    """An earlier write of the same id had landed already, perhaps with other values."""
 
 
 class Local(Protocol):
@@ -68,8 +95,20 @@ class Local(Protocol):
         """A random name of this database that stays; None before `install`."""
         ...
 
+    def generation(self) -> int:
+        """The number of the state's last run, as this database remembers it; 0: none."""
+        ...
+
+    def set_generation(self, number: int) -> None:
+        """Remember the number of a run; a greater one stays."""
+        ...
+
     def observe(self, kind: Kind, columns: Sequence[str]) -> None:
         """Say once which columns the mappings read of a kind; no other is ever selected."""
+        ...
+
+    def together(self, kind: Kind) -> Sequence[Kind]:
+        """The kinds whose changes one journal row may tell of; the first holds the others' rows."""
         ...
 
     def journal(self, kind: Kind, after: int, limit: int) -> Journal:
@@ -80,6 +119,32 @@ class Local(Protocol):
         """Remove exactly these journal rows."""
         ...
 
+    def capture(self, kind: Kind) -> Capture:
+        """How changes of this kind are noticed; `journal` and `changed` are for their own."""
+        ...
+
+    def lacking(self) -> Sequence[str]:
+        """Tables whose journal has lost triggers, or never had them."""
+        ...
+
+    def unseen(self, kind: Kind) -> Sequence[str]:
+        """What the capture of this kind cannot notice by itself, in words; a daily look can."""
+        ...
+
+    def changed(
+        self, kind: Kind, since: dt.datetime, place: tuple[Any, str] | None, limit: int
+    ) -> Changed:
+        """Rows whose time is at or after `since`, from behind `place`."""
+        ...
+
+    def now(self) -> dt.datetime:
+        """The time by the clock that sets the rows' times."""
+        ...
+
+    def present(self, kind: Kind, keys: Sequence[str]) -> Set[str]:
+        """Of these keys, those that have a row, whatever its state."""
+        ...
+
     def scan(self, kind: Kind, after: str | None, limit: int) -> Sequence[Row]:
         """Rows in the key's own order, from the one behind `after`."""
         ...
@@ -88,8 +153,22 @@ class Local(Protocol):
         """Rows by key; one that is not there is left out."""
         ...
 
+    def names(self, kind: Kind) -> Mapping[str, Collection[Any]]:
+        """What a column that is looked up by name may be given, by own name: names that stand for
+        exactly one row of the other table."""
+        ...
+
+    def referred(self, kind: Kind, keys: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:
+        """By row and own name: the key of the one live customer that the row names by a value;
+        None if nobody has that value, or several have."""
+        ...
+
     def landed(self, kind: Kind, intents: Sequence[str]) -> Mapping[str, str]:
         """Of these intents, those whose write was committed, with the key it wrote."""
+        ...
+
+    def made(self, kind: Kind, intents: Sequence[str]) -> Mapping[str, str]:
+        """Like `landed`, and what intents of a state that is lost have written here too."""
         ...
 
     def origin(self, kind: Kind, keys: Sequence[str]) -> Mapping[str, str]:
@@ -98,6 +177,10 @@ class Local(Protocol):
 
     def write(self, kind: Kind, writes: Sequence[LocalWrite]) -> Sequence[LocalResult]:
         """One result for each write. Raises LocalError only when surely nothing was committed."""
+        ...
+
+    def forget_intents(self, intents: Sequence[str]) -> None:
+        """Forget that these intents wrote here, as if they never had."""
         ...
 
     def close(self) -> None: ...

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+import datetime as dt
+from collections.abc import Collection, Mapping, Sequence, Set
+from typing import Any, Final
 
-from connector.local.contract import Journal, Local, LocalResult, LocalWrite, Row
+from connector.local.contract import Capture, Changed, Journal, Local, LocalResult, LocalWrite, Row
 from connector.plugin import Kind
 
 PLANNED: Final = "planned-"
@@ -42,17 +43,58 @@ class Foreseen:
     def identity(self) -> str | None:
         return self._real.identity()
 
+    def generation(self) -> int:
+        return self._real.generation()
+
+    def set_generation(self, number: int) -> None:
+        raise AssertionError("a plan writes nothing")
+
     def observe(self, kind: Kind, columns: Sequence[str]) -> None:
         self._real.observe(kind, columns)
 
+    def names(self, kind: Kind) -> Mapping[str, Collection[Any]]:
+        return self._real.names(kind)
+
+    def referred(self, kind: Kind, keys: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:
+        return self._real.referred(kind, [key for key in keys if not key.startswith(PLANNED)])
+
+    def together(self, kind: Kind) -> Sequence[Kind]:
+        return self._real.together(kind)
+
     def journal(self, kind: Kind, after: int, limit: int) -> Journal:
         return self._real.journal(kind, after, limit)
+
+    def capture(self, kind: Kind) -> Capture:
+        return self._real.capture(kind)
+
+    def lacking(self) -> Sequence[str]:
+        return self._real.lacking()
+
+    def unseen(self, kind: Kind) -> Sequence[str]:
+        return self._real.unseen(kind)
+
+    def changed(
+        self, kind: Kind, since: dt.datetime, place: tuple[Any, str] | None, limit: int
+    ) -> Changed:
+        return self._real.changed(kind, since, place, limit)
+
+    def now(self) -> dt.datetime:
+        return self._real.now()
+
+    def present(self, kind: Kind, keys: Sequence[str]) -> Set[str]:
+        return self._real.present(kind, keys)
 
     def scan(self, kind: Kind, after: str | None, limit: int) -> Sequence[Row]:
         return self._real.scan(kind, after, limit)
 
     def landed(self, kind: Kind, intents: Sequence[str]) -> Mapping[str, str]:
         return self._real.landed(kind, intents)
+
+    def made(self, kind: Kind, intents: Sequence[str]) -> Mapping[str, str]:
+        return self._real.made(kind, intents)
+
+    def forget_intents(self, intents: Sequence[str]) -> None:
+        raise AssertionError("a plan writes nothing")
 
     def close(self) -> None:
         self._real.close()

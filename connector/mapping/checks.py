@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -47,6 +47,16 @@ def check_of(info: FieldInfo) -> Check | None:
     def check(own: Any) -> None:
         for each in checks:
             each(own)
+
+    return check
+
+
+def is_among(values: Collection[Any]) -> Check:
+    """A name must stand for exactly one row: these do."""
+
+    def check(own: Any) -> None:
+        if own not in values:
+            raise Refusal("lookup", "the shop has no one entry of this name")
 
     return check
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from connector.errors import MappingError
+from connector.local.shapes import Derived, Lookup
+from connector.mapping.derived import DERIVED, read_derived
 from connector.mapping.lens import OptionError, Where
 from connector.mapping.lenses import BUILDERS, FITTING, LensSpec, build
 from connector.mapping.names import FULL
@@ -40,7 +42,7 @@ POLICIES: Final[Mapping[str, frozenset[str] | None]] = {
 _RULE_KEYS = frozenset(
     {"lens", "direction", "policy", "group", "time", "vendor_normalises", "type"}
 )
-_LATER = frozenset({"lookup", "sum", "unfeeded"})
+_LATER = frozenset({"unfeeded"})
 _VENDOR_KEYS = frozenset(
     {"kind", "object", "external_key", "match", "reference", "on_gone", "fields"}
 )
@@ -65,7 +67,14 @@ class Rule:
     """The own field that holds when this one was last edited; `newest` needs it."""
     vendor_normalises: bool = False
     type: str | None = None
+    derived: Derived | None = None
+    """What stands for a column here; `own` is its name."""
     line: int = 0
+
+    @property
+    def target(self) -> str:
+        """The field or column that is written."""
+        return self.derived.column if isinstance(self.derived, Lookup) else self.own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +83,8 @@ class OnGone:
 
     push: str = "archive"
     pull: str = "manual"
+    merged: str = "manual"
+    """Of the shop's row whose record was merged into one that another row is linked to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,10 +223,11 @@ class _Reader:
                 head.lines["on_gone"], "`on_gone` must be such as {push: archive, pull: manual}"
             )
             return OnGone()
-        self.check_keys(table, frozenset({"push", "pull"}), "`on_gone`")
+        self.check_keys(table, frozenset({"push", "pull", "merged"}), "`on_gone`")
         return OnGone(
             push=self.one_of(table, "push", ON_GONE, OnGone().push),
             pull=self.one_of(table, "pull", ON_GONE, OnGone().pull),
+            merged=self.one_of(table, "merged", ON_GONE, OnGone().merged),
         )
 
     def match(self, head: Table, rules: list[Rule]) -> tuple[str, ...]:
@@ -247,13 +259,20 @@ class _Reader:
             return None
         known_keys = _RULE_KEYS | {own_key}
         if self.side == "local":
-            known_keys -= {"vendor_normalises"}
+            known_keys = known_keys - {"vendor_normalises"} | set(DERIVED)
         self.check_keys(table, known_keys, f"`{name}`")
-        own = None
-        if own_key in table or "sum" not in table:
-            own = self.text(table, own_key, needed=True)
+        plain = self.side == "remote" or not any(key in table for key in DERIVED)
+        derived = None if plain else read_derived(self, name, table)
+        own = self.text(table, own_key, needed=True) if plain else None
+        own = derived.own if derived is not None else own
         constant = name.startswith("constant.")
-        direction = self.one_of(table, "direction", DIRECTIONS, "push" if constant else "both")
+        shown = "sum" in table or "match" in table
+        direction = self.one_of(
+            table, "direction", DIRECTIONS, "push" if constant or shown else "both"
+        )
+        if shown and direction != "push":
+            what = "sum" if "sum" in table else "match"
+            self.fault(table.lines["direction"], f"a `{what}` is only read; write direction: push")
         policy = self.one_of(table, "policy", tuple(POLICIES), "manual")
         kinds = POLICIES[policy]
         if kinds is not None and known.type not in kinds and known.privacy:
@@ -291,6 +310,7 @@ class _Reader:
             time=self.text(table, "time"),
             vendor_normalises=normalises,
             type=type_,
+            derived=derived,
             line=line,
         )
 
@@ -336,11 +356,11 @@ class _Reader:
         for rule in rules:
             if rule.direction == unwritten:
                 continue
-            first = writers.setdefault(rule.own, rule)
+            first = writers.setdefault(rule.target, rule)
             if first is not rule:
                 self.fault(
                     rule.line,
-                    f"`{rule.own}` is written by `{first.canonical}` too (line {first.line});"
+                    f"`{rule.target}` is written by `{first.canonical}` too (line {first.line});"
                     f" give one of them `direction: {unwritten}`",
                 )
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from connector.errors import MappingError
+from connector.local.shapes import Match
 from connector.mapping import drift
-from connector.mapping.checks import check_of
+from connector.mapping.checks import check_of, is_among
 from connector.mapping.choices import NO, STRICTNESS
 from connector.mapping.drift import Fault
 from connector.mapping.lens import Where, as_text
@@ -42,7 +43,9 @@ class Pair:
     """One kind between the host's table and one vendor's object.
 
     `zone` is of local values without one, `phone_region` such as "CN". With the account's `schema`,
-    rules that it contradicts are left out (`drift` says why) and values are checked against it.
+    rules that it contradicts are left out (`drift` says why) and values are checked against it;
+    so are those of the vendor's fields in `without`. `names`: what a column that is looked up by
+    name may be given, by own name.
     Raises: MappingError.
     """
 
@@ -54,6 +57,8 @@ class Pair:
         zone: str,
         phone_region: str | None,
         schema: Schema | None = None,
+        without: Collection[str] = (),
+        names: Mapping[str, Collection[Any]] | None = None,
     ) -> None:
         home = zone_of(zone)
         if local.kind != vendor.kind:
@@ -66,13 +71,14 @@ class Pair:
         self.local = local
         self.vendor = vendor
         self._region = phone_region
-        self._schema = schema
+        self.schema = schema
         self._zone = home
+        self._names = names or {}
         near = [self._bind(rule, "local", None) for rule in local.rules]
         far = [self._bind(rule, "remote", schema) for rule in vendor.rules]
         self._constants = [b for b in far if b.rule.canonical.startswith("constant.")]
         self._bound_far = far
-        leaving = [b for b in far if self._travels(b, schema)]
+        leaving = [b for b in far if b.rule.own not in without and self._travels(b, schema)]
         self.units, near_joins, far_joins = units_of(
             [rule for rule in local.rules if may_leave(self.kind, rule.canonical)],
             [bound.rule for bound in leaving],
@@ -91,7 +97,16 @@ class Pair:
         }
         self._pushed = frozenset(name for unit in self.units if unit.push for name in unit.fields)
         self._pulled = frozenset(name for unit in self.units if unit.pull for name in unit.fields)
-        self.columns = _with_times(self._near.own, (unit.local_time for unit in self.units))
+        blind = {rule.canonical for rule in local.rules if _is_unread(rule)}
+        self.unread = frozenset(name for name in self._unit_of if name in blind)
+        """Fields that a look at the row does not show: their columns are only written, or whom they
+        name is found once."""
+        unseen = {rule.own for rule in local.rules if rule.canonical in blind}
+        unseen -= {rule.own for rule in local.rules if rule.canonical not in blind}
+        times = (unit.local_time for unit in self.units)
+        self.own_columns = _with_times(self._near.own, times)
+        """What a base may hold of the row: its columns, and those that a look does not show."""
+        self.columns = tuple(name for name in self.own_columns if name not in unseen)
         self.remote_fields = _with_times(self._far.own, (unit.remote_time for unit in self.units))
         self.reference_fields = tuple(
             name
@@ -137,7 +152,7 @@ class Pair:
         if not create:
             return written
         for bound in self._constants:
-            if self._schema is None or bound.rule.own in self._schema.fields:
+            if self.schema is None or bound.rule.own in self.schema.fields:
                 written.fields[bound.rule.own] = bound.write(None)
         return Written(written.fields, (*written.faults, *self._lacking(written)))
 
@@ -154,12 +169,12 @@ class Pair:
         return Written(fields, tuple(found))
 
     def _lacking(self, written: Written) -> Iterable[Fault]:
-        if self._schema is None:
+        if self.schema is None:
             return
         named = {bound.rule.own: bound.rule.canonical for bound in self._bound_far}
         known = {fault.own for fault in written.faults if fault.mandatory}
         skip = known | {self.vendor.external_key}
-        for info in self._schema.fields.values():
+        for info in self.schema.fields.values():
             if not (info.required and info.writable) or info.name in skip:
                 continue
             if written.fields.get(info.name) is None:
@@ -291,6 +306,8 @@ class Pair:
         lens = build(rule.lens, self._where(known, side, rule.type))
         info = schema.fields.get(rule.own) if schema is not None else None
         check = check_of(info) if info is not None else None
+        if side == "local" and rule.own in self._names:
+            check = is_among(self._names[rule.own])
         required = info is not None and info.required
         return Bound(rule, lens, checked(lens.write, check, required), required)
 
@@ -316,6 +333,10 @@ class Pair:
                     )
         if faults:
             raise MappingError("The mappings cannot be used together:", faults=faults)
+
+
+def _is_unread(rule: Rule) -> bool:
+    return rule.direction == "pull" or isinstance(rule.derived, Match)
 
 
 def _own_of(side: Side, unit: Unit) -> tuple[str, ...]:

@@ -31,3 +31,16 @@ def mask(value: object) -> str:
     if len(text) < 2 or not isinstance(value, str) or len(digits) > len(text) // 2:
         return "*" * min(len(text), 8)
     return text[0] + "*" * min(len(text) - 1, 7)
+
+
+def plainly(value: object) -> str:
+    """A value in clear, for a person who asked for it.
+
+    >>> plainly(None), plainly(["b", "a"]), plainly("王伟")
+    ('∅', 'b, a', '王伟')
+    """
+    if value is None:
+        return "∅"
+    if isinstance(value, set | frozenset):
+        value = sorted(value)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -21,6 +21,7 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Engine,
     Integer,
     LargeBinary,
@@ -85,6 +86,15 @@ ERASURE: Final = Table(
     Column("basis", Text, nullable=False),
 )
 """The erasure ledger: suppression tokens and each vendor's state, as JSON without values."""
+
+
+MIRROR: Final = Table(
+    "mirror",
+    _META,
+    Column("store_id", String(32), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+)
+"""The number of the last run of each state store that these keys serve."""
 
 
 class _Open:
@@ -209,6 +219,31 @@ class Subjects:
                 database.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         self._drop(subjects)
 
+    def generation(self, store_id: str) -> int:
+        """The number of a state's last run as this database knows it; 0: none."""
+        with _OurErrors(), self._engine.connect() as database:
+            return _generation(database, store_id)
+
+    def served_another(self, store_id: str) -> bool:
+        """Whether these keys were used with another state store before."""
+        query = select(MIRROR.c.store_id).where(MIRROR.c.store_id != store_id).limit(1)
+        with _OurErrors(), self._engine.connect() as database:
+            return database.execute(query).first() is not None
+
+    def set_generation(self, store_id: str, number: int) -> None:
+        """Note the number of a run; a greater one that is noted already stays."""
+        with _OurErrors(), self._engine.begin() as database:
+            known = _generation(database, store_id)
+            if known == 0:
+                database.execute(insert(MIRROR).values(store_id=store_id, generation=number))
+            else:
+                table = MIRROR.c
+                database.execute(
+                    update(MIRROR)
+                    .where(table.store_id == store_id, table.generation < number)
+                    .values(generation=number)
+                )
+
     def _get(self, subject: str) -> _Open | None:
         with self._lock:
             found = self._cache.get(subject)
@@ -269,6 +304,11 @@ class _OurErrors:
             ) from None
 
 
+def _generation(database: Connection, store_id: str) -> int:
+    query = select(MIRROR.c.generation).where(MIRROR.c.store_id == store_id)
+    return database.execute(query).scalar() or 0
+
+
 def _missing() -> SealError:
     return SealError(
         "The subject's key is missing from the keys database.",
@@ -312,7 +352,10 @@ def _connect(url: str) -> Engine:
             # Bound values would show in SQLAlchemy's error texts and logs.
             engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
     with _OurErrors(), engine.begin() as database:
-        for table in (SUBJECT, ERASURE):
+        if engine.dialect.name == "postgresql":
+            # There IF NOT EXISTS is no promise to workers that begin at once.
+            database.exec_driver_sql("SELECT pg_advisory_xact_lock(1668442467)")
+        for table in (SUBJECT, ERASURE, MIRROR):
             database.execute(CreateTable(table, if_not_exists=True))
     return engine
 

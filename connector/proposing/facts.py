@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import sqlalchemy as sa
 
-from connector.errors import LocalError, SettingsError
-from connector.local.sql import open_local
+from connector.errors import LocalError
+from connector.local.dialects import Dialect, dialect_of, open_local
 from connector.proposing.looks import FEW, SAMPLE, Look, look_at
 from connector.proposing.words import is_secret
 
@@ -54,12 +55,8 @@ class Database:
     """A host's database, read only. Use as a context manager."""
 
     def __init__(self, url: str) -> None:
-        if not url.startswith("sqlite:"):
-            raise SettingsError(
-                "init looks into SQLite databases; others are not built yet.",
-                hint="Name one as sqlite:///FILE.",
-            )
         self._engine = open_local(url)
+        self._dialect = dialect_of(self._engine)
 
     def __enter__(self) -> Database:
         return self
@@ -73,7 +70,7 @@ class Database:
             with self._reading() as tx:
                 inspector = sa.inspect(tx)
                 names = [n for n in inspector.get_table_names() if not n.startswith(OURS)]
-                return [_table(tx, inspector, name) for name in names]
+                return [_table(tx, inspector, name, self._dialect) for name in names]
         except sa.exc.DBAPIError as error:
             raise LocalError(
                 f"The database cannot be read ({type(error.orig).__name__})."
@@ -100,7 +97,7 @@ class Database:
         return self._engine.connect().execution_options(reading=True)
 
 
-def _table(tx: sa.Connection, inspector: sa.Inspector, name: str) -> Table:
+def _table(tx: sa.Connection, inspector: sa.Inspector, name: str, dialect: Dialect) -> Table:
     primary = inspector.get_pk_constraint(name).get("constrained_columns") or []
     described = inspector.get_columns(name)
     key = primary[0] if len(primary) == 1 else _unique(inspector, name)
@@ -108,7 +105,7 @@ def _table(tx: sa.Connection, inspector: sa.Inspector, name: str) -> Table:
     whole = {n for n, type_ in types.items() if isinstance(type_, sa.Integer)}
     itself = len(primary) == 1 and key in whole
     open_ = [n for n in types if not is_secret(n)]
-    sampled = _sample(tx, name, open_)
+    sampled = _sample(tx, name, [dialect.column(n, types[n]) for n in open_])
     columns = {}
     for one in described:
         column = one["name"]
@@ -136,10 +133,12 @@ def _unique(inspector: sa.Inspector, table: str) -> str | None:
     return next((names[0] for names in found if len(names) == 1), None)
 
 
-def _sample(tx: sa.Connection, table: str, columns: Sequence[str]) -> dict[str, list[object]]:
+def _sample(
+    tx: sa.Connection, table: str, columns: Sequence[sa.ColumnClause[Any]]
+) -> dict[str, list[object]]:
     """Values of the columns named, and of no other."""
     if not columns:
         return {}
-    source = sa.table(table, *(sa.column(name) for name in columns))
-    rows = tx.execute(sa.select(*(source.c[name] for name in columns)).limit(SAMPLE)).all()
-    return {name: [row[i] for row in rows] for i, name in enumerate(columns)}
+    source = sa.table(table, *columns)
+    rows = tx.execute(sa.select(*source.c).limit(SAMPLE)).all()
+    return {one.name: [row[i] for row in rows] for i, one in enumerate(columns)}

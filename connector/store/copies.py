@@ -7,16 +7,25 @@ from typing import cast
 
 import sqlalchemy as sa
 
-from connector.errors import SettingsError
 from connector.store.database import open_engine
-from connector.store.tables import scope
+from connector.store.tables import metadata, scope
+
+_AT_ONCE = 1000
 
 
 def copy_of(engine: sa.Engine) -> sa.Engine:
-    """Copy an SQLite state into memory, with all leases free. What is sealed stays sealed."""
-    if engine.dialect.name != "sqlite":
-        raise SettingsError("`plan` on a state store other than SQLite is not built yet.")
+    """Copy a state into memory, with all leases free. What is sealed stays sealed."""
     copy = open_engine("sqlite://")
+    if engine.dialect.name == "sqlite":
+        _back_up(engine, copy)
+    else:
+        _copy_rows(engine, copy)
+    with copy.begin() as tx:
+        tx.execute(sa.update(scope).values(holder=None, expires_us=None))
+    return copy
+
+
+def _back_up(engine: sa.Engine, copy: sa.Engine) -> None:
     source, target = engine.raw_connection(), copy.raw_connection()
     try:
         cast(sqlite3.Connection, source.driver_connection).backup(
@@ -25,6 +34,14 @@ def copy_of(engine: sa.Engine) -> sa.Engine:
     finally:
         source.close()
         target.close()
-    with copy.begin() as tx:
-        tx.execute(sa.update(scope).values(holder=None, expires_us=None))
-    return copy
+
+
+def _copy_rows(engine: sa.Engine, copy: sa.Engine) -> None:
+    """All rows as they stand at one moment, a thousand at a time."""
+    with engine.connect() as source, copy.begin() as target:
+        source = source.execution_options(reading=True)
+        metadata.create_all(target)
+        for table in metadata.sorted_tables:
+            query = sa.select(table).execution_options(yield_per=_AT_ONCE)
+            for some in source.execute(query).mappings().partitions():
+                target.execute(sa.insert(table), [dict(row) for row in some])

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 from sqlalchemy import exc
 
+from connector.drivers import POSTGRES, open_server, server_url
 from connector.errors import LeaseHeldError, LeaseLostError, SettingsError, StoreError
 from connector.store import tables as t
 
@@ -29,18 +30,25 @@ def no_hook(point: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a scope, until `expires_us` unless renewed; `fence` only ever grows."""
+    """The right to work on a scope, until `expires_us` unless renewed; `fence` only ever grows.
+
+    `deaths`: how many holders in a row before this one never let go of it.
+    """
 
     connection: str
     kind: str
     holder: str
     fence: int
+    deaths: int = 0
 
 
 def open_engine(url: str) -> sa.Engine:
-    """Make an engine; on SQLite with WAL, `secure_delete` and transactions that start writing."""
+    """Make an engine whose writing transactions come one after the other.
+
+    On SQLite with WAL and `secure_delete`. Raises: SettingsError if the driver is missing.
+    """
     if not url.startswith("sqlite"):
-        return sa.create_engine(url)
+        return _open_postgres(server_url(url, "[state] url"))
     memory = url in ("sqlite://", "sqlite:///:memory:")
     options: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else {}
     engine = sa.create_engine(
@@ -65,6 +73,34 @@ def open_engine(url: str) -> sa.Engine:
     def begin(connection: sa.Connection) -> None:
         reading = connection.get_execution_options().get("reading")
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+_WRITERS = 0x63726D
+"""The lock of a PostgreSQL database that a writing transaction of ours holds to its end."""
+
+
+def _open_postgres(url: sa.URL) -> sa.Engine:
+    engine = open_server(url, POSTGRES)
+
+    @sa_event.listens_for(engine, "connect")
+    def connect(dbapi: Any, record: Any) -> None:
+        # A worker that freezes in a transaction must not hold the others up for long: the server
+        # ends the transaction, and the worker finds its line broken.
+        for name in ("idle_in_transaction_session_timeout", "lock_timeout"):
+            dbapi.execute("SELECT set_config(%s, '30s', false)", (name,))
+        dbapi.commit()
+
+    @sa_event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # As on SQLite: what is read before a write is still true when it is written. A lock
+        # before all reading costs a turn in a queue; a transaction that fails at its end would
+        # have to be thought through again.
+        if connection.get_execution_options().get("reading"):
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        else:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS})")
 
     return engine
 
@@ -156,8 +192,8 @@ class Store:
         if self.engine.dialect.name == "sqlite":
             # SQLite's clock is its host's clock: it lives in this process.
             return time.time_ns() // 1000
-        seconds = tx.execute(sa.text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one()
-        return int(float(seconds) * 1_000_000)
+        us = sa.text("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+        return int(tx.execute(us).scalar_one())
 
     @contextmanager
     def _answered(self) -> Iterator[None]:
@@ -217,10 +253,11 @@ class Store:
         with self._changing() as tx:
             self.ensure_scope(tx, connection, kind)
             row = tx.execute(
-                sa.select(c.holder, c.fence, c.expires_us).where(
+                sa.select(c.holder, c.fence, c.expires_us, c.deaths).where(
                     c.connection == connection, c.kind == kind
                 )
             ).one()
+            deaths = row.deaths + (row.holder is not None)
             free = sa.or_(c.holder.is_(None), c.expires_us < self.now_us(tx))
             if row.holder is not None and owner_is_dead(row.holder):
                 free = c.holder == row.holder
@@ -230,16 +267,18 @@ class Store:
                 .values(
                     holder=self.holder,
                     fence=row.fence + 1,
+                    deaths=deaths,
                     expires_us=self.now_us(tx) + self.lease_us,
                 )
             )
         if taken.rowcount != 1:
             raise LeaseHeldError(f"Another run is working on {connection}/{kind}.")
-        return Lease(connection, kind, self.holder, row.fence + 1)
+        return Lease(connection, kind, self.holder, row.fence + 1, deaths)
 
-    def release(self, lease: Lease) -> None:
+    def release(self, lease: Lease, *, died: bool = False) -> None:
+        """Let go of a scope. `died`: by an error that nobody knows, which counts like a kill."""
         with self._changing() as tx:
-            tx.execute(_RELEASE, _of(lease))
+            tx.execute(_RELEASE, {**_of(lease), "deaths": lease.deaths + 1 if died else 0})
 
     def ensure_scope(self, tx: sa.Connection, connection: str, kind: str) -> None:
         """Make the scope's row if it is not there."""
@@ -254,7 +293,11 @@ class Store:
 
     def meta(self, key: str) -> str | None:
         with self.read() as tx:
-            return tx.execute(sa.select(t.meta.c.value).where(t.meta.c.key == key)).scalar()
+            return self.meta_in(tx, key)
+
+    def meta_in(self, tx: sa.Connection, key: str) -> str | None:
+        """What `meta` tells, inside a transaction."""
+        return tx.execute(sa.select(t.meta.c.value).where(t.meta.c.key == key)).scalar()
 
     def set_meta(self, tx: sa.Connection, key: str, value: str) -> None:
         changed = tx.execute(sa.update(t.meta).where(t.meta.c.key == key).values(value=value))
@@ -278,7 +321,7 @@ _HELD = sa.update(t.scope).where(
     _c.holder == _bound("its_holder"),
 )
 _RENEW = _HELD.values(expires_us=_bound("until"))
-_RELEASE = _HELD.values(holder=None, expires_us=None)
+_RELEASE = _HELD.values(holder=None, expires_us=None, deaths=_bound("deaths"))
 """Changes of the scope's row that miss it once another run has taken the lease."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -42,3 +42,14 @@ def of_link(tx: sa.Connection, link: str) -> list[Event]:
         .order_by(c.seq)
     )
     return [Event(*row) for row in rows]
+
+
+def set_aside(tx: sa.Connection, links: Collection[str]) -> dict[str, int]:
+    """When each of these links last became a letter, as far as events tell."""
+    c = event.c
+    rows = tx.execute(
+        sa.select(c.link, sa.func.max(c.at_us))
+        .where(c.link.in_(links), c.cause.startswith("letter:"))
+        .group_by(c.link)
+    )
+    return {link: at_us for link, at_us in rows}

@@ -30,6 +30,7 @@ class Intent:
     attempt: int = 1
     sent_us: int | None = None
     reason: str | None = None
+    starts: int = 0
 
 
 _PARAMETERS = parameters(Intent)
@@ -41,9 +42,9 @@ def put(tx: sa.Connection, rows: Sequence[Intent]) -> None:
     """Store intents about to be sent; an earlier letter of the same link and side makes way."""
     if not rows:
         return
-    tx.execute(
-        sa.delete(intent).where(intent.c.link.in_([r.link for r in rows]), intent.c.state == LETTER)
-    )
+    # (The id of a row's create is the same for another link of the same record.)
+    same = sa.or_(intent.c.link.in_([r.link for r in rows]), intent.c.id.in_([r.id for r in rows]))
+    tx.execute(sa.delete(intent).where(same, intent.c.state == LETTER))
     many(tx, _INSERT, [_PARAMETERS(row) for row in rows])
 
 
@@ -67,6 +68,21 @@ def finish(tx: sa.Connection, ids: Sequence[str]) -> None:
     """Remove intents that ended; what they did is in their link and in the events."""
     if ids:
         tx.execute(sa.delete(intent).where(intent.c.id.in_(ids)))
+
+
+def begin(tx: sa.Connection, ids: Sequence[str]) -> None:
+    """Count that looking for these begins."""
+    tx.execute(sa.update(intent).where(intent.c.id.in_(ids)).values(starts=intent.c.starts + 1))
+
+
+def ended(tx: sa.Connection, ids: Sequence[str]) -> None:
+    tx.execute(sa.update(intent).where(intent.c.id.in_(ids)).values(starts=0))
+
+
+def drop(tx: sa.Connection, links: Sequence[str]) -> None:
+    """Remove whatever intents these links have."""
+    if links:
+        tx.execute(sa.delete(intent).where(intent.c.link.in_(links)))
 
 
 def mark(tx: sa.Connection, ids: Sequence[str], state: str, reason: str | None = None) -> None:
@@ -115,6 +131,12 @@ def unresolved_links(tx: sa.Connection, links: Iterable[str]) -> set[str]:
         )
     )
     return set(rows.scalars())
+
+
+def of_link(tx: sa.Connection, link: str) -> list[Intent]:
+    """All of a link, whatever became of them: under way, without an answer, or letters."""
+    rows = tx.execute(sa.select(*_COLUMNS).where(intent.c.link == link).order_by(intent.c.id))
+    return [Intent(*row) for row in rows]
 
 
 def letters(tx: sa.Connection) -> list[Intent]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -97,20 +98,72 @@ def by_side(
 def by_keys(
     tx: sa.Connection, connection: str, kind: str, keys: Iterable[str]
 ) -> dict[str, list[Link]]:
-    """Links by external key, tombstones too."""
-    wanted = list(keys)
-    if not wanted:
-        return {}
-    rows = tx.execute(
-        sa.select(*_COLUMNS).where(
-            link.c.connection == connection, link.c.kind == kind, link.c.external_key.in_(wanted)
-        )
-    )
+    """Links of the shop's rows by external key, tombstones too."""
     found: dict[str, list[Link]] = {}
-    for row in rows:
-        one = Link(*row)
+    for one in _carrying(tx, connection, kind, keys, link.c.local_id.is_not(None)):
         found.setdefault(one.external_key or "", []).append(one)
     return found
+
+
+def remote_halves(tx: sa.Connection, connection: str, kind: str, keys: Iterable[str]) -> list[Link]:
+    """The vendor's records that carry one of these keys and belong to no row yet."""
+    alone = (link.c.live.is_not(None), link.c.local_id.is_(None))
+    return _carrying(tx, connection, kind, keys, *alone)
+
+
+def _carrying(
+    tx: sa.Connection,
+    connection: str,
+    kind: str,
+    keys: Iterable[str],
+    *more: sa.ColumnElement[bool],
+) -> list[Link]:
+    wanted = list(keys)
+    if not wanted:
+        return []
+    c = link.c
+    query = sa.select(*_COLUMNS).where(c.connection == connection, c.kind == kind, *more)
+    return [Link(*row) for row in tx.execute(query.where(c.external_key.in_(wanted)))]
+
+
+def after(
+    tx: sa.Connection,
+    connection: str,
+    kind: str,
+    last: str,
+    limit: int,
+    *,
+    live: bool = True,
+    remote_halves: bool = False,
+) -> list[Link]:
+    """Live links (or tombstones) in id order behind `last`, or only what no row belongs to yet."""
+    c = link.c
+    query = sa.select(*_COLUMNS).where(
+        c.connection == connection,
+        c.kind == kind,
+        c.live.is_not(None) if live else c.live.is_(None),
+        c.id > last,
+    )
+    if remote_halves:
+        query = query.where(c.local_id.is_(None))
+    return [Link(*row) for row in tx.execute(query.order_by(c.id).limit(limit))]
+
+
+def over(tx: sa.Connection, connection: str, kind: str, now_us: int, limit: int) -> list[Link]:
+    """Tombstones whose time is over."""
+    c = link.c
+    rows = tx.execute(
+        sa.select(*_COLUMNS)
+        .where(
+            c.connection == connection,
+            c.kind == kind,
+            c.live.is_(None),
+            c.keep_until_us < now_us,
+        )
+        .order_by(c.keep_until_us)
+        .limit(limit)
+    )
+    return [Link(*row) for row in rows]
 
 
 def subjects_of(tx: sa.Connection, kind: str, local_ids: Iterable[str]) -> dict[str, str]:
@@ -141,20 +194,48 @@ def unlisted(
     """Active links whose record a finished listing did not name, in id order behind `after`."""
     c = link.c
     rows = tx.execute(
+        _active(connection, kind)
+        .where(sa.or_(c.listed_us.is_(None), c.listed_us < began_us), c.id > after)
+        .limit(limit)
+    )
+    return [Link(*row) for row in rows]
+
+
+def following(tx: sa.Connection, connection: str, kind: str, after: str, limit: int) -> list[Link]:
+    """Active links in id order behind `after`."""
+    rows = tx.execute(_active(connection, kind).where(link.c.id > after).limit(limit))
+    return [Link(*row) for row in rows]
+
+
+def following_rows(
+    tx: sa.Connection, connection: str, kind: str, after: str, limit: int
+) -> list[tuple[str, str]]:
+    """Id and row of the shop's of the links that `following` tells of, without the rest."""
+    query = _active(connection, kind).with_only_columns(link.c.id, link.c.local_id)
+    return [(row[0], row[1]) for row in tx.execute(query.where(link.c.id > after).limit(limit))]
+
+
+def echoing(tx: sa.Connection, connection: str, kind: str, limit: int) -> list[Link]:
+    """Active links whose last write of ours was never seen at the vendor, in id order."""
+    unseen = link.c.remote_observed_us == 0
+    rows = tx.execute(_active(connection, kind).where(unseen).limit(limit))
+    return [Link(*row) for row in rows]
+
+
+def _active(connection: str, kind: str) -> sa.Select[Any]:
+    c = link.c
+    return (
         sa.select(*_COLUMNS)
         .where(
             c.connection == connection,
             c.kind == kind,
             c.live.is_not(None),
             c.state == ACTIVE,
+            c.local_id.is_not(None),
             c.remote_id.is_not(None),
-            sa.or_(c.listed_us.is_(None), c.listed_us < began_us),
-            c.id > after,
         )
         .order_by(c.id)
-        .limit(limit)
     )
-    return [Link(*row) for row in rows]
 
 
 def insert(tx: sa.Connection, rows: Sequence[Link]) -> None:

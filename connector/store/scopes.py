@@ -28,6 +28,8 @@ class Scope:
     not_before_us: int | None
     tat_us: int | None
     success_us: int | None
+    doubt: str | None = None
+    fields_doc: str | None = None
 
 
 _COLUMNS = [scope.c[f.name] for f in fields(Scope)]
@@ -68,6 +70,15 @@ def every(tx: sa.Connection) -> list[Scope]:
     return [Scope(*row) for row in rows if not row.kind.startswith("*/")]
 
 
+def doubt(tx: sa.Connection, why: str) -> None:
+    """Let every scope write nothing before it is reconciled; an earlier reason stays."""
+    tx.execute(
+        sa.update(scope)
+        .where(scope.c.connection != "local", scope.c.kind.not_like("*/%"), scope.c.doubt.is_(None))
+        .values(doubt=why)
+    )
+
+
 def reserve(store: Store, connection: str, path: str, take: Any) -> int:
     """Take from a rate budget; returns the µs to wait, or -1 if nothing was taken.
 
@@ -92,6 +103,33 @@ def pause(store: Store, connection: str, path: str, until_us: int) -> None:
     with store.write(None, "pause") as tx:
         store.ensure_scope(tx, connection, kind)
         update(tx, connection, kind, not_before_us=until_us)
+
+
+# --- scopes that a person has paused --------------------------------------------------------------
+
+PAUSED, NORMAL = "paused", "normal"
+_PAUSES = "*/paused/"
+"""A pause has a row of its own: it must outlive whatever else the scope's `mode` says."""
+
+
+def set_paused(store: Store, connection: str, kind: str, *, paused: bool) -> bool:
+    """Pause a scope or let it go on; says whether that changed anything."""
+    with store.write(None, "pause scope") as tx:
+        store.ensure_scope(tx, connection, kind)
+        store.ensure_scope(tx, connection, _PAUSES + kind)
+        known = get(tx, connection, _PAUSES + kind)
+        mode = PAUSED if paused else NORMAL
+        update(tx, connection, _PAUSES + kind, mode=mode)
+    return known is not None and known.mode != mode
+
+
+def paused(tx: sa.Connection) -> set[tuple[str, str]]:
+    """The (connection, kind) pairs that are paused."""
+    c = scope.c
+    rows = tx.execute(
+        sa.select(c.connection, c.kind).where(c.kind.startswith(_PAUSES), c.mode == PAUSED)
+    )
+    return {(row.connection, row.kind.removeprefix(_PAUSES)) for row in rows}
 
 
 def is_leased(tx: sa.Connection, connection: str, kind: str, now_us: int) -> bool:

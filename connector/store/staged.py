@@ -14,6 +14,11 @@ from connector.store.tables import link, staged
 
 LOCAL, REMOTE = "local", "remote"
 
+SUSPECT = 3
+"""What was begun so often and never ended is worked on alone."""
+KILLS = 99
+"""The `starts` of what ended its process when it was worked on alone."""
+
 
 @dataclass(slots=True)
 class Staged:
@@ -33,6 +38,7 @@ class Staged:
     not_before_us: int | None = None
     waits_for: str | None = None
     reason: str | None = None
+    starts: int = 0
 
 
 _PARAMETERS = parameters(Staged)
@@ -44,7 +50,7 @@ _WHERE = tuple(
 )
 _STATE = ("version", "counter", "payload", "gone", "origin", "observed_us")
 _MIND = ("attempts", "not_before_us", "waits_for", "reason")
-_SAVED = (*_MIND, "gone", "payload", "origin")
+_SAVED = (*_MIND, "gone", "payload", "origin", "starts")
 _UPDATE = (
     sa.update(staged)
     .where(*_WHERE)
@@ -165,6 +171,36 @@ def unlinked(tx: sa.Connection, connection: str, kind: str, after: str, limit: i
     return [Staged(*row) for row in rows]
 
 
+def parents_with_news(tx: sa.Connection, connection: str, parents: Iterable[str]) -> set[str]:
+    """Of these links, those that have children whose rows in the shop are about to be decided."""
+    wanted = list(parents)
+    if not wanted:
+        return set()
+    c, child = staged.c, link.c
+    rows = tx.execute(
+        sa.select(child.parent)
+        .join(
+            staged,
+            sa.and_(
+                c.connection == child.connection,
+                c.kind == child.kind,
+                c.side == LOCAL,
+                c.record == child.local_id,
+            ),
+        )
+        .where(
+            child.connection == connection,
+            child.live.is_not(None),
+            child.parent.in_(wanted),
+            c.gone.is_(None),
+            c.reason.is_(None),
+            c.waits_for.is_(None),
+        )
+        .distinct()
+    )
+    return {row.parent for row in rows}
+
+
 def stage_both(tx: sa.Connection, rows: Iterable[Staged]) -> None:
     """Upsert rows of one scope, of either side."""
     held = list(rows)
@@ -229,6 +265,58 @@ def save(tx: sa.Connection, rows: Sequence[Staged]) -> None:
             .values({name: sa.bindparam(f"b_{name}") for name in _SAVED}),
             [_BOUND(row) for row in rows],
         )
+
+
+def begin(tx: sa.Connection, rows: Sequence[Staged]) -> None:
+    """Count that work on these rows of one scope and side begins."""
+    tx.execute(sa.update(staged).where(*_these(rows)).values(starts=staged.c.starts + 1))
+
+
+def ended(tx: sa.Connection, rows: Sequence[Staged], *, whole: bool) -> None:
+    """The work on these rows ended. `whole`: it was all there is to do with them, and they are not
+    suspect; else they are as suspect as before."""
+    c = staged.c
+    where = (*_these(rows), c.starts > 0)
+    tx.execute(sa.update(staged).where(*where).values(starts=0 if whole else c.starts - 1))
+
+
+def _these(rows: Sequence[Staged]) -> tuple[sa.ColumnElement[bool], ...]:
+    c, first = staged.c, rows[0]
+    return (
+        c.connection == first.connection,
+        c.kind == first.kind,
+        c.side == first.side,
+        c.record.in_([row.record for row in rows]),
+    )
+
+
+def any_begun(tx: sa.Connection, connection: str, kind: str, *, gone: bool) -> bool:
+    """Whether work on such a row of the scope was begun and is not known to have ended."""
+    query = sa.select(staged.c.record).where(*_begun(connection, kind, gone))
+    return tx.execute(query.limit(1)).first() is not None
+
+
+def all_ended(tx: sa.Connection, connection: str, kind: str, *, gone: bool, whole: bool) -> None:
+    """The same for all such rows of a scope; what was found to kill stays marked."""
+    where = _begun(connection, kind, gone)
+    tx.execute(sa.update(staged).where(*where).values(starts=0 if whole else staged.c.starts - 1))
+
+
+def _begun(connection: str, kind: str, gone: bool) -> tuple[sa.ColumnElement[bool], ...]:
+    c = staged.c
+    news = c.gone.is_not(None) if gone else c.gone.is_(None)
+    return (c.connection == connection, c.kind == kind, news, c.starts > 0, c.starts < KILLS)
+
+
+def killers(tx: sa.Connection, connection: str, kind: str) -> frozenset[tuple[str, str]]:
+    """Side and record of what was found to end whatever process works on it."""
+    c = staged.c
+    rows = tx.execute(
+        sa.select(c.side, c.record).where(
+            c.connection == connection, c.kind == kind, c.starts >= KILLS
+        )
+    )
+    return frozenset((row.side, row.record) for row in rows)
 
 
 def wake(tx: sa.Connection, connection: str, parents: Sequence[str]) -> None:

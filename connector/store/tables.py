@@ -8,9 +8,19 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
-UPGRADES = {1: ("ALTER TABLE link ADD COLUMN listed_us BIGINT",)}
+UPGRADES = {
+    1: ("ALTER TABLE link ADD COLUMN listed_us BIGINT",),
+    2: (
+        "ALTER TABLE scope ADD COLUMN doubt TEXT",
+        "ALTER TABLE scope ADD COLUMN fields_doc TEXT",
+        "ALTER TABLE scope ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE staged ADD COLUMN starts INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE intent ADD COLUMN starts INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX link_by_end ON link (keep_until_us)",
+    ),
+}
 """The statements that make a schema of the next version out of each older one."""
 
 metadata = sa.MetaData()
@@ -35,7 +45,7 @@ scope = sa.Table(
     "scope",
     metadata,
     sa.Column("connection", _Word, primary_key=True),
-    sa.Column("kind", _Word, primary_key=True),
+    sa.Column("kind", sa.String(255), primary_key=True),
     sa.Column("account", sa.Text),
     sa.Column("holder", sa.Text),
     sa.Column("fence", sa.BigInteger, nullable=False, default=0),
@@ -50,11 +60,16 @@ scope = sa.Table(
     _us("not_before_us"),
     _us("tat_us"),
     _us("success_us"),
+    sa.Column("doubt", sa.Text),
+    sa.Column("fields_doc", sa.Text),
+    sa.Column("deaths", sa.Integer, nullable=False, default=0, server_default="0"),
 )
-"""One row for each (connection, kind): its lease, cursor, account, metadata cache.
+"""One row for each (connection, kind): its lease, cursor, account, metadata cache. `doubt` says why
+nothing may be written before a reconcile (a word of `sync/place.py`).
 
 Connection `local` is the observer of the local side. A kind `*/NAME` is a rate budget or a secret
-slot of the connection (`resume` holds the sealed secret, `not_before_us` its end of life).
+slot of the connection (`resume` holds the sealed secret, `not_before_us` its end of life),
+`*/rows/KIND` the look at all rows of the shop, `*/paused/KIND` a person's pause.
 """
 
 link = sa.Table(
@@ -82,6 +97,7 @@ link = sa.Table(
     sa.UniqueConstraint("connection", "kind", "local_id", "live", name="one_live_local"),
     sa.UniqueConstraint("connection", "kind", "remote_id", "live", name="one_live_remote"),
     sa.Index("link_by_key", "connection", "kind", "external_key"),
+    sa.Index("link_by_end", "keep_until_us"),
 )
 """Link, base (sealed) and tombstone in one row; `live` is 1 or NULL (a tombstone)."""
 
@@ -115,9 +131,11 @@ staged = sa.Table(
     _us("not_before_us"),
     sa.Column("waits_for", sa.Text, index=True),
     sa.Column("reason", sa.Text),
+    sa.Column("starts", sa.Integer, nullable=False, default=0, server_default="0"),
 )
 """Records not yet decided. A local row is a mark without payload; a remote row without payload is
-to be read by id. With a `reason` it is an inbound letter."""
+to be read by id. With a `reason` it is an inbound letter. `starts`: how often work on it was begun
+and never ended; see `sync/attempts.py`."""
 
 intent = sa.Table(
     "intent",
@@ -135,6 +153,7 @@ intent = sa.Table(
     sa.Column("fence", sa.BigInteger, nullable=False),
     _us("sent_us"),
     sa.Column("reason", sa.Text),
+    sa.Column("starts", sa.Integer, nullable=False, default=0, server_default="0"),
     sa.UniqueConstraint("link", "side", "open", name="one_open_intent"),
     sa.Index("intent_by_scope", "connection", "kind", "state"),
 )

@@ -8,7 +8,7 @@ from connector.local.contract import LocalResult
 from connector.plugin import Op, Outcome, Reason, Result, Seen
 from connector.sync.scope import Scope, as_us
 from connector.sync.settle import reread
-from connector.sync.settling import Settling, bind_probe, blank, wrote_local
+from connector.sync.settling import Settling, bind_probe, blank, found_local, wrote_local
 from connector.sync.work import Job
 
 POSTPONED_S = 60
@@ -29,6 +29,9 @@ def settle_remote(scope: Scope, jobs: Mapping[str, Job], results: Sequence[Resul
             elif result.outcome is Outcome.REFUSED:
                 if result.existing is not None and job.draft.op == Op.CREATE:
                     collided.append((job, result))
+                    continue
+                if settling.scope.may_be_outdated(result.reason):
+                    settling.overtaken(job)
                     continue
                 settling.refused(job, result.reason or _UNNAMED)
             elif result.outcome is Outcome.RETRY:
@@ -51,10 +54,7 @@ def _applied(settling: Settling, job: Job, seen: Seen | None) -> None:
         if _foreign_write_between(settling.scope, job, seen):
             # The count says that somebody wrote after our last look: their value of a field we
             # sent may be gone, and their other fields are news. Read by id before the next plan.
-            settling.events += [
-                settling.scope.event(settling.now, link.id, "possibly_overwritten", field=name)
-                for name in job.draft.set
-            ]
+            settling.possibly_overwritten(job, job.draft.set)
             settling.reread += reread(link)
         if link.remote_id is None:
             link.remote_id = seen.ref
@@ -113,6 +113,9 @@ def settle_local(scope: Scope, jobs: Mapping[str, Job], results: Sequence[LocalR
             job = jobs[result.id]
             if result.outcome is Outcome.APPLIED:
                 assert result.row is not None
+                if result.repeated and job.draft.op == Op.CREATE:
+                    found_local(settling, job, result.row.key)
+                    continue
                 wrote_local(settling, job, result.row.key, result.row.values)
             elif result.outcome is Outcome.STALE:
                 settling.overtaken(job)

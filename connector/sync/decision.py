@@ -34,7 +34,10 @@ class KindRules:
     archive_local: bool = False
     on_gone_push: str = "archive"
     on_gone_pull: str = "manual"
+    on_gone_merged: str = "manual"
     reference: str = "none"
+    in_row: bool = False
+    """Its records live in the rows of those they belong to, and cannot move to another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,29 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """A link that goes on with another record than the one it holds, and whether that is gone."""
+
+    link: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Partner:
-    """What the claims say about a half link: its one candidate, or why there is none."""
+    """What keys and claims say about a half link: its one candidate, the link whose record it
+    takes the place of, or why there is none."""
 
     candidate: str | None = None
+    replaced: Replaced | None = None
     clash: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """The record that took over what a removed one was, and the link that has it by now."""
+
+    seen: Seen
+    link: Link | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +102,8 @@ class Situation:
     """The remote record as read; None: unchanged since the base."""
     conflicts: Mapping[str, Conflict] = field(default_factory=dict)
     partner: Partner = field(default_factory=Partner)
+    successor: Successor | None = None
+    """The remote record is gone because it was merged into this one."""
     parents: Mapping[tuple[str, str], Parent] = field(default_factory=dict)
     new_only: bool = False
     origins: Mapping[str, Origin] = field(default_factory=dict)
@@ -148,6 +171,10 @@ class Decision:
     waits_for: str | None = None
     bind: str | None = None
     """Join this pending half: the link of the other side's record."""
+    replaces: Replaced | None = None
+    """Let that link go on with this half's record, which is the older one of two with its key."""
+    succeeds: bool = False
+    """Let this link go on with the record that its own was merged into."""
     drop: bool = False
     """Forget a half link whose record is gone."""
     state: str | None = None
@@ -177,6 +204,8 @@ def is_quiet(decision: Decision) -> bool:
         decision.letter,
         decision.waits_for,
         decision.bind,
+        decision.replaces,
+        decision.succeeds,
         decision.drop,
         decision.state,
         decision.rebirth,

@@ -59,7 +59,8 @@ class Direct:
             link.remote_version, link.remote_observed_us = seen.version, observed_us
             shown = {"remote": (dict(seen.fields), case.shown["remote"])}
             work = Work(link, Base(), [], 1, shown=shown)
-            jobs.append(Job(work, decision.drafts[0], scope.store.new_id()))
+            draft = decision.drafts[0]
+            jobs.append(Job(work, draft, scope.intent_id(link, draft)))
         intents.put(tx, sealed_intents(scope, jobs, "local", scope.store.now_us(tx)))
         self._jobs += jobs
         return others

@@ -85,23 +85,47 @@ def _untag(value: Any) -> Any:
     return [_untag(one) for one in value] if isinstance(value, list) else value
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Our last write of a unit: on which side, the own values it replaced, and how many reversals
+    in a row led to it (`competing.py`)."""
+
+    side: str
+    was: Own
+    reversals: int = 0
+
+
+Turns = dict[str, Turn]
+
+
+def _pack_turns(turns: Turns) -> dict[str, Any]:
+    return {name: [turn.side, turn.was, turn.reversals] for name, turn in turns.items()}
+
+
+def _unpack_turns(document: dict[str, Any]) -> Turns:
+    return {name: Turn(*parts) for name, parts in document.get("T", {}).items()}
+
+
 @dataclass(slots=True)
 class Base:
     """What each side held, in its own names and values, when both last agreed."""
 
     local: Own = field(default_factory=dict)
     remote: Own = field(default_factory=dict)
+    turns: Turns = field(default_factory=dict)
+    """By unit, where our last write answered an edit."""
 
     def pack(self) -> bytes:
-        return pack({"L": self.local, "R": self.remote})
+        told = {"T": _pack_turns(self.turns)} if self.turns else {}
+        return pack({"L": self.local, "R": self.remote, **told})
 
     @classmethod
     def unpack(cls, data: bytes) -> Base:
         document = unpack(data)
-        return cls(document["L"], document["R"])
+        return cls(document["L"], document["R"], _unpack_turns(document))
 
     def copy(self) -> Base:
-        return Base(dict(self.local), dict(self.remote))
+        return Base(dict(self.local), dict(self.remote), dict(self.turns))
 
 
 @dataclass(slots=True)
@@ -124,10 +148,12 @@ class Draft:
     edited: dict[str, str | None] = field(default_factory=dict)
     """Of an update of the shop's row: the units it sets, each with the time of its edit at the
     vendor (ISO, if a time field tells)."""
+    turns: Turns = field(default_factory=dict)
 
     def pack(self) -> bytes:
         return pack(
             {
+                "T": _pack_turns(self.turns),
                 "set": self.set,
                 "old": self.old,
                 "take": self.take,
@@ -149,4 +175,5 @@ class Draft:
             tuple(d["joint"]),
             d["parent"],
             edited=d.get("edited", {}),
+            turns=_unpack_turns(d),
         )

@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from connector.plugin import Gone, Op
 from connector.store import links, staged
 from connector.store.staged import Staged
+from connector.sync.attempts import Phase, is_suspect
+from connector.sync.compare import compare
 from connector.sync.decision import Decision
 from connector.sync.direct import direct_for
 from connector.sync.observe import observe_changes, take_marks
+from connector.sync.place import in_doubt
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches
 from connector.sync.recover import recover
@@ -35,6 +38,8 @@ def observe_connection(scopes_in_order: Sequence[Scope]) -> bool:
         # What the shop has is known first: a stranger that belongs to a row must find it.
         take_marks(scope)
         observe_changes(scope, direct_for(scope))
+        if scope.doubt is not None and scope.ports.dry is None:
+            raise in_doubt(scope.connection, scope.doubt)
     return True
 
 
@@ -80,8 +85,10 @@ def _waiting(scopes_in_order: Sequence[Scope]) -> set[tuple[str, bool]]:
 
 
 def sweep_connection(scopes_in_order: Sequence[Scope]) -> bool:
-    """List all ids where that is due; says whether there is news to decide."""
-    return any([sweep(scope) for scope in scopes_in_order])
+    """List all ids and compare some records whole, where that is due; says whether there is news
+    to decide."""
+    listed = [sweep(scope) for scope in scopes_in_order]
+    return any([*listed, *[compare(scope) for scope in scopes_in_order]])
 
 
 def finish_connection(scopes_in_order: Sequence[Scope]) -> bool:
@@ -107,22 +114,30 @@ def recover_now(scope: Scope) -> None:
 
 def _pass(scope: Scope, *, gone: bool) -> int:
     """Decide and carry out all staged rows that are ready; returns how many rows that were."""
+    if scope.asks_anew:
+        scope.renew_fields()
     held = _over_the_cap(scope, gone=gone)
     queue = Queue(scope, held, for_removals=gone)
     decided = 0
-    for rows in batches(scope, gone=gone):
-        decided += len(rows)
-        _decide_batch(scope, rows, queue)
-    queue.flush()
+    phase = Phase(scope, gone)
+    with phase.counted():
+        for rows in batches(phase):
+            decided += len(rows)
+            _decide_batch(scope, rows, queue)
+            if is_suspect(rows):
+                queue.flush()
+        queue.flush()
     return decided if queue.progressed else 0
 
 
 def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:
     batch = gather(scope, rows, queue.busy)
+    decided = list(_decisions(scope, batch))
+    changing = _changing_hands(scope, decided)
     passed = [
         (case, decision)
-        for case, decision in list(_decisions(scope, batch))
-        if not _withheld(scope, case, decision, queue)
+        for case, decision in decided
+        if decision.link.id not in changing and not _withheld(scope, case, decision, queue)
     ]
     set_aside_broken(scope, batch.broken)
     ensure_subjects(scope, [(c, d) for c, d in passed if _needs_subject(d)])
@@ -135,11 +150,28 @@ def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:
                 works.append((work, decision))
         settlement.finish()
     queue.progressed = queue.progressed or any(
-        d.bind or d.rebirth or d.reread or d.drafts for _, d in passed
+        d.bind or d.replaces or d.succeeds or d.rebirth or d.reread or d.drafts for _, d in passed
     )
     for work, decision in works:
         for draft in decision.drafts:
-            queue.add(Job(work, draft, scope.store.new_id()))
+            queue.add(Job(work, draft, scope.intent_id(work.link, draft)))
+
+
+def _changing_hands(scope: Scope, decided: Sequence[tuple[Case, Decision]]) -> set[str]:
+    """The links that die at the vendor while their children in the shop have news.
+
+    The news may be another parent, as after a merge in the shop: the children go first, or the
+    vendor takes them along. The removal is decided in the next round.
+    """
+    dying = [
+        decision.link.id
+        for _, decision in decided
+        if any(d.side == "remote" and d.op == Op.REMOVE for d in decision.drafts)
+    ]
+    if not dying:
+        return set()
+    with scope.store.read() as tx:
+        return staged.parents_with_news(tx, scope.connection, dying)
 
 
 def _withheld(scope: Scope, case: Case, decision: Decision, queue: Queue) -> bool:
@@ -157,9 +189,9 @@ def _withheld(scope: Scope, case: Case, decision: Decision, queue: Queue) -> boo
         queue.progressed = True
         return True
     stranger = decision.link.local_id is None and case.situation.seen is not None
-    if stranger and decision.letter is not None and not case.fetched:
-        # A stranger is not set aside on the word of a list alone, which may have answered with
-        # wrong ids: it is read by id first.
+    if stranger and (decision.letter or decision.replaces) and not case.fetched:
+        # A stranger is not set aside, nor put in another's place, on the word of a list alone,
+        # which may have answered with wrong ids: it is read by id first.
         for row in case.rows:
             row.payload = None
         _keep(scope, case.rows, "ask by id")
@@ -212,11 +244,13 @@ def _over_the_cap(scope: Scope, *, gone: bool) -> tuple[bool, bool]:
     if waiting <= limit or (scope.first_sync and not gone):
         return False, False
     test: Callable[[Decision], bool] = (lambda d: d.removes) if gone else _is_change
-    count = sum(
-        test(decision)
-        for rows in batches(scope, gone=gone)
-        for _, decision in _decisions(scope, gather(scope, rows, set()))
-    )
+    phase = Phase(scope, gone, whole=False)
+    with phase.counted():
+        count = sum(
+            test(decision)
+            for rows in batches(phase)
+            for _, decision in _decisions(scope, gather(scope, rows, set()))
+        )
     if count <= limit:
         return False, False
     what = "removed" if gone else "changed"

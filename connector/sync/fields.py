@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from connector.mapping.translate import Pair, Unit
 from connector.plugin import Op
 from connector.records import MISSING, Canonical, Missing, Value
 from connector.store.conflicts import CHOSEN, LEFT_OUT, OPEN
+from connector.sync.competing import MOST_REVERSALS, RULE, edit_of, reversals, turn_for
 from connector.sync.decision import Clash, Decision, KindRules, Lost, Side, Situation
-from connector.sync.documents import Base, Draft, Own
+from connector.sync.documents import Base, Draft, Own, Turns
 from connector.sync.merge import Cause, Move, Rule, Sides, Values, merge
 from connector.sync.outgoing import outgoing
 from connector.sync.references import as_tokens, without_cascades
@@ -22,28 +23,22 @@ def decide_fields(pair: Pair, rules: KindRules, case: Situation) -> Decision:
     assert row is not None
     base = case.base or Base()
     remote_own: Own = dict(seen.fields) if seen is not None else dict(base.remote)
-    local = case.local_record(pair)
-    remote = case.remote_record(pair) if seen is not None else pair.read_remote(remote_own)
-    was_local = pair.read_local(base.local) if base.local else {}
-    was_remote = pair.read_remote(base.remote) if base.remote else {}
     out = Decision(link)
     new_base = base.copy()
+    turns: Turns = {}
     to_local: dict[str, tuple[Unit, Values, bool]] = {}
     to_remote: dict[str, tuple[Unit, Values, bool]] = {}
-    for unit in pair.units:
-        sides = Sides(
-            _values(unit, was_local) if case.base else MISSING,
-            _values(unit, was_remote) if case.base else MISSING,
-            _values(unit, local),
-            _values(unit, remote),
-        )
-        if unit.name in pair.reference_fields:
-            sides = as_tokens(case, without_cascades(case, sides))
-        move = _move(pair, rules, case, unit, sides)
+    for unit, sides, move in moves_of(pair, rules, case):
         standing = case.conflicts.get(unit.name)
-        if move.cause is Cause.CONFLICT:
-            _clash(out, unit, sides)
+        edit = edit_of(move)
+        count = reversals(pair, base, unit, edit)
+        compete = standing is not None and standing.rule == RULE and standing.state == OPEN
+        if count >= MOST_REVERSALS or move.cause is Cause.CONFLICT:
+            rival = compete or count >= MOST_REVERSALS
+            _clash(out, unit, sides, RULE if rival else unit.policy)
             continue
+        if edit is not None:
+            turns[unit.name] = turn_for(pair, base, unit, edit, count)
         if standing is not None and (standing.state != LEFT_OUT or move.cause is not Cause.NOTHING):
             out.close.append(standing.id)
         if move.cause is not Cause.NOTHING:
@@ -63,9 +58,41 @@ def decide_fields(pair: Pair, rules: KindRules, case: Situation) -> Decision:
     halted = halted or _draft(pair, rules, case, "local", to_local, remote_own, out, new_base)
     if halted is not None:
         return halted
+    for draft in out.drafts:
+        draft.turns = {name: turn for name, turn in turns.items() if turn.side == draft.side}
     if new_base.local != base.local or new_base.remote != base.remote or case.base is None:
         out.base = new_base
     return out
+
+
+def moves_of(pair: Pair, rules: KindRules, case: Situation) -> Iterator[tuple[Unit, Sides, Move]]:
+    """What the merge rule says of each unit, where both records are there."""
+    base = case.base or Base()
+    local = case.local_record(pair)
+    remote = (
+        case.remote_record(pair) if case.seen is not None else pair.read_remote(dict(base.remote))
+    )
+    was_local = pair.read_local(base.local) if base.local else {}
+    was_remote = pair.read_remote(base.remote) if base.remote else {}
+    for unit in pair.units:
+        sides = Sides(
+            _values(unit, was_local) if case.base else MISSING,
+            _values(unit, was_remote) if case.base else MISSING,
+            _values(unit, local),
+            _values(unit, remote),
+        )
+        if not unit.push and pair.unread.issuperset(unit.fields):
+            sides = _as_blank(unit, sides)
+        if unit.name in pair.reference_fields:
+            sides = as_tokens(case, without_cascades(case, sides))
+        yield unit, sides, _move(pair, rules, case, unit, sides)
+
+
+def _as_blank(unit: Unit, sides: Sides) -> Sides:
+    """A column that is only written holds nothing of its own until it was written."""
+    if isinstance(sides.base_local, Missing) and not isinstance(sides.remote, Missing):
+        return Sides(MISSING, MISSING, dict.fromkeys(unit.fields), sides.remote)
+    return sides
 
 
 def _values(unit: Unit, record: Canonical) -> Values | Missing:
@@ -81,7 +108,7 @@ def _move(pair: Pair, rules: KindRules, case: Situation, unit: Unit, sides: Side
     rule = Rule(
         policy=_policy(unit, case),
         push=unit.push,
-        pull=unit.pull,
+        pull=unit.pull and not (reference and rules.in_row),
         # A reference that could not be given at first is filled in once it can.
         first_contact="fill_blank" if reference else rules.first_contact,
         chosen=standing.rule if standing and standing.state == CHOSEN else None,
@@ -121,7 +148,7 @@ def _times(
     return here, pair.edited_remote(unit, remote)
 
 
-def _clash(out: Decision, unit: Unit, sides: Sides) -> None:
+def _clash(out: Decision, unit: Unit, sides: Sides, rule: str) -> None:
     def plain(values: Values | Missing) -> Values:
         return {} if isinstance(values, Missing) else values
 
@@ -129,7 +156,7 @@ def _clash(out: Decision, unit: Unit, sides: Sides) -> None:
     out.clashes.append(
         Clash(
             unit.name,
-            unit.policy,
+            rule,
             plain(sides.local),
             plain(sides.remote),
             plain(sides.base_local),

@@ -14,6 +14,7 @@ from connector.sync.decision import (
     KindRules,
     Side,
     Situation,
+    Successor,
     other_side,
 )
 from connector.sync.documents import Draft
@@ -49,6 +50,28 @@ def decide_gone(pair: Pair, rules: KindRules, case: Situation, side: Side) -> De
     if policy == "manual":
         return Decision(link, clashes=[Clash(RECORD, f"{side}_gone", {}, {}, {})])
     return _removal(case, other, final=policy == "propagate")
+
+
+def decide_merged(pair: Pair, rules: KindRules, case: Situation, into: Successor) -> Decision:
+    """The vendor merged the record into another one.
+
+    If nobody has that one, the link goes on with it. If a row of the shop has it already, two rows
+    face one record, and the mapping says what becomes of this one; it is never created again.
+    """
+    link, other = case.link, into.link
+    if other is None or (other.live is not None and other.local_id is None):
+        return Decision(link, succeeds=True)
+    if other.live is None:
+        return decide_gone(pair, rules, case, "remote")
+    policy = rules.on_gone_merged
+    if policy == "detach":
+        return Decision(link, state=GONE, evidence=DETACHED)
+    if policy == "ignore":
+        return Decision(link, state=OUT, evidence="ignored")
+    lossless = not _edited(pair, case, "local")
+    if lossless and (policy == "propagate" or (policy == "archive" and rules.archive_local)):
+        return _removal(case, "local", final=policy == "propagate")
+    return Decision(link, clashes=[Clash(RECORD, "remote_gone", {}, {}, {})])
 
 
 def _removal(case: Situation, side: Side, *, final: bool) -> Decision:

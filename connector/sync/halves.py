@@ -24,6 +24,8 @@ def decide_half(pair: Pair, rules: KindRules, case: Situation, side: Side) -> De
         return Decision(link)
     if case.partner.candidate:
         return Decision(link, bind=case.partner.candidate)
+    if case.partner.replaced:
+        return Decision(link, replaces=case.partner.replaced)
     if case.partner.clash and not case.new_only:
         return Decision(link, letter=case.partner.clash)
     may = rules.create_remote if side == "local" else rules.create_local
@@ -52,11 +54,12 @@ def _create(pair: Pair, rules: KindRules, case: Situation, side: Side) -> Decisi
         return out
     own_names = pair.columns_of if side == "remote" else pair.remote_fields_of
     without = {n for unit in pair.units if unit.name in out.ties.without for n in own_names(unit)}
+    known = frozenset(pair.own_columns if side == "remote" else pair.remote_fields)
     draft = Draft(
         side,
         Op.CREATE,
         set={n: v for n, v in out.fields.items() if v is not None},
-        take={n: v for n, v in own.items() if n not in without},
+        take={n: v for n, v in own.items() if n not in without and n in known},
         parent=out.ties.parent,
         subject=out.ties.subject,
     )

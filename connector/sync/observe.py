@@ -10,14 +10,15 @@ import sqlalchemy as sa
 
 from connector.errors import CursorExpiredError
 from connector.local.contract import Row, RowState
-from connector.plugin import Gone, Kind, Page, Seen, version_key
+from connector.plugin import Gone, Page, Seen, version_key
+from connector.privacy.vault import Vault
 from connector.store import events, intents, links, scopes, staged
-from connector.store.database import Lease
 from connector.store.links import Claim, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.decision import DETACHED
 from connector.sync.documents import pack, unpack
-from connector.sync.scope import LOCAL_SCOPE, Ports, Scope, as_us, from_us
+from connector.sync.place import FOREIGN
+from connector.sync.scope import Scope, as_us, from_us
 
 # --- the vendor's side ----------------------------------------------------------------------------
 
@@ -44,11 +45,15 @@ FRESH = dt.timedelta(seconds=30)
 def observe_changes(scope: Scope, taker: Taker | None = None) -> None:
     """Read the vendor's window. An expired place starts the window again; both are harmless."""
     try:
-        observe_remote(scope, taker)
+        resumed = observe_remote(scope, taker)
     except CursorExpiredError:
         with scope.store.write(scope.lease, "restart window") as tx:
             scopes.update(tx, scope.connection, scope.kind, resume=None)
-        observe_remote(scope, taker)
+        resumed = observe_remote(scope, taker)
+    if resumed and not scope.caps.conditional:
+        # Pages that were read before the stop say nothing of what changed since, and nothing else
+        # guards our writes.
+        observe_remote(scope)
 
 
 def look_again(scope: Scope) -> None:
@@ -63,12 +68,12 @@ def look_again(scope: Scope) -> None:
         observe_changes(scope)
 
 
-def observe_remote(scope: Scope, taker: Taker | None = None) -> None:
+def observe_remote(scope: Scope, taker: Taker | None = None) -> bool:
     """Stage all that changed at the vendor since the watermark, then move the watermark.
 
     The watermark is the vendor's clock at the first page less the settle time, never our clock:
     what was committed at or before it has been seen. Younger rows are staged now and seen again
-    next time. Raises: CursorExpiredError.
+    next time. Says whether the window was begun in an earlier run. Raises: CursorExpiredError.
     """
     store, caps = scope.store, scope.caps
     with store.read() as tx:
@@ -89,6 +94,10 @@ def observe_remote(scope: Scope, taker: Taker | None = None) -> None:
         # Only the first read of all: later ones may tell in the same window of a removal.
         _stage_page(scope, page, first, taker if since is None else None)
     assert first is not None, "changes() yields at least one page"
+    if since_us is not None and first < from_us(since_us):
+        # What people edit until it has caught up lies before every window: the listing and the
+        # slow look find it, and the operator is told.
+        scope.counts.clock_back_s = int((from_us(since_us) - first).total_seconds()) + 1
     with store.write(scope.lease, "watermark") as tx:
         if since is None:
             # A whole read tells of no removals: what an earlier, broken-off one staged may be
@@ -97,6 +106,7 @@ def observe_remote(scope: Scope, taker: Taker | None = None) -> None:
         scopes.advance(tx, scope.connection, scope.kind, as_us(first - settle), store.now_us(tx))
     scope.watermark = first - settle
     scope.looked_at = looked_at
+    return resume is not None
 
 
 def _resume_name(scope: Scope) -> str:
@@ -135,6 +145,8 @@ def note_seen(
     touched: dict[str, Link] = {}
     wanted: dict[str, list[bytes]] = {}
     for one in seen:
+        if (REMOTE, one.ref) in scope.killers:
+            continue  # it waits as a letter, to be read by id
         link = known.get(one.ref) or halves.get(one.ref)
         if link is None:
             if one.gone is not None:
@@ -144,8 +156,10 @@ def note_seen(
             if version_key(one.version) <= version_key(scope.removed_strangers.get(one.ref, "")):
                 continue
             link = Link(scope.store.new_id(), scope.connection, scope.kind, remote_id=one.ref)
+            link.external_key = one.external_key
             halves[one.ref] = link
-            wanted[link.id] = scope.identities("remote", one.fields)
+            # Where runs died, even that is left to when it is counted: see `attempts.py`.
+            wanted[link.id] = [] if scope.careful else scope.identities("remote", one.fields)
             strangers.append((link, one))
         elif link.live is None:
             if link.evidence != DETACHED and one.gone is None and _newer(one, link):
@@ -159,14 +173,29 @@ def note_seen(
             row = _news(scope, link, one, observed_us, touched)
             if row is not None:
                 rows.append(row)
+    _notice_foreign_keys(scope, tx, [link for link, _ in strangers])
     held = links.stake(tx, scope.connection, scope.kind, wanted, dict.fromkeys(wanted, "remote"))
-    left = taker.take(tx, strangers, wanted, held, observed_us) if taker else strangers
-    rows += [_staged_row(scope, one, observed_us) for _, one in left]
+    direct = taker is not None and not scope.careful
+    left = taker.take(tx, strangers, wanted, held, observed_us) if taker and direct else strangers
+    rows += [_staged_row(scope, one, observed_us, by_id=scope.careful) for _, one in left]
     links.insert(tx, list(halves.values()))
     links.save(tx, list(touched.values()))
     staged.stage(tx, rows)
     now = scope.store.now_us(tx)
     events.append(tx, [scope.event(now, link.id, "possibly_overwritten") for link in overwritten])
+
+
+def _notice_foreign_keys(scope: Scope, tx: sa.Connection, strangers: Sequence[Link]) -> None:
+    """A new record with a key of ours that no row here has: the state forgot whose it is.
+
+    Looked at once, when it is first seen; a reconcile finds its row, or leaves it to a person.
+    """
+    if scope.doubt is not None or scope.ports.dry is not None:
+        return
+    keys = {link.external_key for link in strangers if link.external_key}
+    if keys - links.by_keys(tx, scope.connection, scope.kind, keys).keys():
+        scope.doubt = FOREIGN
+        scopes.update(tx, scope.connection, scope.kind, doubt=FOREIGN)
 
 
 def _written_between(scope: Scope, link: Link, one: Seen) -> bool:
@@ -175,7 +204,9 @@ def _written_between(scope: Scope, link: Link, one: Seen) -> bool:
     The others may have come before it or after: if before, their values of what we sent are gone.
     """
     known = link.remote_version or ""
-    reckoned = scope.caps.counts_writes and not link.remote_observed_us and known.isdigit()
+    # (A record that we made and nobody has seen yet may have no count: "0" then.)
+    counted = known.isdigit() and int(known) > 0
+    reckoned = scope.caps.counts_writes and not link.remote_observed_us and counted
     return reckoned and one.version.isdigit() and int(one.version) > int(known)
 
 
@@ -193,8 +224,13 @@ def _news(
     equal = bool(held) and one.version == held
     # A count names one state of the record; but one that we only reckoned was never seen.
     settled = bool(link.remote_observed_us) if scope.caps.counts_writes else not _racy(scope, link)
+    if link.local_id is None and one.external_key != link.external_key:
+        link.external_key = one.external_key
+        touched[link.id] = link
     if equal and settled:
         return None
+    if scope.careful:
+        return _staged_row(scope, one, observed_us, by_id=True)
     digest = scope.digest(link.id, "R", scope.pair.read_remote(one.fields))
     if link.remote_digest is not None and digest == link.remote_digest:
         link.remote_version, link.remote_observed_us = one.version, observed_us
@@ -241,10 +277,13 @@ def seal_seen(scope: Scope, one: Seen) -> bytes:
 
 
 def open_seen(scope: Scope, row: Staged) -> Seen:
+    return open_staged(scope.ports.vault, row)
+
+
+def open_staged(vault: Vault, row: Staged) -> Seen:
+    """The vendor's record that a staged row holds. Raises: SealError."""
     assert row.payload is not None
-    plain = scope.ports.vault.open_staged(
-        scope.connection, scope.kind, REMOTE, row.record, row.payload
-    )
+    plain = vault.open_staged(row.connection, row.kind, REMOTE, row.record, row.payload)
     d = unpack(plain)
     return Seen(
         ref=row.record,  # type: ignore[arg-type]  # the column holds what a plugin called a Ref
@@ -256,54 +295,6 @@ def open_seen(scope: Scope, row: Staged) -> Seen:
 
 
 # --- the local side -------------------------------------------------------------------------------
-
-
-def observe_local(
-    ports: Ports, kind: Kind, lease: Lease, opened: Sequence[Scope], others: Sequence[str]
-) -> None:
-    """Mark the host's changed rows for every connection of the kind.
-
-    The journal says which rows changed. Its rows are removed only after the marks are committed,
-    and exactly those read. `others` are connections that this run does not hold: their marks wait
-    for them.
-    """
-    after = 0
-    while True:
-        journal = ports.local.journal(kind, after, 500)
-        if not journal.entries:
-            return
-        rows = ports.local.read(kind, journal.keys)
-        with ports.store.write(lease, "stage journal") as tx:
-            for scope in opened:
-                note_rows(scope, tx, journal.keys, rows)
-            staged.mark(tx, others, kind, dict.fromkeys(journal.keys))
-        ports.local.forget(kind, journal.entries)
-        after = journal.entries[-1]
-
-
-def observe_all_rows(scope: Scope) -> None:
-    """Mark every row of the host's table, in key order and resumably: once for a connection."""
-    ports, name = scope.ports, f"*/rows/{scope.kind}"
-    with ports.store.write(scope.lease, "begin rows") as tx:
-        ports.store.ensure_scope(tx, scope.connection, name)
-        state = scopes.get(tx, scope.connection, name)
-    assert state is not None
-    if state.since_us is not None:
-        return
-    after = state.resume.decode() if state.resume is not None else None
-    done = 0
-    while True:
-        rows = ports.local.scan(scope.kind, after, 500)
-        with ports.store.write(scope.lease, "stage rows") as tx:
-            note_rows(scope, tx, [row.key for row in rows], {row.key: row for row in rows})
-            if not rows:
-                now = ports.store.now_us(tx)
-                scopes.update(tx, scope.connection, name, since_us=now, resume=None)
-                return
-            after = rows[-1].key
-            scopes.update(tx, scope.connection, name, resume=after.encode())
-        done += len(rows)
-        ports.progress(LOCAL_SCOPE, scope.kind, "read", done)
 
 
 def take_marks(scope: Scope) -> None:
@@ -332,7 +323,7 @@ def note_rows(
     wanted: dict[str, list[bytes]] = {}
     made = _made_by_us(scope, tx, [key for key in keys if key not in known])
     for key in keys:
-        if key in made:
+        if key in made or (LOCAL, key) in scope.killers:
             continue
         row, link = rows.get(key), known.get(key)
         mark = Staged(scope.connection, scope.kind, LOCAL, key)
@@ -347,11 +338,11 @@ def note_rows(
             half = Link(scope.store.new_id(), scope.connection, scope.kind, local_id=key)
             half.external_key = scope.ports.vault.external_key(scope.connection, scope.kind, key, 1)
             halves.append(half)
-            wanted[half.id] = scope.identities("local", row.values)
+            wanted[half.id] = [] if scope.careful else scope.identities("local", row.values)
         elif link.live is None:
             if link.evidence == DETACHED:
                 continue
-        elif _is_as_known(scope, link, row):
+        elif not scope.careful and _is_as_known(scope, link, row):
             continue
         marks.append(mark)
     links.insert(tx, halves)

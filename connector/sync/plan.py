@@ -13,7 +13,7 @@ from connector.store.conflicts import RECORD
 from connector.store.links import ACTIVE, GONE, OUT
 from connector.sync.decision import Decision, KindRules, Situation
 from connector.sync.fields import decide_fields
-from connector.sync.gone import decide_gone, decide_tombstone, decide_waiting
+from connector.sync.gone import decide_gone, decide_merged, decide_tombstone, decide_waiting
 from connector.sync.halves import decide_half
 
 
@@ -37,6 +37,8 @@ def decide(pair: Pair, rules: KindRules, case: Situation) -> Decision:
         return Decision(link, state=GONE, evidence="both")
     if local_gone:
         return decide_gone(pair, rules, case, "local")
+    if remote_gone and case.successor is not None:
+        return decide_merged(pair, rules, case, case.successor)
     if remote_gone:
         return decide_gone(pair, rules, case, "remote")
     if hidden:

@@ -38,6 +38,8 @@ def pretend(scope: Scope, jobs: Sequence[Job]) -> None:
             job.work.landed(draft, draft.set)
             scope.seal_base(link, job.work.base)
             made.append(link)
+            if draft.side == "remote" and link.remote_id is not None:
+                scope.foreseen.setdefault(link.remote_id, {}).update(draft.set)
         if draft.side == "local":
             assert link.local_id is not None
             _foresee(scope, link.local_id, job)

@@ -7,13 +7,17 @@ from collections.abc import Iterator, Sequence
 from connector.plugin import Op
 from connector.store import staged
 from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.attempts import Phase
 from connector.sync.scope import Scope
 from connector.sync.send import as_write, flight_size, send_local, send_remote
 from connector.sync.work import Job
 
 
-def batches(scope: Scope, *, gone: bool) -> Iterator[list[Staged]]:
-    """The staged rows that are ready to be decided, the shop's first."""
+def batches(phase: Phase) -> Iterator[list[Staged]]:
+    """The staged rows that are ready to be decided, the shop's first; suspects alone.
+
+    For use inside `phase.counted`."""
+    scope, gone = phase.scope, phase.gone
     for side in (LOCAL, REMOTE):
         after = ""
         while True:
@@ -31,7 +35,7 @@ def batches(scope: Scope, *, gone: bool) -> Iterator[list[Staged]]:
             if not rows:
                 break
             after = rows[-1].record
-            yield rows
+            yield from phase.one_by_one(rows)
 
 
 class Queue:

@@ -6,12 +6,14 @@ import datetime as dt
 from collections.abc import Sequence
 
 from connector.lent import LONGEST_WAIT
-from connector.plugin import Gone, Op, Reason, Ref, Seen
+from connector.plugin import Gone, Op, Reason, Ref, Seen, version_key
 from connector.store import intents, links, staged
 from connector.store.intents import Intent
 from connector.store.links import Link
+from connector.sync.attempts import intents_one_by_one, looking
 from connector.sync.documents import Base, Draft
 from connector.sync.observe import note_seen
+from connector.sync.partners import is_older
 from connector.sync.scope import NEVER, Scope, reason_of
 from connector.sync.send import as_write, deliver, flight_size
 from connector.sync.settle import reread
@@ -49,12 +51,16 @@ def recover(scope: Scope, *, wait: bool) -> int:
         # Looked for together, they cost one call: with time to wait, all are waited for.
         if due and (len(due) == len(left) or not wait):
             tried |= {i.id for i in due}
-            _resolve(scope, due)
+            for some in intents_one_by_one(scope, due):
+                with looking(scope, some):
+                    _resolve(scope, some)
             continue
         early = [i for i in left if i.id not in glanced and _may_glance(scope, i)]
         if early:
             glanced |= {i.id for i in early}
-            _resolve(scope, early, absent_means_lost=False)
+            for some in intents_one_by_one(scope, early):
+                with looking(scope, some):
+                    _resolve(scope, some, absent_means_lost=False)
             continue
         if not wait:
             return len(open_intents)
@@ -63,6 +69,17 @@ def recover(scope: Scope, *, wait: bool) -> int:
         scope.ports.progress(scope.connection, scope.kind, "waiting", len(open_intents))
         scope.ports.clock.sleep(max(pause, 0.05))
         scope.store.renew(scope.lease)
+
+
+def look_back(scope: Scope) -> None:
+    """End what a restored copy holds open by what is there now, and send nothing again.
+
+    What was sent may have landed long ago and may have been edited or removed since; whatever is
+    not found is decided anew from what both sides show.
+    """
+    with scope.store.read() as tx:
+        open_intents = intents.unresolved(tx, scope.connection, scope.kind)
+    _resolve(scope, open_intents, send=False)
 
 
 def _may_glance(scope: Scope, intent: Intent) -> bool:
@@ -81,7 +98,9 @@ def _due_us(scope: Scope, intent: Intent) -> int:
     return (intent.sent_us or 0) + int(life.total_seconds() * 1_000_000)
 
 
-def _resolve(scope: Scope, due: Sequence[Intent], *, absent_means_lost: bool = True) -> None:
+def _resolve(
+    scope: Scope, due: Sequence[Intent], *, absent_means_lost: bool = True, send: bool = True
+) -> None:
     with scope.store.read() as tx:
         known = links.by_ids(tx, [i.link for i in due])
     scope.ports.vault.preload({k.subject for k in known.values() if k.subject})
@@ -89,8 +108,8 @@ def _resolve(scope: Scope, due: Sequence[Intent], *, absent_means_lost: bool = T
     sides = {i.id: i.side for i in due}
     _local(scope, [j for j in jobs if sides[j.intent] == "local"])
     remote = [j for j in jobs if sides[j.intent] == "remote"]
-    _creates(scope, [j for j in remote if j.draft.op == Op.CREATE], absent_means_lost)
-    _changes(scope, [j for j in remote if j.draft.op != Op.CREATE])
+    _creates(scope, [j for j in remote if j.draft.op == Op.CREATE], absent_means_lost, send)
+    _changes(scope, [j for j in remote if j.draft.op != Op.CREATE], send)
 
 
 def _job(scope: Scope, link: Link, intent: Intent) -> Job:
@@ -108,7 +127,7 @@ def _job(scope: Scope, link: Link, intent: Intent) -> Job:
         work,
         draft,
         intent.id,
-        sent=intent.attempt,
+        sent=intent.attempt - intent.starts,  # a process that died in it says nothing of the vendor
         sent_us=intent.sent_us or 0,
         reason=intent.reason,
     )
@@ -133,7 +152,7 @@ def _local(scope: Scope, jobs: Sequence[Job]) -> None:
         settling.finish()
 
 
-def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool) -> None:
+def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool, send: bool) -> None:
     """Look for our key; a record that is not there is created once more, with the same values,
     unless it may still turn up."""
     if not jobs:
@@ -147,11 +166,13 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool) -> None
     scope.ports.hook("before call: find")
     for seen in scope.remote.find(scope.kind, target, keys):
         if seen.external_key is not None:
-            found.setdefault(seen.external_key, seen)
+            known = found.setdefault(seen.external_key, seen)
+            if is_older(seen, known):
+                found[seen.external_key] = seen
     scope.ports.hook("after call: find")
     if not absent_means_lost:
         jobs = [j for j in jobs if (j.work.link.external_key or "") in found]
-    elif scope.caps.find_lag is None:
+    elif scope.caps.find_lag is None and send:
         # Where the search promises nothing, not finding is no evidence: a person must look.
         lost = [j for j in jobs if (j.work.link.external_key or "") not in found]
         _cannot_know(scope, lost)
@@ -164,6 +185,9 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool) -> None
             if mine is not None:
                 settling.jobs.append(job)
                 bind_probe(settling, job, mine)
+            elif not send:
+                settling.jobs.append(job)
+                settling.overtaken(job)
             elif job.sent >= MOST_SENDINGS and _would_show(scope, job, settling.now):
                 _set_aside(settling, job, reason_of(job.reason) if job.reason else _NEVER_LANDS)
             else:
@@ -210,7 +234,7 @@ def _set_aside(settling: Settling, job: Job, reason: Reason) -> None:
     settling.refused(job, reason)
 
 
-def _changes(scope: Scope, jobs: Sequence[Job]) -> None:
+def _changes(scope: Scope, jobs: Sequence[Job], send: bool) -> None:
     """Read the records and settle field by field: what holds the value sent is settled as ours."""
     if not jobs:
         return
@@ -226,8 +250,15 @@ def _changes(scope: Scope, jobs: Sequence[Job]) -> None:
             if seen is None:
                 continue
             if job.draft.op in (Op.REMOVE, Op.PURGE):
-                if seen.gone is None:
+                if seen.gone is None and _edited_since(job.work.link, seen):
+                    # The edit wins: its news brings the record back, as it does to a tombstone.
+                    settling.finished.append(job.intent)
+                    note_seen(scope, tx, [seen], NEVER)
+                elif seen.gone is None and send:
                     again.append(job)
+                elif seen.gone is None:
+                    settling.jobs.append(job)
+                    settling.overtaken(job)
                 else:
                     settling.jobs.append(job)
                     settling.landed(job, {})
@@ -245,10 +276,18 @@ def _changes(scope: Scope, jobs: Sequence[Job]) -> None:
         deliver(scope, [job], [as_write(scope, job)])
 
 
+def _edited_since(link: Link, seen: Seen) -> bool:
+    """Whether a record is newer than when its removal was decided, which was on a look by id."""
+    return version_key(seen.version) > version_key(link.remote_version or "")
+
+
 def _patched(scope: Scope, settling: Settling, job: Job, seen: Seen) -> None:
     """Keep of the write what the record now holds, and plan the rest anew from both sides."""
-    settling.landed(job, shown_of(scope, job, seen))
-    link = job.work.link
+    link, kept = job.work.link, shown_of(scope, job, seen)
+    settling.landed(job, kept)
+    if seen.version != link.remote_version:
+        # Somebody wrote: after ours, over ours, or before it and under it. Nobody can know.
+        settling.possibly_overwritten(job, set(job.draft.set) - set(kept))
     # The base holds only what we sent; whatever else the record shows is news, and a row staged
     # before this look is older than it.
     link.remote_version, link.remote_observed_us = seen.version, 0

@@ -17,6 +17,7 @@ from connector.plugin import Op
 from connector.records import Canonical, field_of
 from connector.store.links import ACTIVE
 from connector.store.staged import LOCAL, Staged
+from connector.sync.attempts import Phase, is_suspect
 from connector.sync.decision import Decision
 from connector.sync.observe import open_seen
 from connector.sync.plan import decide
@@ -35,20 +36,24 @@ def send_refusals(scope: Scope) -> bool:
         return False
     queue = Queue(scope, (False, False), for_removals=False)
     found = False
-    for rows in batches(scope, gone=False):
-        asked = _refusing(scope, consents, rows)
-        if not asked:
-            continue
-        decided = [
-            (case, decision)
-            for case in gather(scope, asked, queue.busy).cases
-            if _is_plain(case)
-            and (decision := decide(consents, scope.rules, case.situation)).drafts
-        ]
-        found = found or bool(decided)
-        for job in _taken(scope, decided):
-            queue.add(job)
-    queue.flush()
+    phase = Phase(scope, gone=False, whole=False)
+    with phase.counted():
+        for rows in batches(phase):
+            asked = _refusing(scope, consents, rows)
+            if not asked:
+                continue
+            decided = [
+                (case, decision)
+                for case in gather(scope, asked, queue.busy).cases
+                if _is_plain(case)
+                and (decision := decide(consents, scope.rules, case.situation)).drafts
+            ]
+            found = found or bool(decided)
+            for job in _taken(scope, decided):
+                queue.add(job)
+            if is_suspect(rows):
+                queue.flush()
+        queue.flush()
     return found
 
 

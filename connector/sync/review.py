@@ -5,22 +5,25 @@ A decision is only noted here; the next run carries it out by the engine's own r
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from connector.errors import UsageError
-from connector.privacy.masking import mask
+from connector.errors import SealError, UsageError
+from connector.privacy.masking import mask, plainly
 from connector.privacy.vault import Vault
-from connector.store import conflicts, intents, links, staged
+from connector.store import conflicts, events, intents, links, staged
 from connector.store.conflicts import CHOSEN, LEFT_OUT, OPEN, RECORD, Conflict
 from connector.store.database import Store
+from connector.store.events import Event
 from connector.store.intents import Intent
 from connector.store.links import Link
-from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.store.staged import LOCAL, REMOTE, SUSPECT, Staged
 from connector.sync.documents import unpack
-from connector.sync.scope import from_us, reason_of
+from connector.sync.scope import from_us, moment, reason_of
 from connector.sync.settle import reread
 from connector.sync.situation import AS_NEW
 
@@ -37,11 +40,20 @@ class Letter:
     reason: str
     code: str
     field: str | None = None
+    trace: str | None = None
+    """The vendor's own name of the refused request."""
+    attempts: int = 0
+    since: str | None = None
+    """When it was set aside; else when the record was seen or the write sent. ISO 8601, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenConflict:
-    """A field (or `*`, the whole record) that both sides moved. Values are masked."""
+    """A field (or `*`, the whole record) that both sides moved.
+
+    Values are masked unless asked for in clear. `sealed`: the person's key does not open, so there
+    are none. `remote_changed`: when the vendor's record was last edited, if its version says so.
+    """
 
     id: str
     connection: str
@@ -55,28 +67,70 @@ class OpenConflict:
     local: dict[str, str]
     remote: dict[str, str]
     base: dict[str, str]
+    who: str | None = None
+    """Who chose a side, if somebody has."""
+    remote_changed: str | None = None
+    url: str | None = None
+    """The record in the vendor's own pages."""
+    sealed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Which letters or conflicts are meant; None means any.
+
+    `code` is of letters; `field`, `rule` and `older_than` are of conflicts.
+    """
+
+    connection: str | None = None
+    kind: str | None = None
+    code: str | None = None
+    field: str | None = None
+    rule: str | None = None
+    older_than: dt.timedelta | None = None
+
+
+Address = Callable[[str, str, str], str | None]
+"""Connection, kind and ref to the record's address in the vendor's own pages."""
+
+
+def nowhere(connection: str, kind: str, ref: str) -> str | None:
+    """Know no addresses."""
+    return None
 
 
 class Review:
-    """The letters and conflicts of one state."""
+    """The letters and conflicts of one state.
 
-    def __init__(self, store: Store, vault: Vault | None) -> None:
+    Without a person's key all is listed and no value is shown.
+    """
+
+    def __init__(self, store: Store, vault: Vault, address: Address = nowhere) -> None:
         self._store = store
         self._vault = vault
+        self._address = address
 
     # --- letters --------------------------------------------------------------------------------
 
-    def letters(self) -> list[Letter]:
+    def letters(self, where: Where | None = None) -> list[Letter]:
         """Inbound ones (staged records), outbound ones (writes), and values left out."""
+        where = where or Where()
         with self._store.read() as tx:
             inbound = staged.letters(tx)
             outbound = intents.letters(tx)
             left = conflicts.listed(tx, LEFT_OUT)
             known = links.by_ids(tx, {*(i.link for i in outbound), *(c.link for c in left)})
-        found = [_inbound(row) for row in inbound]
+            since = _set_aside(tx, inbound)
+        found = [_inbound(row, since.get(_staged_id(row))) for row in inbound]
         found += [_outbound(one, known.get(one.link)) for one in outbound]
         found += [_left_out(one, known.get(one.link)) for one in left]
-        return found
+        return [
+            one
+            for one in found
+            if where.connection in (None, one.connection)
+            and where.kind in (None, one.kind)
+            and where.code in (None, one.code)
+        ]
 
     def letter(self, letter_id: str) -> Letter:
         found = next((one for one in self.letters() if one.id == letter_id), None)
@@ -92,20 +146,29 @@ class Review:
         `as_new`: a person says it is a record of its own, whatever it has in common with others.
         """
         letter = self.letter(letter_id)
-        with self._store.write(None, "retry letter") as tx:
-            row = self._staged(tx, letter)
-            if row is not None:
-                row.reason, row.not_before_us = None, None
-                row.payload = None
-                row.origin = AS_NEW if as_new else row.origin
-                staged.save(tx, [row])
-                return letter
-            link = self._link_of(tx, letter)
-            intents.finish(tx, [letter.id])
-            conflicts.close(tx, [letter.id])
-            if link is not None:
-                staged.stage_both(tx, reread(link))
+        self.retry_all([letter], as_new=as_new)
         return letter
+
+    def retry_all(self, letters: Sequence[Letter], *, as_new: bool = False) -> None:
+        """As `retry`, for many at once."""
+        with self._store.write(None, "retry letters") as tx:
+            for letter in letters:
+                self._retry(tx, letter, as_new)
+
+    def _retry(self, tx: sa.Connection, letter: Letter, as_new: bool) -> None:
+        row = self._staged(tx, letter)
+        if row is not None:
+            row.reason, row.not_before_us = None, None
+            row.payload = None
+            row.starts = min(row.starts, SUSPECT)  # once more, and alone
+            row.origin = AS_NEW if as_new else row.origin
+            staged.save(tx, [row])
+            return
+        link = self._link_of(tx, letter)
+        intents.finish(tx, [letter.id])
+        conflicts.close(tx, [letter.id])
+        if link is not None:
+            staged.stage_both(tx, reread(link))
 
     def drop(self, letter_id: str) -> Letter:
         """Forget the letter: neither side is changed until somebody edits the record again."""
@@ -134,35 +197,64 @@ class Review:
 
     # --- conflicts ------------------------------------------------------------------------------
 
-    def conflicts(self) -> list[OpenConflict]:
+    def conflicts(self, where: Where | None = None) -> list[OpenConflict]:
+        """The open ones, and those that a person has chosen a side of."""
+        where = where or Where()
         with self._store.read() as tx:
             rows = conflicts.listed(tx, OPEN, CHOSEN)
             known = links.by_ids(tx, {c.link for c in rows})
-        return [self._shown(row, known[row.link]) for row in rows if row.link in known]
+            now = self._store.now_us(tx)
+        wanted = [row for row in rows if row.link in known and _is_meant(row, where, now)]
+        return [self._shown(row, known[row.link]) for row in wanted]
 
-    def conflict(self, conflict_id: str) -> OpenConflict:
-        found = next((one for one in self.conflicts() if one.id == conflict_id), None)
-        if found is None:
+    def resolvable(self, where: Where) -> list[OpenConflict]:
+        """Those that a filter may resolve: nobody has chosen yet; and a conflict about a whole
+        record only if the filter's `field` is `*`, because choosing there may remove records."""
+        return [
+            one
+            for one in self.conflicts(where)
+            if one.state == OPEN and (one.field != RECORD or where.field == RECORD)
+        ]
+
+    def conflict(self, conflict_id: str, *, show: bool = False) -> OpenConflict:
+        """One of them; with `show` in clear, where the person's key opens, which an event notes."""
+        with self._store.read() as tx:
+            row = conflicts.get(tx, conflict_id)
+            link = links.by_ids(tx, [row.link]).get(row.link) if row is not None else None
+        if row is None or link is None or row.state not in (OPEN, CHOSEN):
             raise UsageError(
                 f"There is no open conflict {conflict_id}.",
                 hint="`crm-connector conflicts list` shows them.",
             )
-        return found
+        shown = self._shown(row, link, show=show)
+        if show and not shown.sealed:
+            note_shown(self._store, link, row.field)
+        return shown
 
     def resolve(self, conflict_id: str, side: str, *, who: str = "operator") -> OpenConflict:
         """Choose whose value stands: "local" or "remote". The next run writes it."""
-        if side not in (LOCAL, REMOTE):
-            raise UsageError("A conflict is resolved for `local` or for `remote`.")
         shown = self.conflict(conflict_id)
-        with self._store.write(None, "resolve conflict") as tx:
-            row = conflicts.choose(tx, conflict_id, side, who)
-            link = links.by_ids(tx, [row.link]).get(row.link) if row is not None else None
-            if link is not None:
-                staged.stage_both(tx, reread(link))
+        self.resolve_all([shown], side, who=who)
         return shown
 
-    def _shown(self, row: Conflict, link: Link) -> OpenConflict:
-        values = self._open(row, link)
+    def resolve_all(
+        self, many: Sequence[OpenConflict], side: str, *, who: str = "operator"
+    ) -> None:
+        """As `resolve`, for many at once. One that has ended meanwhile is passed over."""
+        if side not in (LOCAL, REMOTE):
+            raise UsageError("A conflict is resolved for `local` or for `remote`.")
+        with self._store.write(None, "resolve conflicts") as tx:
+            for one in many:
+                row = conflicts.choose(tx, one.id, side, who)
+                link = links.by_ids(tx, [row.link]).get(row.link) if row is not None else None
+                if link is not None:
+                    staged.stage_both(tx, reread(link))
+
+    def _shown(self, row: Conflict, link: Link, *, show: bool = False) -> OpenConflict:
+        try:
+            values, sealed = self._open(row, link, plainly if show else mask), False
+        except SealError:
+            values, sealed = dict(_NO_VALUES), True
         return OpenConflict(
             row.id,
             row.connection,
@@ -176,25 +268,75 @@ class Review:
             values["local"],
             values["remote"],
             values["base"],
+            row.who,
+            _as_time(link.remote_version),
+            self._address(row.connection, row.kind, link.remote_id) if link.remote_id else None,
+            sealed,
         )
 
-    def _open(self, row: Conflict, link: Link) -> dict[str, dict[str, str]]:
-        empty: dict[str, dict[str, str]] = {"local": {}, "remote": {}, "base": {}}
-        if self._vault is None or row.doc is None or link.subject is None or row.field == RECORD:
-            return empty
+    def _open(
+        self, row: Conflict, link: Link, form: Callable[[object], str]
+    ) -> dict[str, dict[str, str]]:
+        if row.doc is None or link.subject is None or row.field == RECORD:
+            return dict(_NO_VALUES)
         plain = self._vault.open(f"conflict/{row.field}", row.kind, link.subject, link.id, row.doc)
         document: dict[str, dict[str, Any]] = unpack(plain)
         return {
-            side: {name: mask(value) for name, value in values.items()}
+            side: {name: form(value) for name, value in values.items()}
             for side, values in document.items()
         }
+
+
+def note_shown(store: Store, link: Link, field: str | None) -> None:
+    """Note that somebody had values of a record shown in clear."""
+    with store.write(None, "note shown") as tx:
+        now, run = store.now_us(tx), store.new_id()
+        event = Event(now, run, link.connection, link.kind, "shown", link.id, field)
+        events.append(tx, [event])
+
+
+_NO_VALUES: Mapping[str, dict[str, str]] = {"local": {}, "remote": {}, "base": {}}
+
+
+def _is_meant(row: Conflict, where: Where, now_us: int) -> bool:
+    """Whether a filter means a conflict."""
+    age = dt.timedelta(microseconds=now_us - row.at_us)
+    return (
+        where.connection in (None, row.connection)
+        and where.kind in (None, row.kind)
+        and where.field in (None, row.field)
+        and where.rule in (None, row.rule)
+        and (where.older_than is None or age >= where.older_than)
+    )
+
+
+def _as_time(version: str | None) -> str | None:
+    """A version as the time that it is, at vendors whose versions are times."""
+    try:
+        return dt.datetime.fromisoformat(version or "").isoformat(timespec="seconds")
+    except ValueError:
+        return None
 
 
 def _staged_id(row: Staged) -> str:
     return f"{row.connection}/{row.kind}/{row.side}/{row.record}"
 
 
-def _inbound(row: Staged) -> Letter:
+def _set_aside(tx: sa.Connection, rows: Sequence[Staged]) -> dict[str, int]:
+    """When each inbound letter became one, by the letter's id, as far as events tell."""
+    scopes: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows:
+        scopes.setdefault((row.connection, row.kind, row.side), []).append(row.record)
+    of_letter = {
+        f"{connection}/{kind}/{side}/{record}": link.id
+        for (connection, kind, side), records in scopes.items()
+        for record, link in links.by_side(tx, connection, kind, side, records).items()
+    }
+    times = events.set_aside(tx, of_letter.values()) if of_letter else {}
+    return {letter: times[link] for letter, link in of_letter.items() if link in times}
+
+
+def _inbound(row: Staged, since_us: int | None) -> Letter:
     reason = reason_of(row.reason or "{}")
     return Letter(
         _staged_id(row),
@@ -205,20 +347,42 @@ def _inbound(row: Staged) -> Letter:
         reason.text,
         reason.code,
         reason.field,
+        reason.trace,
+        row.attempts,
+        moment(since_us or row.observed_us),
     )
 
 
 def _outbound(one: Intent, link: Link | None) -> Letter:
     reason = reason_of(one.reason or "{}")
     return Letter(
-        one.id, one.connection, one.kind, *_place(link), reason.text, reason.code, reason.field
+        one.id,
+        one.connection,
+        one.kind,
+        *_place(link),
+        reason.text,
+        reason.code,
+        reason.field,
+        reason.trace,
+        one.attempt,
+        moment(one.sent_us),
     )
 
 
 def _left_out(one: Conflict, link: Link | None) -> Letter:
     reason = reason_of(one.reason or "{}")
     text = f"{reason.text} (this field was left out, the rest went)"
-    return Letter(one.id, one.connection, one.kind, *_place(link), text, reason.code, reason.field)
+    return Letter(
+        one.id,
+        one.connection,
+        one.kind,
+        *_place(link),
+        text,
+        reason.code,
+        reason.field,
+        reason.trace,
+        since=moment(one.at_us),
+    )
 
 
 def _place(link: Link | None) -> tuple[str, str]:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from connector.errors import (
     ConnectorError,
+    InvalidError,
     LeaseHeldError,
     SafetyStopError,
     SchemaDriftError,
     SettingsError,
+    StopRequest,
     worst,
 )
 from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.mapping.translate import Pair
-from connector.plugin import FieldInfo, Kind, Remote, Schema
+from connector.plugin import Kind, Remote, Schema
 from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
+from connector.sync import place, reconcile
 from connector.sync.decision import KindRules
+from connector.sync.drift import fingerprint, schema_of, sentences, working_pair
 from connector.sync.engine import (
     finish_connection,
     observe_connection,
@@ -31,13 +33,20 @@ from connector.sync.engine import (
     settle_connection,
     sweep_connection,
 )
-from connector.sync.observe import observe_all_rows, observe_local
-from connector.sync.scope import LOCAL_SCOPE, Counts, Limits, PlannedWrite, Ports, Scope
+from connector.sync.noticing import families, look_at_all_rows, observe_local
+from connector.sync.pausing import going, paused_kinds
+from connector.sync.reconcile import Reconciled
+from connector.sync.scope import (
+    LOCAL_SCOPE,
+    TOMBSTONE_LIFE,
+    Counts,
+    Limits,
+    PlannedWrite,
+    Ports,
+    Scope,
+)
+from connector.sync.tombstones import forget_the_dead
 from connector.sync.upkeep import drop_old_staging_keys, renew_staging
-
-SCHEMA_LIFE = dt.timedelta(hours=24)
-"""Metadata is read again after this, or when the vendor contradicts it."""
-
 
 DEFAULT_MAX_DELETE = Limits(5, 5)
 DEFAULT_MAX_CHANGE = Limits(50, 200)
@@ -52,6 +61,8 @@ class KindSetup:
     first_contact: str = "manual"
     create_local: bool = True
     archive_local: bool = False
+    in_row: bool = False
+    """Its records live in the rows of the kind that its reference names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +73,9 @@ class Connection:
     remote: Remote
     kinds: Mapping[Kind, KindSetup]
     sweep_every: dt.timedelta | None = dt.timedelta(hours=24)
-    """How often all ids are listed, where no feed tells of removals."""
+    """How often all ids are listed."""
+    compare_daily: int = 200
+    """How many linked records of each kind are compared in full each day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +86,7 @@ class Setup:
     phone_region: str | None = None
     max_delete: Limits = DEFAULT_MAX_DELETE
     max_change: Limits = DEFAULT_MAX_CHANGE
+    tombstone_life: dt.timedelta = TOMBSTONE_LIFE
     order: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
     """Every configured connection of each kind, in the settings' order: changes of the shop are
     kept for those that take no part in a run. Left out: those that are run."""
@@ -97,13 +111,16 @@ class RunReport:
     errors: list[ConnectorError] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
     writes: list[PlannedWrite] = field(default_factory=list)
+    off: list[str] = field(default_factory=list)
+    """Sentences on fields that are switched off because the account changed."""
+    reconciled: list[Reconciled] = field(default_factory=list)
     conflicts: int = 0
     letters: int = 0
 
     @property
     def exit(self) -> int:
         codes = [error.exit_code for error in self.errors]
-        if self.letters or self.conflicts:
+        if self.letters or self.conflicts or self.off:
             codes.append(5)
         if any(p.counts.unknown or p.counts.postponed for p in self.passes):
             codes.append(6)
@@ -118,30 +135,40 @@ class Runner:
         self._setup = setup
         self._connections = connections
 
-    def run(self, *, fail_if_locked: bool = False) -> RunReport:
-        """One run. Raises SettingsError before any read if this is the wrong place."""
+    def run(self, *, fail_if_locked: bool = False, only_reconcile: bool = False) -> RunReport:
+        """One run. Raises SettingsError before any read if this is the wrong place.
+
+        `only_reconcile`: end the doubt of the scopes that are in doubt, and write nothing.
+        """
         ports = self._ports
         report = RunReport(ports.run)
         ports.vault.refresh()
-        self._right_local_store()
+        place.right_local_store(ports)
+        place.next_generation(ports, self._configured())
         with ExitStack() as leases:
             opened: list[list[Scope]] = []
-            for connection in self._connections:
+            for connection in going(ports.store, self._connections, report.skipped):
                 try:
-                    opened.append(self._open(connection, leases))
+                    opened.append(self._open(connection, leases, only_reconcile))
                 except LeaseHeldError as error:
                     if fail_if_locked:
                         raise
                     report.skipped.append(str(error))
+                except SchemaDriftError as error:
+                    report.errors.append(error)  # the other connections go on
                 except SettingsError:
                     raise
                 except ConnectorError as error:
                     report.errors.append(error)
+            doubtful = [s for many in opened for s in many if s.doubt is not None]
             for scope in (s for many in opened for s in many):
                 # Before the local side is read: a row that a lost write of ours made is no news.
-                recover_now(scope)
-            self._observe_local(opened, report, fail_if_locked)
-            self._travel(opened, report, fail_if_locked)
+                if scope.doubt is None:
+                    recover_now(scope)
+            self._go_back_over(doubtful, opened, report, fail_if_locked)
+            if not only_reconcile:
+                self._observe_local(opened, report, fail_if_locked)
+                self._travel(opened, report, fail_if_locked)
             with ports.store.read() as tx:
                 for scope in (s for many in opened for s in many):
                     waiting = staged.count_waiting(tx, scope.connection, scope.kind)
@@ -150,6 +177,7 @@ class Runner:
                 PassReport(s.connection, s.kind, s.counts) for many in opened for s in many
             ]
             for scope in (s for many in opened for s in many):
+                report.off += sentences(scope.connection, scope.kind, scope.off)
                 if scope.stopped is not None:
                     report.errors.append(_safety(scope))
             if ports.dry is not None:
@@ -157,10 +185,39 @@ class Runner:
             else:
                 self._upkeep(opened, report)
             self._close(opened)
+        if ports.dry is None and any(p.counts.written for p in report.passes):
+            # A copy of the state taken while this run was at work is an older one from here on.
+            place.next_generation(ports, ())
         with ports.store.read() as tx:
             report.conflicts = conflicts.count(tx, conflicts.OPEN)
             report.letters = staged.count_letters(tx) + intents.count_letters(tx)
         return report
+
+    def _go_back_over(
+        self,
+        doubtful: Sequence[Scope],
+        opened: Sequence[Sequence[Scope]],
+        report: RunReport,
+        fail_if_locked: bool,
+    ) -> None:
+        """Reconcile what is in doubt; see `reconcile.py`."""
+        if not doubtful:
+            return
+
+        def begin(scopes_of_one: Sequence[Scope]) -> None:
+            for scope in scopes_of_one:
+                if scope.doubt is not None:
+                    reconcile.begin(scope)
+
+        def finish(scopes_of_one: Sequence[Scope]) -> None:
+            for scope in scopes_of_one:
+                if scope.doubt is not None:
+                    report.reconciled.append(reconcile.finish(scope))
+
+        begun = [many for many in opened if self._tried(begin, many, report)]
+        self._observe_local(opened, report, fail_if_locked)
+        for many in begun:
+            self._tried(finish, many, report)
 
     def _travel(
         self, opened: Sequence[Sequence[Scope]], report: RunReport, fail_if_locked: bool
@@ -226,39 +283,29 @@ class Runner:
     ) -> bool:
         """Do one step of a connection; False if an error stopped the connection for this run."""
         try:
-            step(scopes_of_one)
+            try:
+                step(scopes_of_one)
+            except (InvalidError, SchemaDriftError):
+                if all(scope.renewed for scope in scopes_of_one):
+                    raise
+                for scope in scopes_of_one:  # perhaps what we know of the fields is out of date
+                    scope.renew_fields()
+                step(scopes_of_one)
         except ConnectorError as error:
             report.errors.append(error)
             return False
         return True
 
-    # --- the right place ------------------------------------------------------------------------
+    # --- the scopes ------------------------------------------------------------------------------
 
-    def _right_local_store(self) -> None:
-        """The state is bound to one local database; another one is refused before any read."""
-        store, identity = self._ports.store, self._ports.local.identity()
-        if identity is None:
-            raise SettingsError(
-                "The connector is not installed in the shop's database: its changes would go"
-                " unseen.",
-                hint="Run `crm-connector local install` once.",
-            )
-        bound = store.meta("local_id")
-        if bound is not None and bound != identity:
-            raise SettingsError(
-                "The state store belongs to another local database than [local] url names.",
-                hint="Point [local] url back, or use a state store of its own for this database.",
-            )
-        if bound is None:
-            with store.write(None, "bind local store") as tx:
-                store.set_meta(tx, "local_id", identity)
-
-    def _open(self, connection: Connection, leases: ExitStack) -> list[Scope]:
+    def _open(self, connection: Connection, leases: ExitStack, reconciling: bool) -> list[Scope]:
         account = connection.remote.account
         opened = []
         for kind, setup in connection.kinds.items():
             lease = leases.enter_context(self._leased(connection.name, kind))
-            self._right_account(connection.name, kind, account, lease)
+            place.right_account(self._ports, connection.name, kind, account, lease)
+            if self._ports.dry is None and not reconciling:
+                place.stop_if_in_doubt(self._ports, connection.name, kind)
             opened.append(self._scope(connection, kind, setup, lease))
         return opened
 
@@ -267,59 +314,47 @@ class Runner:
         lease = self._ports.store.acquire(connection, kind)
         try:
             yield lease
-        finally:
+        except (ConnectorError, StopRequest, KeyboardInterrupt):
             self._ports.store.release(lease)
-
-    def _right_account(self, name: str, kind: Kind, account: str, lease: Lease) -> None:
-        store = self._ports.store
-        with store.write(lease, "account") as tx:
-            known = scopes.get(tx, name, kind)
-            assert known is not None
-            if known.account is not None and known.account != account:
-                raise SettingsError(
-                    f"The state of {name}/{kind} belongs to another account of the vendor than"
-                    " the one these credentials open.",
-                    hint="Use that account's credentials, or a state store of its own.",
-                )
-            if known.account is None:
-                scopes.update(tx, name, kind, account=account)
+            raise
+        except BaseException:
+            self._ports.store.release(lease, died=True)
+            raise
+        self._ports.store.release(lease)
 
     def _scope(self, connection: Connection, kind: Kind, setup: KindSetup, lease: Lease) -> Scope:
-        ports, whole = self._ports, self._setup
-        schema = self._schema(connection, kind, lease)
-        if not schema.can_read:
-            raise SchemaDriftError(
-                f"{connection.name}: the account may not read {schema.object}.",
-                hint="Give its user read rights to it.",
-            )
-        pair = Pair(
-            setup.local,
-            setup.vendor,
-            zone=whole.zone,
-            phone_region=whole.phone_region,
-            schema=schema,
-        )
-        ports.local.observe(kind, pair.columns)
+        ports, whole, name = self._ports, self._setup, connection.name
+        schema = schema_of(ports.store, connection.remote, name, kind, lease)
+        pair, off = self._pair(name, kind, setup, lease, schema)
         rules = KindRules(
             first_contact=setup.first_contact,
-            create_local=setup.create_local,
+            # Without its person's row there is no place for it.
+            create_local=setup.create_local and (not setup.in_row or bool(pair.reference_fields)),
             create_remote=schema.can_create,
             archive_local=setup.archive_local,
             on_gone_push=setup.vendor.on_gone.push,
             on_gone_pull=setup.vendor.on_gone.pull,
-            reference=setup.vendor.reference,
+            on_gone_merged=setup.vendor.on_gone.merged,
+            reference="required" if setup.in_row else setup.vendor.reference,
+            in_row=setup.in_row,
         )
         with ports.store.read() as tx:
-            any_link = links.has_live(tx, connection.name, kind)
-            known = scopes.get(tx, connection.name, kind)
-        mark = _fingerprint(schema, setup)
+            any_link = links.has_live(tx, name, kind)
+            known = scopes.get(tx, name, kind)
+            killers = staged.killers(tx, name, kind)
+        mark = fingerprint(schema, setup.vendor, setup.local)
         changed = known is not None and known.fingerprint not in (None, mark)
         if known is None or known.fingerprint != mark:
             with ports.store.write(lease, "fingerprint") as tx:
-                scopes.update(tx, connection.name, kind, fingerprint=mark)
+                scopes.update(tx, name, kind, fingerprint=mark)
+
+        def renew(scope: Scope) -> None:
+            now = schema_of(ports.store, connection.remote, name, kind, lease, fresh=True)
+            scope.use(*self._pair(name, kind, setup, lease, now))
+
         return Scope(
             ports,
-            connection.name,
+            name,
             kind,
             connection.remote,
             connection.remote.capabilities,
@@ -331,31 +366,35 @@ class Runner:
             lease,
             self._order(kind),
             sweep_every=connection.sweep_every,
+            compare_daily=connection.compare_daily,
             first_sync=not any_link,
             may_remove=not changed,
+            tombstone_life=whole.tombstone_life,
+            doubt=known.doubt if known is not None else None,
+            off=off,
+            killers=killers,
+            renew=renew,
         )
 
-    def _schema(self, connection: Connection, kind: Kind, lease: Lease) -> Schema:
-        """The object's metadata: from the state if it is fresh, else from the vendor."""
-        store = self._ports.store
-        with store.read() as tx:
-            known = scopes.get(tx, connection.name, kind)
-            now = store.now_us(tx)
-        oldest = now - SCHEMA_LIFE // dt.timedelta(microseconds=1)
-        if known is not None and known.schema_doc is not None and known.schema_us is not None:
-            doc, read_us = known.schema_doc, known.schema_us
-            if read_us > oldest:
-                return schema_from(doc)
-        schema = connection.remote.describe(kind)
-        with store.write(lease, "schema") as tx:
-            scopes.update(
-                tx,
-                connection.name,
-                kind,
-                schema_doc=json.dumps(asdict(schema), ensure_ascii=False),
-                schema_us=now,
+    def _pair(
+        self, name: str, kind: Kind, setup: KindSetup, lease: Lease, schema: Schema
+    ) -> tuple[Pair, Mapping[str, str]]:
+        names = self._ports.local.names(kind)
+
+        def make(without: Collection[str]) -> Pair:
+            return Pair(
+                setup.local,
+                setup.vendor,
+                zone=self._setup.zone,
+                phone_region=self._setup.phone_region,
+                schema=schema,
+                without=without,
+                names=names,
             )
-        return schema
+
+        pair, off = working_pair(self._ports.store, name, kind, lease, schema, make)
+        self._ports.local.observe(kind, pair.columns)
+        return pair, off
 
     # --- the local side -------------------------------------------------------------------------
 
@@ -365,21 +404,27 @@ class Runner:
         report: RunReport,
         fail_if_locked: bool,
     ) -> None:
-        by_kind: dict[Kind, list[Scope]] = {}
+        by_kind: dict[Kind, list[Scope]] = {
+            kind: [] for kind in paused_kinds(self._ports.store, self._connections)
+        }
         for scope in (s for many in opened for s in many):
             by_kind.setdefault(scope.kind, []).append(scope)
-        for kind, held in by_kind.items():
-            names = {scope.connection for scope in held}
-            others = [name for name in self._order(kind) if name not in names]
+        for family in families(self._ports.local, by_kind):
+            held = [scope for kind in family for scope in by_kind.get(kind, [])]
+            names = {kind: self._order(kind) for kind in family}
             try:
-                with self._leased(LOCAL_SCOPE, kind) as lease:
-                    observe_local(self._ports, kind, lease, held, others)
+                with self._leased(LOCAL_SCOPE, family[0]) as lease:
+                    observe_local(self._ports, names, lease, held)
             except LeaseHeldError as error:
                 if fail_if_locked:
                     raise
                 report.skipped.append(str(error))
             for scope in held:
-                observe_all_rows(scope)
+                look_at_all_rows(scope)
+
+    def _configured(self) -> list[tuple[str, Kind]]:
+        kinds = {*self._setup.order, *(kind for one in self._connections for kind in one.kinds)}
+        return [(name, kind) for kind in kinds for name in self._order(kind)]
 
     def _order(self, kind: Kind) -> tuple[str, ...]:
         """All connections of a kind in the settings' order, those left out of this run too."""
@@ -391,6 +436,7 @@ class Runner:
         try:
             for scope in everything:
                 renew_staging(scope)
+                forget_the_dead(scope)
             if everything:
                 drop_old_staging_keys(everything[0])
         except ConnectorError as error:
@@ -410,19 +456,3 @@ def _safety(scope: Scope) -> ConnectorError:
     return SafetyStopError(
         scope.stopped + ".", hint="Look at `crm-connector plan`, then raise the limit for one run."
     )
-
-
-def _fingerprint(schema: Schema, setup: KindSetup) -> str:
-    """What decides which records are in sight: the object and its rights, and both mappings."""
-    parts = [schema.object, str(schema.can_read), repr(setup.vendor.rules), repr(setup.local.rules)]
-    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
-
-
-def schema_from(document: str) -> Schema:
-    """A schema as the state keeps it."""
-    table = json.loads(document)
-    fields = {
-        name: FieldInfo(**{**info, "options": tuple(info["options"]) if info["options"] else None})
-        for name, info in table.pop("fields").items()
-    }
-    return Schema(fields=fields, **table)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -13,21 +13,25 @@ import sqlalchemy as sa
 from connector.local.contract import Local
 from connector.local.foreseen import Foreseen
 from connector.mapping.translate import Pair
-from connector.plugin import Capabilities, Clock, Kind, Reason, Remote
+from connector.plugin import Capabilities, Clock, Kind, Op, Reason, Ref, Remote, Seen
 from connector.privacy.vault import Vault
 from connector.records import Canonical
-from connector.store import links
+from connector.store import links, staged
 from connector.store.database import Hook, Lease, Store, no_hook
 from connector.store.events import Event
 from connector.store.links import Link
 from connector.sync.decision import KindRules
-from connector.sync.documents import Base, Own, pack
+from connector.sync.documents import Base, Draft, Own, pack
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 LOCAL_SCOPE = "local"
 """The `connection` of the observer of the local side."""
+
+
+TOMBSTONE_LIFE = dt.timedelta(days=400)
+"""How long a dead link is remembered, if the settings say nothing."""
 
 
 @dataclass(slots=True)
@@ -43,6 +47,14 @@ class Counts:
     letters: int = 0
     left_out: int = 0
     """Optional values that the other side will not take; the rest of their records went."""
+    unlinked: int = 0
+    """Records that name their customer by a value which nobody, or more than one, has."""
+    late: int = 0
+    """Changes that the listing found, as the feed had not shown them in time (`feed_lag`)."""
+    silent: int = 0
+    """Records that differed from what we knew of them, without any news of it."""
+    clock_back_s: int = 0
+    """By how many seconds, at least, the vendor's clock has gone back since an earlier run."""
     waiting: int = 0
     unknown: int = 0
     postponed: int = 0
@@ -152,10 +164,25 @@ class Scope:
     """No foreign change at or before this is unknown to us; set once the window was read."""
     looked_at: dt.datetime | None = None
     """When the vendor's window was last read, by our clock."""
+    rows_looked: bool = False
+    """Whether all rows of the shop were looked at in this run."""
     sweep_every: dt.timedelta | None = None
     """How often all ids are listed; None: never."""
+    compare_daily: int = 0
+    """How many linked records are compared in full each day."""
     first_sync: bool = False
     may_remove: bool = True
+    tombstone_life: dt.timedelta = TOMBSTONE_LIFE
+    doubt: str | None = None
+    """Why nothing may be written before a reconcile; words of `place.py`."""
+    off: Mapping[str, str] = field(default_factory=dict)
+    """The vendor's fields that are switched off, each with a sentence; see `drift.py`."""
+    renew: Callable[[Scope], None] | None = None
+    """Read the metadata anew and go on with what works now."""
+    killers: frozenset[tuple[str, str]] = frozenset()
+    """Sides and records that are set aside because whoever works on them dies."""
+    renewed: bool = False
+    asks_anew: bool = False
     stopped: str | None = None
     """Why a class of writes was held back (a safety stop)."""
     match_columns: tuple[str, ...] = ()
@@ -164,9 +191,16 @@ class Scope:
     """Links whose writes `[safety]` held back in this run."""
     removed_strangers: dict[str, str] = field(default_factory=dict)
     """Records removed in this run's window that no link knows, with the removal's version."""
+    foreseen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Fields that a plan has written to remote records, by id: the vendor knows nothing of them."""
     batch: int = 1000
 
     def __post_init__(self) -> None:
+        self.use(self.pair, self.off)
+
+    def use(self, pair: Pair, off: Mapping[str, str]) -> None:
+        """Work with these fields from here on."""
+        self.pair, self.off = pair, off
         match = set(self.pair.vendor.match)
         units = [unit for unit in self.pair.units if match & set(unit.fields)]
         self.match_columns = tuple(n for unit in units for n in self.pair.columns_of(unit))
@@ -177,13 +211,45 @@ class Scope:
         return self.ports.store
 
     @property
+    def careful(self) -> bool:
+        """Whether so many runs died that nothing is looked into before it is counted."""
+        return self.lease.deaths >= staged.SUSPECT
+
+    @property
     def peers(self) -> tuple[str, ...]:
         """The other connections of this kind."""
         return tuple(name for name in self.order if name != self.connection)
 
+    # --- what the vendor says of its fields ---------------------------------------------------
+
+    def may_be_outdated(self, reason: Reason | None) -> bool:
+        """Whether a refusal may mean that our metadata is: then it is read anew, once in a run."""
+        about = reason.field if reason is not None else None
+        if self.renewed or self.renew is None or about not in self.pair.remote_fields:
+            return False
+        self.asks_anew = True
+        return True
+
+    def renew_fields(self) -> None:
+        self.asks_anew = False
+        if self.renew is not None and not self.renewed:
+            self.renewed = True
+            self.renew(self)
+
+    def read(self, refs: Sequence[str]) -> Iterator[Seen]:
+        """Read remote records by id, with what is only planned."""
+        for seen in self.remote.fetch(self.kind, [Ref(ref) for ref in refs]):
+            planned = self.foreseen.get(seen.ref)
+            if planned is not None and seen.gone is None:
+                seen = replace(seen, fields={**seen.fields, **planned})
+            yield seen
+
     # --- sealing --------------------------------------------------------------------------------
 
     def digest(self, link: str, side: str, record: Canonical) -> bytes:
+        if side == "L" and self.pair.unread:
+            # What a look at the row never shows cannot tell whether it changed.
+            record = {n: v for n, v in record.items() if n not in self.pair.unread}
         return self.ports.vault.digest(self.kind, link, side, pack(record))
 
     def seal_base(
@@ -227,6 +293,17 @@ class Scope:
         links.keep_claims(tx, link.id, held)
         links.stake(tx, self.connection, self.kind, {link.id: list(held)}, {link.id: "both"})
 
+    def row_key(self, ref: str, epoch: int) -> str:
+        """The id of the intent that makes a row of a vendor's record: like our key at the vendor,
+        it is found again after any loss of the state."""
+        return self.ports.vault.external_key(f"{self.connection}/rows", self.kind, ref, epoch)
+
+    def intent_id(self, link: Link, draft: Draft) -> str:
+        if draft.side == "local" and draft.op == Op.CREATE:
+            assert link.remote_id is not None
+            return self.row_key(link.remote_id, link.epoch)
+        return self.store.new_id()
+
     def blind_all(self, record: Canonical) -> list[bytes]:
         """The record's identity values as blind indexes."""
         blind = self.ports.vault.blind
@@ -256,6 +333,11 @@ def as_us(moment: dt.datetime) -> int:
 def from_us(us: int) -> dt.datetime:
     """The inverse of `as_us`, in UTC."""
     return _EPOCH + dt.timedelta(microseconds=us)
+
+
+def moment(us: int | None) -> str | None:
+    """An instant as people and programs are shown it; None stays None."""
+    return None if us is None else from_us(us).isoformat(timespec="seconds")
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from connector.plugin import Reason
+from connector.plugin import Reason, Ref
 from connector.records import Canonical
 from connector.store import conflicts, events, links, staged
 from connector.store.conflicts import LEFT_OUT, OPEN, RECORD, Conflict
 from connector.store.links import ACTIVE, GONE, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
-from connector.sync.decision import Clash, Decision, Lost
+from connector.sync.decision import Clash, Decision, Lost, Replaced
 from connector.sync.documents import Base, Own, pack
 from connector.sync.merge import Cause
 from connector.sync.scope import Scope, reason_text
 from connector.sync.situation import Case
+from connector.sync.successors import repoint, tombstone
 from connector.sync.work import Work
 
 
@@ -72,11 +74,14 @@ class Settlement:
         self.new_rows: list[Staged] = []
         self.events: list[events.Event] = []
         self.clashes: list[Conflict] = []
+        self.named: list[Link] = []
+        """Links whose subject seals a conflict: a stop before their write must not lose it."""
         self.close: list[str] = []
 
     def finish(self) -> None:
         scope, tx = self.scope, self.tx
         links.save(tx, self.saved)
+        links.save_subjects(tx, self.named)
         conflicts.close(tx, self.close)
         conflicts.put(tx, self.clashes)
         staged.settle(tx, self.gone_rows)
@@ -104,6 +109,12 @@ class Settlement:
             return None
         if decision.bind is not None:
             self._bind(link, decision.bind)
+            return None
+        if decision.replaces is not None:
+            self._replace(case, decision.replaces)
+            return None
+        if decision.succeeds:
+            self._succeed(case)
             return None
         if decision.rebirth is not None:
             self._rebirth(case, decision)
@@ -195,6 +206,7 @@ class Settlement:
         assert link.subject is not None
         if standing is not None and self._stands(link, clash, standing, doc):
             return
+        self.named.append(link)
         self.clashes.append(
             Conflict(
                 id=scope.store.new_id(),
@@ -260,6 +272,39 @@ class Settlement:
         links.hand_over_claims(self.tx, loser.id, winner.id)
         self.events.append(self.scope.event(self.now, winner.id, "bound"))
 
+    def _replace(self, case: Case, replaced: Replaced) -> None:
+        """A link goes on with an older record that carries its key; the one it held so far becomes
+        a stranger, which its key will tell to be the twin."""
+        scope, tx, seen = self.scope, self.tx, case.situation.seen
+        link = links.by_ids(tx, [replaced.link]).get(replaced.link)
+        if link is None or link.live is None or link.remote_id is None or seen is None:
+            return
+        former = Ref(link.remote_id)
+        repoint(scope, tx, link, seen, case.situation.link, merged=replaced.gone)
+        if replaced.gone:
+            self._remember(link, former, link.remote_version or "")
+        else:
+            half = Link(scope.store.new_id(), scope.connection, scope.kind, remote_id=former)
+            links.insert(tx, [half])
+            self.new_rows += reread(half)
+        self.new_rows += reread(link)
+        self.events.append(scope.event(self.now, link.id, "older_kept"))
+
+    def _succeed(self, case: Case) -> None:
+        """A link goes on with the record that its own was merged into."""
+        link, seen, successor = case.situation.link, case.situation.seen, case.situation.successor
+        assert seen is not None and successor is not None
+        repoint(self.scope, self.tx, link, successor.seen, successor.link, merged=True)
+        self._remember(link, seen.ref, seen.version)
+        self.gone_rows += case.rows
+        self.new_rows += reread(link)
+        self.events.append(self.scope.event(self.now, link.id, "merged"))
+
+    def _remember(self, link: Link, ref: Ref, version: str) -> None:
+        new_id = self.scope.store.new_id()
+        dead = tombstone(link, new_id, ref, version, _until(self.scope, self.now))
+        links.insert(self.tx, [dead])
+
     def _rebirth(self, case: Case, decision: Decision) -> None:
         """A record lives again on one side: its dead link stays, a new epoch begins."""
         old, side = decision.link, decision.rebirth
@@ -314,11 +359,19 @@ def _shown(case: Case) -> dict[str, tuple[Own, Canonical]]:
 
 def bury(scope: Scope, tx: sa.Connection, link: Link, evidence: str | None, now_us: int) -> None:
     """Make a link a tombstone: it keeps both ids, and nothing else that could come back."""
+    if link.remote_observed_us == 0:
+        # Our last write was never seen: what it may have overwritten will not be told any more.
+        events.append(tx, [scope.event(now_us, link.id, "possibly_overwritten")])
     link.live, link.state, link.evidence = None, GONE, evidence
     link.base = link.local_digest = link.remote_digest = None
-    link.keep_until_us = now_us + 400 * 86_400 * 1_000_000
+    link.keep_until_us = _until(scope, now_us)
     links.release_claims(tx, [link.id])
     conflicts.close_links(tx, [link.id])
+
+
+def _until(scope: Scope, now_us: int) -> int:
+    """How long a tombstone that is made now is kept."""
+    return now_us + scope.tombstone_life // dt.timedelta(microseconds=1)
 
 
 def reread(link: Link) -> list[Staged]:

@@ -5,7 +5,7 @@ Used with the answers to a batch, and with what a look has told of writes that h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
@@ -17,6 +17,8 @@ from connector.sync.observe import note_seen
 from connector.sync.scope import NEVER, Scope, reason_text
 from connector.sync.settle import reread, waiting_names
 from connector.sync.work import Job, settled_rows
+
+_TAKEN = Reason(code="twin", text="its row was made before and belongs to another record by now")
 
 
 class Settling:
@@ -109,6 +111,13 @@ class Settling:
         self.unknown.append((job.intent, reason_text(reason) if reason is not None else None))
         self.scope.counts.unknown += 1
 
+    def possibly_overwritten(self, job: Job, fields: Iterable[str]) -> None:
+        """Note for a person that somebody's value of these own fields may be gone."""
+        self.events += [
+            self.scope.event(self.now, job.work.link.id, "possibly_overwritten", field=name)
+            for name in sorted(fields)
+        ]
+
     def finish(self) -> None:
         scope, tx = self.scope, self.tx
         links.save(tx, list(self.saved.values()))
@@ -178,6 +187,25 @@ def bind_probe(settling: Settling, job: Job, seen: Seen, *, ours: bool = True) -
     note_seen(scope, settling.tx, [seen], NEVER)
 
 
+def found_local(settling: Settling, job: Job, key: str) -> None:
+    """The row was made by an earlier sending of this create that nobody saw land: its values may be
+    older ones, so nothing is agreed by it, and both sides meet as at first contact."""
+    link, scope = job.work.link, settling.scope
+    known = links.by_side(settling.tx, scope.connection, scope.kind, "local", [key]).get(key)
+    if known is not None and known.live is not None and known.remote_id is not None:
+        settling.refused(job, _TAKEN)
+        return
+    if known is not None and known.live is not None:
+        links.forget(settling.tx, known.id)
+        links.hand_over_claims(settling.tx, known.id, link.id)
+    link.local_id = key
+    link.external_key = scope.ports.vault.external_key(
+        scope.connection, scope.kind, key, link.epoch
+    )
+    settling.saved[link.id] = link
+    settling.overtaken(job)
+
+
 def wrote_local(settling: Settling, job: Job, key: str, held: Mapping[str, object]) -> None:
     """A local write landed; `held` is the row as read back in its transaction."""
     link, scope = job.work.link, settling.scope
@@ -188,6 +216,7 @@ def wrote_local(settling: Settling, job: Job, key: str, held: Mapping[str, objec
         )
     if job.draft.op == Op.CREATE:
         # What the table filled in by itself is the shop's own news: it travels like an edit.
-        settling.landed(job, {n: v if n in job.draft.set else None for n, v in held.items()})
+        shown = {n: v if n in job.draft.set else None for n, v in held.items()}
+        settling.landed(job, {**job.draft.set, **shown})
     else:
         settling.landed(job, {n: held.get(n, v) for n, v in job.draft.set.items()})

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
 from connector.errors import SealError
-from connector.local.contract import RowState
-from connector.plugin import Gone, Reason, Ref, Seen, version_key
+from connector.local.contract import Row
+from connector.plugin import Gone, Reason, Seen, version_key
 from connector.records import Canonical
 from connector.store import conflicts, intents, links, staged
 from connector.store.conflicts import Conflict
-from connector.store.links import Claim, Link
+from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync import origins
-from connector.sync.decision import Parent, Partner, Situation
+from connector.sync.decision import Parent, Situation
 from connector.sync.documents import Base
 from connector.sync.observe import open_seen
+from connector.sync.partners import add_partners
 from connector.sync.scope import Scope
+from connector.sync.successors import add_successors
 
 AS_NEW = "as_new"
 """The `origin` of a staged row that a person declared to be a record of its own."""
+LOOK_AGAIN = "look_again"
+"""The `origin` of a staged row that a person wants looked at anew, whom it names included."""
 
 
 @dataclass(slots=True)
@@ -58,6 +62,7 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
     fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
     local_ids = [link.local_id for link, _ in found.values() if link.local_id is not None]
     table = scope.ports.local.read(scope.kind, local_ids)
+    named = _referred(scope, local_ids)
     scope.ports.vault.preload({link.subject for link, _ in found.values() if link.subject})
     dropped = {(row.side, row.record) for row, _ in batch.broken}
     for link, staged_rows in found.values():
@@ -69,6 +74,9 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         remote = seen.get(link.remote_id or "")
         asked = {row.side for row in staged_rows}
         own_row = table.get(link.local_id) if link.local_id is not None else None
+        if own_row is not None and own_row.key in named:
+            again = any(row.origin == LOOK_AGAIN for row in staged_rows)
+            own_row = _with_person(scope, own_row, named[own_row.key], base, again=again)
         if link.live is None:
             own_row = own_row if LOCAL in asked else None
             remote = remote if REMOTE in asked else None
@@ -87,9 +95,32 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
                     situation.origins = origins.standing(scope, row, shown)
         batch.cases.append(Case(situation, staged_rows, (link.remote_id or "") in fetched))
     _add_parents(scope, [c.situation for c in batch.cases])
-    _add_partners(scope, [c.situation for c in batch.cases])
+    add_partners(scope, [c.situation for c in batch.cases])
+    add_successors(scope, [c.situation for c in batch.cases])
     _leave_for_later(scope, batch, busy)
     return batch
+
+
+def _referred(scope: Scope, keys: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:
+    """Whom these rows name by something else than a key; nothing where the mapping has no such."""
+    unread = scope.pair.unread.intersection(scope.pair.reference_fields)
+    return scope.ports.local.referred(scope.kind, keys) if unread else {}
+
+
+def _with_person(
+    scope: Scope, row: Row, named: Mapping[str, str | None], base: Base | None, *, again: bool
+) -> Row:
+    """The row with the person it names, unless that was found out before: who is renamed, and who
+    takes a name that another had, changes nothing. A name that nobody or several had is looked up
+    again when a person asks for it."""
+    known = base.local if base is not None else {}
+    fresh = {
+        own: person
+        for own, person in named.items()
+        if own not in known or (again and known[own] is None)
+    }
+    scope.counts.unlinked += sum(person is None for person in fresh.values())
+    return replace(row, values={**row.values, **fresh})
 
 
 def _links_of(
@@ -148,7 +179,7 @@ def _unsure(
         and link.remote_id is not None
         and all(row.side != REMOTE for row in rows)
         and (
-            any(row.side == LOCAL and row.gone == Gone.EXPLICIT for row in rows)
+            any(row.side == LOCAL and row.gone in (Gone.EXPLICIT, Gone.NOT_FOUND) for row in rows)
             or any(c.state != conflicts.LEFT_OUT for c in standing.get(link.id, {}).values())
         )
     ]
@@ -169,7 +200,7 @@ def _hydrate(
             seen[row.record] = (open_seen(scope, row), False)
     asked = [*by_id, *(ref for ref in others if ref not in by_id)]
     if asked:
-        for one in scope.remote.fetch(scope.kind, [Ref(ref) for ref in asked]):
+        for one in scope.read(asked):
             if one.ref in others:
                 seen[one.ref] = (one, True)
             elif one.ref in by_id:  # what we did not ask for is never believed
@@ -188,6 +219,7 @@ def _with_evidence(one: Seen, row: Staged) -> Seen:
             changed_at=one.changed_at,
             fields={},
             gone=Gone.EXPLICIT,
+            merged_into=one.merged_into,
         )
     return one
 
@@ -259,98 +291,25 @@ def _parent(scope: Scope, tx: sa.Connection, kind: str, link: Link) -> Parent:
     )
 
 
-# --- partners of half links -----------------------------------------------------------------------
-
-
-def _add_partners(scope: Scope, cases: Sequence[Situation]) -> None:
-    """Find the one record on the other side that a half link belongs to, by key, then by match."""
-    halves = [
-        c
-        for c in cases
-        if c.link.live is not None and (c.link.local_id is None or c.link.remote_id is None)
-    ]
-    if not halves:
-        return
-    with scope.store.write(scope.lease, "claim") as tx:
-        keyed = links.by_keys(
-            tx,
-            scope.connection,
-            scope.kind,
-            {c.seen.external_key for c in halves if c.seen and c.seen.external_key},
-        )
-        wanted = {c.link.id: _identities(scope, c) for c in halves}
-        sides = {c.link.id: LOCAL if c.link.local_id is not None else REMOTE for c in halves}
-        held = links.stake(tx, scope.connection, scope.kind, wanted, sides)
-        others = {h.link for h in held.values()} | {h.rival for h in held.values() if h.rival}
-        known = links.by_ids(tx, others - wanted.keys())
-    known |= {c.link.id: c.link for c in halves}
-    for case in halves:
-        reborn = case.link.epoch > 1
-        if case.seen is not None and case.seen.external_key and not reborn:
-            case.partner = _by_key(keyed.get(case.seen.external_key, []))
-        else:
-            case.partner = _by_match(
-                case.link, [held[d] for d in wanted[case.link.id] if d in held], known
-            )
-
-
 def _leave_for_later(scope: Scope, batch: Batch, busy: set[str]) -> None:
-    """A half whose partner has a write under way waits until that has ended: its partner may be
-    getting another record just now."""
-    wanted = {c.situation.partner.candidate for c in batch.cases} - {None}
-    if not wanted:
+    """A record whose partner has a write under way waits until that has ended: its partner may be
+    getting another record just now. And a link that is about to go on with another record is
+    decided after that."""
+    met = {name for case in batch.cases for name in _met(case.situation)}
+    if not met:
         return
     with scope.store.read() as tx:
-        under_way = busy | intents.unresolved_links(tx, [w for w in wanted if w is not None])
-    batch.cases = [c for c in batch.cases if c.situation.partner.candidate not in under_way]
+        under_way = busy | intents.unresolved_links(tx, list(met))
+    batch.cases = [c for c in batch.cases if not under_way & set(_met(c.situation))]
+    moving = {
+        c.situation.partner.replaced.link for c in batch.cases if c.situation.partner.replaced
+    }
+    batch.cases = [c for c in batch.cases if c.situation.link.id not in moving]
 
 
-def _identities(scope: Scope, case: Situation) -> list[bytes]:
-    if case.row is not None and case.row.state is RowState.LIVE:
-        return scope.blind_all(case.local_record(scope.pair))
-    if case.seen is not None and case.seen.gone is None:
-        return scope.blind_all(case.remote_record(scope.pair))
-    return []
-
-
-def _by_key(owners: Sequence[Link]) -> Partner:
-    """A remote record that carries a key of ours belongs to that link and to no other."""
-    live = [o for o in owners if o.live is not None]
-    if live and live[0].remote_id is None:
-        return Partner(candidate=live[0].id)
-    if live:
-        text = "it carries the key of a record that is linked to another one; the older is kept"
-        return Partner(clash=Reason(code="twin", text=text))
-    if owners:
-        text = "it carries the key of a record that was removed; it is not brought back unasked"
-        return Partner(clash=Reason(code="dead_key", text=text))
-    text = "it carries a key of ours that no record here knows"
-    return Partner(clash=Reason(code="foreign_key", text=text))
-
-
-def _by_match(mine: Link, claims: Sequence[Claim], known: dict[str, Link]) -> Partner:
-    """Exactly one unlinked record of the other side with one of our values, or a clash."""
-    candidates: set[str] = set()
-    for claim in claims:
-        if claim.link == mine.id:
-            if claim.rival is None:
-                continue
-            if claim.contested:
-                return _ambiguous("several records have the same identifying value")
-            candidates.add(claim.rival)
-            continue
-        holder = known.get(claim.link)
-        if holder is None:
-            continue
-        half = holder.live is not None and (holder.local_id is None) != (holder.remote_id is None)
-        if half and claim.rival == mine.id and not claim.contested:
-            candidates.add(holder.id)
-        else:
-            return _ambiguous("another record already has the same identifying value")
-    if len(candidates) > 1:
-        return _ambiguous("its identifying values belong to different records")
-    return Partner(candidate=candidates.pop() if candidates else None)
-
-
-def _ambiguous(text: str) -> Partner:
-    return Partner(clash=Reason(code="ambiguous", text=text + " (see `match` in the mapping)"))
+def _met(case: Situation) -> list[str]:
+    """The links beside its own that a decision about this one would change."""
+    partner, successor = case.partner, case.successor
+    names = [partner.candidate, partner.replaced.link if partner.replaced else None]
+    names.append(successor.link.id if successor and successor.link else None)
+    return [name for name in names if name is not None]

@@ -1,8 +1,8 @@
 """The sweep: once in a while all ids of a vendor are listed and compared with the links.
 
 It finds what no feed told: records that are gone for good, records hidden from us that are back,
-and changes that came too late for their window. A listing only nominates: each record it misses
-is read by id before anything is decided, and removals stay under their cap.
+and changes that came too late for their window, which it reports. A listing only nominates: each
+record it misses is read by id before anything is decided, and removals stay under their cap.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from connector.plugin import Gone, Ref, Seen, version_key
-from connector.store import links, scopes, staged
+from connector.store import events, links, scopes, staged
 from connector.store.links import Link
 from connector.store.staged import REMOTE, Staged
 from connector.sync.decision import DETACHED
@@ -25,14 +25,25 @@ _BATCH = 500
 def sweep(scope: Scope) -> bool:
     """List all ids if that is due, from where an earlier run left off; says whether there is news.
 
-    Only for vendors that report no removals. The first whole read counts as a listing.
+    The first whole read counts as a listing.
     """
-    if scope.caps.reports_removals or scope.sweep_every is None or scope.ports.dry is not None:
+    if scope.sweep_every is None or scope.ports.dry is not None:
         return False
     place = _begin(scope)
     if place is None:
         return False
-    began_us, after = place
+    return _list(scope, *place)
+
+
+def list_all(scope: Scope) -> None:
+    """List all ids whether that is due or not, for a reconcile."""
+    with scope.store.write(scope.lease, "sweep begin") as tx:
+        began_us = scope.store.now_us(tx)
+        _keep(scope, tx, began_us, None, done=False)
+    _list(scope, began_us, None)
+
+
+def _list(scope: Scope, began_us: int, after: Ref | None) -> bool:
     news = False
     for page in scope.remote.listing(scope.kind, after):
         with scope.store.write(scope.lease, "sweep page") as tx:
@@ -76,11 +87,15 @@ def _keep(scope: Scope, tx: sa.Connection, began_us: int, after: Ref | None, *, 
 
 def _compare(scope: Scope, tx: sa.Connection, seen: Sequence[Seen], began_us: int) -> bool:
     """Note which links a page names, and stage what the links do not know yet, to be read by id."""
-    known = links.by_side(tx, scope.connection, scope.kind, "remote", [one.ref for one in seen])
+    refs = [one.ref for one in seen]
+    known = links.by_side(tx, scope.connection, scope.kind, "remote", refs)
+    waiting = staged.load(tx, scope.connection, scope.kind, REMOTE, refs)
     links.listed(tx, [link.id for link in known.values()], began_us)
-    rows, halves = [], []
+    rows, halves, late = [], [], []
     for one in seen:
-        link = known.get(one.ref)
+        link, held = known.get(one.ref), waiting.get(one.ref)
+        if held is not None and version_key(held.version) >= version_key(one.version):
+            continue  # staged, or set aside, as it is
         if link is None:
             if one.gone is not None:
                 continue
@@ -89,10 +104,22 @@ def _compare(scope: Scope, tx: sa.Connection, seen: Sequence[Seen], began_us: in
             halves.append(link)
         elif not _is_news(link, one):
             continue
+        elif _is_late(scope, link, one):
+            late.append(link)
         rows.append(_by_id(scope, one.ref, one.version, one.gone))
     links.insert(tx, halves)
     staged.stage(tx, rows)
+    scope.counts.late += len(late)
+    now = scope.store.now_us(tx)
+    events.append(tx, [scope.event(now, link.id, "found_late") for link in late])
     return bool(rows)
+
+
+def _is_late(scope: Scope, link: Link, one: Seen) -> bool:
+    """Whether the window that is past should have shown this: the feed is slower than declared."""
+    if link.live is None or link.state != links.ACTIVE or one.changed_at is None:
+        return False
+    return scope.watermark is not None and one.changed_at <= scope.watermark
 
 
 def _is_news(link: Link, one: Seen) -> bool:

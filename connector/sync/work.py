@@ -45,6 +45,7 @@ class Work:
         for name, value in held.items():
             (both if name in joint else mine)[name] = value
         other.update(draft.take)
+        self.base.turns.update(draft.turns)
         self.outstanding -= 1
         if self.outstanding == 0 and self.clean:
             self.base.local.update(self.joint.local)

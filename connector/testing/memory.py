@@ -211,6 +211,7 @@ class MemoryRemote:
             merged_into=merged,
             external_key=commit.key if gone is None else None,
             by_us=commit.by_us if vendor.tells_writer else None,
+            created_at=vendor.records[kind][commit.ref].commits[0].stamp,
         )
 
     def _call(self, operation: str, act: Callable[[], T]) -> T:

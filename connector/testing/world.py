@@ -205,7 +205,7 @@ class MemoryVendor:
         self._landing = None
 
     def commit_create(self, kind: Kind, fields: Fields, key: str | None, *, by_us: bool) -> Commit:
-        self._check(kind, fields, create=True)
+        self._check(kind, fields, None)
         self._check_key(kind, key, None)
         self._last_id += 1
         ref = Ref(str(self._last_id))
@@ -217,7 +217,7 @@ class MemoryVendor:
     ) -> Commit:
         was = self._live(kind, ref).now
         self._unless(was, unless_since)
-        self._check(kind, fields, create=False)
+        self._check(kind, fields, ref)
         both = {**was.fields, **fields}
         kept = {name: value for name, value in both.items() if value is not None}
         return self._commit(kind, was, fields=kept, by_us=by_us)
@@ -331,7 +331,8 @@ class MemoryVendor:
             if record.now.state == "live" and record.now.key == key and record.ref != own:
                 raise Refused("duplicate", existing=record.ref)
 
-    def _check(self, kind: Kind, fields: Fields, *, create: bool) -> None:
+    def _check(self, kind: Kind, fields: Fields, own: Ref | None) -> None:
+        """Judge the fields of a write to the record `own`, or of a new one."""
         infos = self.schemas[kind].fields
         for name, value in fields.items():
             info = infos.get(name)
@@ -339,12 +340,20 @@ class MemoryVendor:
                 raise Refused("unknown_field", name)
             if value is not None:
                 _check_value(info, value)
+                if info.unique:
+                    self._check_unique(kind, name, value, own)
             elif info.required:
                 raise Refused("required", name)
-        if create:
+        if own is None:
             for info in infos.values():
                 if info.required and fields.get(info.name) is None:
                     raise Refused("required", info.name)
+
+    def _check_unique(self, kind: Kind, name: str, value: Any, own: Ref | None) -> None:
+        for record in self.records[kind].values():
+            held = record.now.state == "live" and record.now.fields.get(name) == value
+            if held and record.ref != own:
+                raise Refused("duplicate", name, existing=record.ref)
 
 
 def _check_value(info: FieldInfo, value: Any) -> None:

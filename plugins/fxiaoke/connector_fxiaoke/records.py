@@ -28,6 +28,7 @@ from connector_fxiaoke.settings import FxiaokeSettings
 _ALWAYS: Final = (
     "_id",
     "version",
+    "create_time",
     "last_modified_time",
     "life_status",
     "lock_status",
@@ -146,6 +147,7 @@ class Records:
             fields={} if gone or bare else self._values(row),
             gone=Gone.EXPLICIT if gone else None,
             external_key=key if isinstance(key, str) and key and not gone else None,
+            created_at=_created_at(row),
         )
 
     def _values(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -287,6 +289,13 @@ def _version(row: Mapping[str, Any]) -> str:
     if not told.isascii() or not told.isdecimal() or len(told) > 18:
         raise RetryableError("A record came without a readable version.")
     return str(int(told))
+
+
+def _created_at(row: Mapping[str, Any]) -> datetime | None:
+    ms = values.millis(row.get("create_time"))
+    with suppress(OverflowError):
+        return values.moment(ms) if ms is not None else None
+    return None
 
 
 def _changed_at(row: Mapping[str, Any]) -> datetime:

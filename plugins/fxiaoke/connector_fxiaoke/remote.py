@@ -29,7 +29,7 @@ from connector_fxiaoke.settings import FxiaokeSettings
 
 
 class FxiaokeRemote:
-    """Implements `connector.plugin.Remote` and `connector.plugin.Probing`. Safe for threads."""
+    """Implements `connector.plugin.Remote`, `Probing` and `LinksRecords`. Safe for threads."""
 
     def __init__(
         self, settings: FxiaokeSettings, targets: Mapping[Kind, Target], host: Host
@@ -101,6 +101,10 @@ class FxiaokeRemote:
     def probe(self) -> Iterator[Finding]:
         """See `probing`."""
         return probing.probe(self._client, self._settings, self._records)
+
+    def record_url(self, kind: Kind, ref: Ref) -> str | None:
+        """As the setting `record_url` says."""
+        return self._settings.url_of(self._of(kind).object, ref)
 
     def _of(self, kind: Kind) -> Records:
         found = self._records.get(kind)

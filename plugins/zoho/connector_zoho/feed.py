@@ -195,13 +195,20 @@ def _all_by_list(records: Records, last: str, *, ids_only: bool) -> Iterator[Pag
 
 
 def _removed(records: Records, since: datetime) -> Iterator[Page]:
-    """Read the feed of removals to its end, and its first page again until that stands still."""
+    """Read the feed of removals to its end, and its first page again until that stands still.
+
+    Where the vendor ends it at a page (whether it does is not documented), the rest is left to the
+    listing of ids: a window that can never be read to its end would be begun again for ever.
+    """
     for _ in range(_UNSETTLED_READS):
         first = answer = removals(records, since, 1)
         number, pages = 1, [answer]
         while answer.more and answer.rows:
             number += 1
-            answer = removals(records, since, number)
+            try:
+                answer = removals(records, since, number)
+            except CursorExpiredError:
+                break
             pages.append(answer)
         moved = number > 1 and _ids(removals(records, since, 1)) != _ids(first)
         for at, page in enumerate(pages, start=1):

@@ -30,7 +30,7 @@ from connector_zoho.settings import ZohoSettings
 
 
 class ZohoRemote:
-    """Implements `connector.plugin.Remote` and `connector.plugin.Probing`. Safe for threads."""
+    """Implements `connector.plugin.Remote`, `Probing` and `LinksRecords`. Safe for threads."""
 
     def __init__(self, settings: ZohoSettings, targets: Mapping[Kind, Target], host: Host) -> None:
         self._settings = settings
@@ -123,6 +123,10 @@ class ZohoRemote:
     def probe(self) -> Iterator[Finding]:
         """See `probing`."""
         return probing.probe(self._records)
+
+    def record_url(self, kind: Kind, ref: Ref) -> str | None:
+        """As the setting `record_url` says."""
+        return self._settings.url_of(self._of(kind).module, ref)
 
     def _of(self, kind: Kind) -> Records:
         found = self._records.get(kind)

@@ -1,0 +1,177 @@
+"""How changes of the shop's rows are noticed: by its journal, by a time in the row, by looking.
+
+Whatever the capture, a connection looks at every row once, when it first meets the shop. It looks
+again when nobody can say what changed: each run with `scan`, once a day where the capture cannot
+see everything, and after a journal entry that says so.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+
+import sqlalchemy as sa
+
+from connector.local.contract import Capture, Local, Row
+from connector.plugin import Kind
+from connector.store import links, scopes, staged
+from connector.store.database import Lease
+from connector.sync.observe import note_rows
+from connector.sync.scope import LOCAL_SCOPE, Ports, Scope, as_us, from_us
+
+OVERLAP = dt.timedelta(minutes=10)
+"""How long a transaction of the shop's may take between setting a row's time and its commit."""
+
+DAILY = dt.timedelta(hours=24)
+
+_AT_ONCE = 500
+_LINKS = b"\x00"
+"""Before the place of a look that is through with the rows and goes through the links."""
+
+
+Names = Mapping[Kind, Sequence[str]]
+"""Kinds that share their rows, each with all its connections."""
+
+
+def families(local: Local, kinds: Iterable[Kind]) -> list[tuple[Kind, ...]]:
+    """Kinds that share their rows are observed together: a change is noted once for all."""
+    return list(dict.fromkeys(tuple(local.together(kind)) for kind in kinds))
+
+
+def observe_local(ports: Ports, names: Names, lease: Lease, opened: Sequence[Scope]) -> None:
+    """Mark the host's changed rows for every connection of the kinds that share those rows.
+
+    The marks of connections that this run does not hold wait for them.
+    """
+    how = ports.local.capture(next(iter(names)))
+    if how is Capture.JOURNAL:
+        _observe_journal(ports, names, lease, opened)
+    elif how is Capture.COLUMN:
+        _observe_column(ports, names, lease, opened)
+
+
+def _mark(
+    tx: sa.Connection,
+    names: Names,
+    opened: Sequence[Scope],
+    keys: Sequence[str],
+    rows: Mapping[Kind, Mapping[str, Row]],
+) -> None:
+    """Mark rows for all connections of all these kinds, in the caller's transaction."""
+    held = {(scope.kind, scope.connection) for scope in opened}
+    for scope in opened:
+        note_rows(scope, tx, keys, rows[scope.kind])
+    for kind, all_names in names.items():
+        others = [name for name in all_names if (kind, name) not in held]
+        staged.mark(tx, others, kind, dict.fromkeys(keys))
+
+
+def _read(
+    ports: Ports, opened: Sequence[Scope], keys: Sequence[str]
+) -> Mapping[Kind, Mapping[str, Row]]:
+    return {kind: ports.local.read(kind, keys) for kind in {scope.kind for scope in opened}}
+
+
+def _observe_journal(ports: Ports, names: Names, lease: Lease, opened: Sequence[Scope]) -> None:
+    """The journal says which rows changed. Its rows are removed only after the marks of all these
+    kinds are committed, and exactly those read."""
+    first, after = next(iter(names)), 0
+    while True:
+        journal = ports.local.journal(first, after, _AT_ONCE)
+        if not journal.entries:
+            return
+        rows = _read(ports, opened, journal.keys)
+        with ports.store.write(lease, "stage journal") as tx:
+            _mark(tx, names, opened, journal.keys, rows)
+            if journal.everything:
+                for kind, all_names in names.items():
+                    for name in all_names:
+                        scopes.update(tx, name, _place(kind), since_us=None, resume=None)
+        ports.local.forget(first, journal.entries)
+        after = journal.entries[-1]
+
+
+def _observe_column(ports: Ports, names: Names, lease: Lease, opened: Sequence[Scope]) -> None:
+    """Rows whose time is not before the watermark, less the overlap; both by the shop's clock."""
+    first, now = next(iter(names)), ports.local.now()
+    with ports.store.read() as tx:
+        known = scopes.get(tx, LOCAL_SCOPE, first)
+    since_us = known.since_us if known is not None else None
+    if since_us is not None:  # else the look at all rows, which comes next, sees what there is
+        place = None
+        while True:
+            page = ports.local.changed(first, from_us(since_us) - OVERLAP, place, _AT_ONCE)
+            rows = _read(ports, opened, page.keys)
+            with ports.store.write(lease, "stage changed rows") as tx:
+                _mark(tx, names, opened, page.keys, rows)
+            place = page.place
+            if place is None:
+                break
+    with ports.store.write(lease, "shop's watermark") as tx:
+        scopes.advance(tx, LOCAL_SCOPE, first, as_us(now), ports.store.now_us(tx))
+
+
+def look_at_all_rows(scope: Scope) -> None:
+    """Mark every row that differs from what the links know, and every link whose row is gone.
+
+    In key order, resumably, and only if it is due; at most once in a run.
+    """
+    ports, name = scope.ports, _place(scope.kind)
+    every = _every(ports, scope.kind)
+    with ports.store.write(scope.lease, "begin rows") as tx:
+        ports.store.ensure_scope(tx, scope.connection, name)
+        state = scopes.get(tx, scope.connection, name)
+        now_us = ports.store.now_us(tx)
+    assert state is not None
+    if state.since_us is not None:
+        age = dt.timedelta(microseconds=now_us - state.since_us)
+        under_way = state.resume is not None
+        if not under_way and (every is None or scope.rows_looked or age < every):
+            return
+    scope.rows_looked = True
+    place = state.resume or b""
+    if not place.startswith(_LINKS):
+        _look_at_rows(scope, place.decode() or None)
+        place = _LINKS
+    _look_at_links(scope, place.removeprefix(_LINKS).decode())
+    with ports.store.write(scope.lease, "end rows") as tx:
+        scopes.update(tx, scope.connection, name, since_us=ports.store.now_us(tx), resume=None)
+
+
+def _every(ports: Ports, kind: Kind) -> dt.timedelta | None:
+    """How often all rows are looked at; None: only when a journal entry says so."""
+    if ports.local.capture(kind) is Capture.SCAN:
+        return dt.timedelta(0)
+    return DAILY if ports.local.unseen(kind) else None
+
+
+def _place(kind: Kind) -> str:
+    return f"*/rows/{kind}"
+
+
+def _look_at_rows(scope: Scope, after: str | None) -> None:
+    ports, done = scope.ports, 0
+    while rows := ports.local.scan(scope.kind, after, _AT_ONCE):
+        with ports.store.write(scope.lease, "stage rows") as tx:
+            note_rows(scope, tx, [row.key for row in rows], {row.key: row for row in rows})
+            after = rows[-1].key
+            scopes.update(tx, scope.connection, _place(scope.kind), resume=after.encode())
+        done += len(rows)
+        ports.progress(LOCAL_SCOPE, scope.kind, "read", done)
+
+
+def _look_at_links(scope: Scope, after: str) -> None:
+    """Links whose row is not there: nobody told of the deletion."""
+    ports = scope.ports
+    while True:
+        with ports.store.read() as tx:
+            some = links.following_rows(tx, scope.connection, scope.kind, after, _AT_ONCE)
+        if not some:
+            return
+        there = ports.local.present(scope.kind, [key for _, key in some])
+        lost = [key for _, key in some if key not in there]
+        after = some[-1][0]
+        with ports.store.write(scope.lease, "stage lost rows") as tx:
+            note_rows(scope, tx, lost, {})
+            place = _LINKS + after.encode()
+            scopes.update(tx, scope.connection, _place(scope.kind), resume=place)

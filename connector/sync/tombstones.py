@@ -1,0 +1,49 @@
+"""How long the dead are remembered: a tombstone goes when its time is over and both sides agree.
+
+A tombstone keeps a late copy of a record from bringing it back. It outlives recycle bins and
+backups, and is forgotten only after both sides have said, asked by id, that the record is not
+there; else it is asked about again later.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+from connector.local.contract import RowState
+from connector.plugin import Gone, Ref
+from connector.store import links
+from connector.sync.reconcile import EPOCHS
+from connector.sync.scope import Scope
+
+ASKED_AGAIN: Final = dt.timedelta(days=30)
+"""A tombstone whose record is still to be seen on a side is looked at again after this."""
+_BATCH = 500
+
+
+def forget_the_dead(scope: Scope) -> None:
+    """Remove tombstones whose time is over, a batch for each run; mostly there are none."""
+    with scope.store.read() as tx:
+        now = scope.store.now_us(tx)
+        over = links.over(tx, scope.connection, scope.kind, now, _BATCH)
+    if not over:
+        return
+    refs = [Ref(link.remote_id) for link in over if link.remote_id is not None]
+    seen = {one.ref: one.gone for one in scope.remote.fetch(scope.kind, refs)} if refs else {}
+    rows = scope.ports.local.read(scope.kind, [k.local_id for k in over if k.local_id is not None])
+    gone = []
+    for link in over:
+        row = rows.get(link.local_id or "")
+        here = row is not None and row.state is not RowState.DELETED
+        there = link.remote_id is not None and seen.get(Ref(link.remote_id)) in (None, Gone.HIDDEN)
+        if here or there:
+            link.keep_until_us = now + ASKED_AGAIN // dt.timedelta(microseconds=1)
+        else:
+            gone.append(link)
+    # What the shop keeps of rows that we made goes first: a record of the same id is a new one.
+    scope.ports.local.forget_intents(
+        [scope.row_key(k.remote_id, epoch) for k in gone if k.remote_id for epoch in EPOCHS]
+    )
+    with scope.store.write(scope.lease, "forget the dead") as tx:
+        links.save(tx, over)
+        links.delete(tx, [link.id for link in gone])
