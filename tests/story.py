@@ -7,9 +7,11 @@ at every point where a process may die.
 from __future__ import annotations
 
 import datetime as dt
+import sqlite3
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,11 +19,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.local import capture
-from connector.local.sql import Condition, KindTable, SqlLocal
+from connector.local.shapes import Condition, KindTable
+from connector.local.sql import SqlLocal
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor
-from connector.plugin import Capabilities, FieldInfo, Kind, Op, Ref, Schema, Target
+from connector.plugin import Capabilities, FieldInfo, Kind, Op, Ref, Remote, Schema, Target
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
+from connector.shop import in_row
 from connector.store.copies import copy_of
 from connector.store.database import Lease, Store, open_engine
 from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
@@ -190,8 +194,18 @@ TABLES: Mapping[Kind, KindTable] = {
 }
 
 
+@dataclass(frozen=True)
+class Shape:
+    """A kind that lies in the shop in another way than above."""
+
+    table: KindTable
+    mapping: str
+
+
 def load_mappings(
-    changes: Mapping[str, str] | None = None, local_changes: Mapping[str, str] | None = None
+    changes: Mapping[str, str] | None = None,
+    local_changes: Mapping[str, str] | None = None,
+    shapes: Mapping[Kind, Shape] | None = None,
 ) -> tuple[dict[Kind, LocalMapping], dict[Kind, VendorMapping]]:
     """The mappings above, through the real loaders. `changes`: text of the vendors' files to other
     text, `local_changes` of the shop's."""
@@ -205,10 +219,14 @@ def load_mappings(
         folder = Path(name)
         local, remote = {}, {}
         for kind in (C, M, F):
-            near, far = changed(LOCAL[kind], local_changes), changed(REMOTE[kind], changes)
+            shape = (shapes or {}).get(kind)
+            text = shape.mapping if shape is not None else LOCAL[kind]
+            near, far = changed(text, local_changes), changed(REMOTE[kind], changes)
             (folder / f"l-{kind}.yaml").write_text(near, encoding="utf-8")
             (folder / f"r-{kind}.yaml").write_text(far, encoding="utf-8")
             local[kind] = load_local(folder / f"l-{kind}.yaml")
+            if shape is not None and shape.table.inner is not None:
+                local[kind] = in_row(local[kind])
             remote[kind] = load_vendor(folder / f"r-{kind}.yaml")
     return local, remote
 
@@ -232,13 +250,21 @@ class Story:
         mapping: Mapping[str, str] | None = None,
         others: Mapping[str, Capabilities] | None = None,
         local: Mapping[str, str] | None = None,
+        shapes: Mapping[Kind, Shape] | None = None,
+        shop: str = SHOP,
+        tables: Mapping[Kind, KindTable] = TABLES,
     ) -> None:
         """`others`: more vendors beside `crm`, by the name of their connection, settings' order.
 
-        `mapping` and `local` change the text of all vendors' and of the shop's mapping files.
+        `mapping` and `local` change the text of all vendors' and of the shop's mapping files,
+        `shop` and `shapes` how the shop's tables look.
         """
         self.rng = Random(seed)
-        self.mappings = load_mappings(mapping, local) if mapping or local else _MAPPINGS
+        other = mapping or local or shapes
+        self.mappings = load_mappings(mapping, local, shapes) if other else _MAPPINGS
+        shaped = {kind: shape.table for kind, shape in (shapes or {}).items()}
+        self.tables = {kind: {**tables, **shaped}[kind] for kind in kinds}
+        self.shop = shop
         self.clock = ManualClock()
         self.kinds = kinds
         self.first_contact = first_contact
@@ -258,30 +284,38 @@ class Story:
         self.hook: Callable[[str], None] = lambda point: None
         self.dead = False
         self.folder = folder or Path(tempfile.mkdtemp(prefix="story-"))
-        self.shop_engine = open_engine("sqlite://")
-        with self.shop_engine.begin() as tx:
-            for statement in SHOP.split(";"):
-                if statement.strip():
-                    tx.exec_driver_sql(statement)
-        self.state_engine = open_engine("sqlite://")
+        self.shop_engine = self.open_shop()
+        self.state_engine = self.open_state()
         ring = self.folder / "ring.json"
         if not ring.exists():
             create_ring(ring, "file:kek.bin", "story", self.clock.now())
-        self.vault: Vault = open_vault(
-            ring_path=ring,
-            kek="file:kek.bin",
-            subjects_url=f"sqlite:///{self.folder}/keys.db",
-            tenant="story",
-            clock_now=self.clock.now,
-        )
+        self.vault = self.open_vault()
         self.runs = 0
         self.remote_factory: Callable[[], Any] = self._memory_remote
+        self.compare_daily = 200
+        self.kinds_of_run = kinds
+        self.local_type = SqlLocal
         self.only: tuple[str, ...] | None = None
         """The connections that a run takes; None: all."""
-        store = self.store()
+        self._install()
+
+    def _install(self) -> None:
+        store_id = self.store().store_id
         with self.shop_engine.begin() as tx:
-            watched = [capture.Captured(TABLES[k].table, TABLES[k].key) for k in kinds]
-            capture.install(tx, store.store_id, watched, "shop-one")
+            capture.install(tx, store_id, capture.watched(self.tables.values()), "shop-one")
+
+    def open_shop(self) -> sa.Engine:
+        """The shop's database, its tables empty."""
+        engine = open_engine("sqlite://")
+        with engine.begin() as tx:
+            for statement in self.shop.split(";"):
+                if statement.strip():
+                    tx.exec_driver_sql(statement)
+        return engine
+
+    def open_state(self) -> sa.Engine:
+        """The state's database, as long as the story goes on."""
+        return open_engine("sqlite://")
 
     # --- the machinery --------------------------------------------------------------------------
 
@@ -291,9 +325,9 @@ class Story:
         class Mortal(Store):
             """A dead process releases no lease."""
 
-            def release(self, lease: Lease) -> None:
+            def release(self, lease: Lease, *, died: bool = False) -> None:
                 if not story.dead:
-                    super().release(lease)
+                    super().release(lease, died=died)
 
         return Mortal(
             state or self.state_engine,
@@ -303,18 +337,49 @@ class Story:
             rng=self.rng,
         )
 
+    def open_vault(self) -> Vault:
+        """The keys as a new process opens them."""
+        return open_vault(
+            ring_path=self.folder / "ring.json",
+            kek="file:kek.bin",
+            subjects_url=f"sqlite:///{self.folder}/keys.db",
+            tenant="story",
+            clock_now=self.clock.now,
+        )
+
+    def lose_the_state(self) -> None:
+        """The state is gone for good; a new one is begun and installed in the shop."""
+        self.state_engine.dispose()
+        self.state_engine = open_engine("sqlite://")
+        self._install()
+
+    def back_up_keys(self) -> Path:
+        """A copy of the keys database as it is now."""
+        copy = self.folder / f"keys-{len(list(self.folder.iterdir()))}.db"
+        _copy_database(self.folder / "keys.db", copy)
+        return copy
+
+    def put_keys_back(self, copy: Path) -> None:
+        """Restore the keys database from a copy, as a new process finds it."""
+        self.vault.close()
+        _copy_database(copy, self.folder / "keys.db")
+        self.vault = self.open_vault()
+
     def _memory_remote(self, name: str = "crm") -> MemoryRemote:
-        _, remote = self.mappings
-        targets = {
+        return MemoryRemote(self.vendors[name], self.targets(name))
+
+    def targets(self, name: str) -> dict[Kind, Target]:
+        """What the mapping files of a connection want of its objects."""
+        remote = self.vendor_mappings(name)
+        return {
             kind: Target(
                 object=remote[kind].object,
                 fields=tuple(n for r in remote[kind].rules for n in (r.own, r.time) if n),
-                key_field="Our_Key",
+                key_field=remote[kind].external_key,
                 match_fields=(),
             )
             for kind in self.kinds
         }
-        return MemoryRemote(self.vendors[name], targets)
 
     def plan(self) -> RunReport:
         """What a sync would do now, by the real engine on a copy of the state."""
@@ -330,9 +395,9 @@ class Story:
         """The engine as a new process would build it."""
         self.runs += 1
         store = self.worker = self.store(state)
-        local = SqlLocal(
+        local = self.local_type(
             self.shop_engine,
-            {k: TABLES[k] for k in self.kinds},
+            self.tables,
             store.store_id,
             hook=lambda point: self.hook(point),
         )
@@ -345,25 +410,40 @@ class Story:
             hook=lambda point: self.hook(point),
             dry=dry,
         )
-        locals_, remotes = self.mappings
-        kinds = {
-            kind: KindSetup(
-                remotes[kind],
-                locals_[kind],
-                first_contact=self.first_contact,
-                archive_local=TABLES[kind].deleted is not None,
-            )
-            for kind in self.kinds
-        }
         connections = [
-            Connection(
-                name, self.remote_factory() if name == "crm" else self._memory_remote(name), kinds
-            )
-            for name in self.vendors
+            Connection(name, self.remote(name), self._kinds(name), compare_daily=self.compare_daily)
+            for name in self.names
             if self.only is None or name in self.only
         ]
-        order = dict.fromkeys(self.kinds, tuple(self.vendors))
+        order = dict.fromkeys(self.kinds, self.names)
         return Runner(ports, replace(self.setup, order=order), connections)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The connections, in the settings' order."""
+        return tuple(self.vendors)
+
+    def remote(self, name: str) -> Remote:
+        """A connection's account, opened by a new process."""
+        remote: Remote = self.remote_factory() if name == "crm" else self._memory_remote(name)
+        return remote
+
+    def vendor_mappings(self, name: str) -> Mapping[Kind, VendorMapping]:
+        """The mapping files of a connection."""
+        return self.mappings[1]
+
+    def _kinds(self, name: str) -> dict[Kind, KindSetup]:
+        remotes = self.vendor_mappings(name)
+        return {
+            kind: KindSetup(
+                remotes[kind],
+                self.mappings[0][kind],
+                first_contact=self.first_contact,
+                archive_local=self.tables[kind].deleted is not None,
+                in_row=self.tables[kind].inner is not None,
+            )
+            for kind in self.kinds_of_run
+        }
 
     def run(self) -> RunReport:
         """One sync by a new process."""
@@ -399,6 +479,21 @@ class Story:
         self.vault.close()
         self.shop_engine.dispose()
         self.state_engine.dispose()
+
+
+class Slow:
+    """Chance that always has the vendor show things as late as it may."""
+
+    def random(self) -> float:
+        return 1.0
+
+    def shuffle(self, things: list[Any]) -> None:
+        """Leave the order as it is."""
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
 
 
 class Died(BaseException):

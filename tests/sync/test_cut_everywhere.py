@@ -30,6 +30,7 @@ class World:
         self.shop, self.state = (
             _raw(e).serialize() for e in (story.shop_engine, story.state_engine)
         )
+        self.keys = story.back_up_keys()
         self.records = _copied(story.vendor.records)
         self.moment = story.clock.now()
         self.chance = story.rng.getstate(), story.vendor.rng.getstate()
@@ -37,6 +38,7 @@ class World:
     def put_back(self, story: Cut) -> None:
         _raw(story.shop_engine).deserialize(self.shop)
         _raw(story.state_engine).deserialize(self.state)
+        story.put_keys_back(self.keys)
         story.vendor.records = _copied(self.records)
         story.clock.move(self.moment - story.clock.now())
         story.rng.setstate(self.chance[0])

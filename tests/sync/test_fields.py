@@ -181,6 +181,19 @@ def test_what_the_vendor_makes_of_a_value_stays_there_and_leaves_the_shops_alone
     assert row(story, number)["job"] == "master  baker"
 
 
+def test_what_a_vendor_says_it_made_of_a_value_needs_no_declaring(story: Story) -> None:
+    story.vendor.normalise = {"Job": str.upper}
+    number = known(story, job="baker")
+    before = writes(story)
+    for _ in range(3):
+        settle(story)
+    assert writes(story) == before
+    story.vendor.edit(C, story.ref("Ada"), {"City": "Lund"})
+    settle(story)
+    assert story.people()["Ada"]["Job"] == "BAKER"
+    assert (row(story, number)["job"], row(story, number)["city"]) == ("baker", "Lund")
+
+
 # --- conflicts ------------------------------------------------------------------------------------
 
 
@@ -233,6 +246,9 @@ def test_a_conflict_does_not_end_when_a_side_goes_back_to_what_was_once_agreed(
     number = both_edit_the_city(story)
     story.sql("UPDATE clients SET city = 'Harbour' WHERE no = :n", n=number)
     settle(story)
+    story.sql("UPDATE clients SET job = 'cook' WHERE no = :n", n=number)
+    settle(story)
+    assert story.people()["Ada"]["Job"] == "cook", "the rest of the record goes on"
     assert len(Review(story.store(), story.vault).conflicts()) == 1
     assert (row(story, number)["city"], story.people()["Ada"]["City"]) == ("Harbour", "Dale")
 

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from connector.local.contract import LocalResult, LocalWrite
+from connector.local.sql import SqlLocal
+from connector.plugin import Kind
 from connector.testing.weather import Phase, Trouble
-from tests.story import C, Story
+from tests.story import C, Died, Story
+from tests.sync.test_hub import clients, settled
+
+Tell = Callable[..., Story]
 
 
 def test_creates_that_fail_again_and_again_end_the_run_as_partial_and_resume() -> None:
@@ -48,3 +58,35 @@ def test_a_create_that_never_lands_becomes_a_letter_and_the_others_go_on() -> No
     story.run()
     assert sorted(story.people()) == ["李小红", "王小明"], "an edit is a new try"
     story.close()
+
+
+def test_a_create_in_the_shop_that_lands_after_recovery_looked_leaves_one_row(tell: Tell) -> None:
+    """Its older values settle nothing: what the vendor shows by then arrives too."""
+    story = tell(kinds=(C,), first_contact="remote")
+    settled(story)
+    ref = story.vendor.create(C, {"Last": "Bo", "Mail": "bo@example.test", "Job": "baker"})
+    late: list[Sequence[LocalWrite]] = []
+
+    class FrozenShop(SqlLocal):
+        """A shop's database that commits a first create only when the second is on its way."""
+
+        def write(self, kind: Kind, writes: Sequence[LocalWrite]) -> Sequence[LocalResult]:
+            if not late:
+                late.append(writes)
+                raise Died("frozen before the commit")
+            super().write(kind, late[0])
+            return super().write(kind, writes)
+
+    story.local_type = FrozenShop
+    story.dead = True
+    story.later(seconds=300)
+    with pytest.raises(Died):
+        story.run()
+    story.dead = False
+    story.vendor.edit(C, ref, {"Job": "smith"})
+    settled(story)
+    settled(story)
+    story.local_type = SqlLocal
+    settled(story)
+    assert [(row["full_name"], row["job"]) for row in clients(story)] == [("Bo", "smith")]
+    assert len(story.vendor.dump(C)) == 1

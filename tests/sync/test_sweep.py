@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,8 +10,9 @@ import pytest
 
 from connector.errors import SafetyStopError
 from connector.store import links
+from connector.sync.review import Review
 from connector.testing.weather import Trouble
-from tests.story import C, Story
+from tests.story import C, Slow, Story
 from tests.sync.test_hub import COUNTING, one, settled
 
 Tell = Callable[..., Story]
@@ -20,6 +22,7 @@ Tell = Callable[..., Story]
 def story(tell: Tell) -> Story:
     """A vendor that tells of no removals, with three customers that both sides know."""
     story = tell(capabilities=replace(COUNTING, removal="final"), page_size=2)
+    story.compare_daily = 0
     for name in ("Ada", "Bo", "Cy"):
         story.client(name, mail=f"{name.lower()}@example.test")
     settled(story)
@@ -129,11 +132,39 @@ def one_job(story: Story) -> str | None:
     return job
 
 
-def test_a_vendor_with_a_feed_of_removals_is_not_listed(tell: Tell) -> None:
+def test_a_change_that_its_feed_showed_too_late_is_found_and_reported(tell: Tell) -> None:
     story = tell()
-    story.client("Ada", mail="ada@example.test")
+    story.client("Ada", mail="ada@example.test", job="baker")
     settled(story)
-    story.later(hours=48)
+    honest = story.vendor.capabilities
+    story.vendor.capabilities = replace(honest, feed_lag=dt.timedelta(hours=3))
+    story.vendor.rng = Slow()  # type: ignore[assignment]  # it shows things as late as it may
+    story.vendor.edit(C, one(story.vendor)["ref"], {"Job": "cook"})
+    story.vendor.capabilities = honest
+    story.later(hours=2)
     settled(story)
-    assert story.vendor.calls["listing"] == 0
-    assert one(story.vendor)["fields"]["Last"] == "Ada"
+    story.later(hours=2)
+    settled(story)
+    [row] = story.sql("SELECT job FROM clients")
+    assert row["job"] == "baker", "the window is past it"
+    story.later(hours=24)
+    report = settled(story)
+    [row] = story.sql("SELECT job FROM clients")
+    assert row["job"] == "cook"
+    assert sum(one.counts.late for one in report.passes) == 1
+
+
+def test_what_waits_or_is_set_aside_is_not_taken_up_again_by_a_listing(tell: Tell) -> None:
+    story = tell()
+    story.vendor.create(C, {"Last": "One", "Mobile": "+8613900000001"})
+    story.vendor.create(C, {"Last": "Two", "Mobile": "+8613900000001"})
+    settled(story)
+    waiting = [(one.record, one.code) for one in Review(story.store(), story.vault).letters()]
+    assert waiting
+    calls = story.vendor.calls["fetch"]
+    story.later(hours=25)
+    settled(story)
+    assert [(one.record, one.code) for one in Review(story.store(), story.vault).letters()] == (
+        waiting
+    )
+    assert story.vendor.calls["fetch"] <= calls + 1, "one look at the linked ones, none at letters"

@@ -201,7 +201,8 @@ def test_init_takes_the_tables_it_is_told(rig: Rig) -> None:
     ("argv", "code", "said"),
     [
         (["--url", "sqlite:///none.db"], 3, "no database file"),
-        (["--url", "postgresql://u:geheim@db/x"], 3, "not built yet"),
+        (["--url", "oracle://u:geheim@db/x"], 3, "oracle is not among the databases"),
+        (["--url", "postgresql://u:geheim@127.0.0.1:1/x"], 6, "cannot be read"),
         (["--customer", "geheim"], 2, "no such table"),
         (["--tenant", "Geheim Ladé"], 2, "--tenant"),
     ],

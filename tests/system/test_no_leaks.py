@@ -94,6 +94,12 @@ def test_no_planted_value_lies_in_clear_and_no_unclassified_one_leaves(rig: Rig)
         said.append(rig.run("--log-level", "debug", "sync").all)
     for words in (["plan"], ["sync"], ["status"], ["letters", "list"], ["conflicts", "list"]):
         said.append(rig.run("--log-level", "debug", *words).all)
+    for kind in MAPPINGS:
+        for more in ([], ["--live"], ["--json"]):
+            words = ["explain", "7" if kind == "customer" else "1", "--kind", kind, *more]
+            ran = rig.run("--log-level", "debug", *words)
+            assert ran.code == 0
+            said.append(ran.all)
     output = "\n".join(said).encode()
     assert found(MAPPED | UNMAPPED | UNCLASSIFIED, output) == []
     for name, content in files(rig.folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ import sqlalchemy as sa
 from connector.errors import LocalError, SettingsError
 from connector.local import capture
 from connector.local.contract import LocalWrite, RowState
-from connector.local.sql import Condition, KindTable, SqlLocal
+from connector.local.shapes import Condition, KindTable
+from connector.local.sql import SqlLocal
 from connector.plugin import Op, Outcome
 from connector.records import Kind
 from connector.store.database import open_engine
@@ -80,6 +82,13 @@ def update(id_: str, key: str, old: dict[str, Any], **values: Any) -> LocalWrite
 
 
 # --- reading --------------------------------------------------------------------------------------
+
+
+def test_an_id_that_cannot_be_a_key_is_no_row(local: SqlLocal, engine: sa.Engine) -> None:
+    with engine.begin() as tx:
+        tx.exec_driver_sql("INSERT INTO people (name) VALUES ('Ada')")
+    strange = ["65e4c0ffee", "9" * 24, "01", "", "1.0"]
+    assert list(local.read(C, [*strange, "1"])) == ["1"]
 
 
 def test_no_statement_ever_names_an_unmapped_column_or_all_of_them(
@@ -171,7 +180,7 @@ def test_a_repeat_of_a_write_does_nothing_and_says_what_it_did(
 ) -> None:
     first = local.write(C, [create("i1", "Ada")])
     again = local.write(C, [create("i1", "Ada"), create("i2", "Bo")])
-    assert again[0] == first[0]
+    assert again[0] == replace(first[0], repeated=True)
     assert [r[0] for r in rows(engine)] == ["Ada", "Bo"]
     assert local.landed(C, ["i1", "i2", "i3"]) == {"i1": "1", "i2": "2"}
     assert local.origin(C, ["1", "2"]) == {"1": "i1", "2": "i2"}

@@ -66,9 +66,15 @@ def test_a_good_file_is_taken() -> None:
         ("safety.max_change", "5%", 'written like "5% or 5"'),
         ("privacy", {"policy": "p.yaml"}, "[privacy] is known but not built yet"),
         ("keys.provider", "vault", "known but not built yet"),
-        ("local.customer.capture", "scan", "known but not built yet"),
-        ("local.customer.part_of", "customer", "known but not built yet"),
-        ("state.url", "postgresql://user:do-not-tell@host/db", "known but not built yet"),
+        ("local.customer.capture", "column", "local.customer.modified belongs to"),
+        ("local.customer.modified", "changed", "local.customer.modified belongs to"),
+        ("state.url", "mysql://user:do-not-tell@host/db", "state.url: mysql is known but not"),
+        ("local.customer.part_of", "customer", "a customer is part of nothing"),
+        ("local.customer.exists", {"column": "s", "equals": 1}, "stands with `part_of` only"),
+        ("local.customer.key", [], "local.customer.key names no column"),
+        ("local.membership", {"part_of": "customer", "mapping": "m"}, "exists is missing"),
+        ("local.membership", {"part_of": "feedback", "mapping": "m"}, 'must be "customer"'),
+        ("local.membership", {"table": "customers", "mapping": "m"}, 'is `part_of = "customer"`'),
     ],
 )
 def test_a_fault_is_named_by_its_key_and_never_by_its_value(

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -20,6 +21,7 @@ from connector.store.database import Store, open_engine, owner_is_dead
 from connector.store.intents import SENDING, Intent
 from connector.store.links import Link
 from connector.store.staged import Staged
+from tests.servers import database
 
 C = "customer"
 
@@ -40,11 +42,14 @@ def time() -> Time:
     return Time()
 
 
-@pytest.fixture
-def engine() -> Iterator[sa.Engine]:
-    engine = open_engine("sqlite://")
-    yield engine
-    engine.dispose()
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> Iterator[sa.Engine]:
+    with ExitStack() as stack:
+        on_server = request.param == "postgresql"
+        url = stack.enter_context(database(request.param)) if on_server else "sqlite://"
+        engine = open_engine(url)
+        yield engine
+        engine.dispose()
 
 
 def store_of(engine: sa.Engine, time: Time, seed: int = 1) -> Store:
@@ -337,12 +342,28 @@ def test_claims_die_with_their_link(store: Store) -> None:
         assert links.claims(tx, "crm", C, [b"phone"]) == {}
 
 
-def test_a_state_written_by_version_1_is_upgraded_and_keeps_what_it_holds(tmp_path: Path) -> None:
+NOT_IN_2 = (
+    "ALTER TABLE scope DROP COLUMN doubt",
+    "ALTER TABLE scope DROP COLUMN fields_doc",
+    "ALTER TABLE scope DROP COLUMN deaths",
+    "ALTER TABLE staged DROP COLUMN starts",
+    "ALTER TABLE intent DROP COLUMN starts",
+    "DROP INDEX link_by_end",
+)
+OLDER = {"1": ("ALTER TABLE link DROP COLUMN listed_us", *NOT_IN_2), "2": NOT_IN_2}
+"""What each older version of the state lacked."""
+
+
+@pytest.mark.parametrize("version", OLDER)
+def test_a_state_written_by_an_older_version_is_upgraded_and_keeps_what_it_holds(
+    tmp_path: Path, version: str
+) -> None:
     url = f"sqlite:///{tmp_path}/state.db"
     first = Store(open_engine(url), tenant="shop")
     with first.engine.begin() as tx:
-        tx.exec_driver_sql("ALTER TABLE link DROP COLUMN listed_us")
-        tx.exec_driver_sql("UPDATE meta SET value = '1' WHERE key = 'schema'")
+        for statement in OLDER[version]:
+            tx.exec_driver_sql(statement)
+        tx.exec_driver_sql("UPDATE meta SET value = ? WHERE key = 'schema'", (version,))
         tx.exec_driver_sql(
             "INSERT INTO link (id, connection, kind, local_id, live, state, epoch)"
             " VALUES ('l1', 'crm', 'customer', '7', 1, 'pending', 1)"

@@ -224,6 +224,17 @@ def test_more_removals_than_a_page_are_read_to_the_end_and_the_first_page_again(
     assert rig.calls("deleted") == {"deleted": 4}
 
 
+def test_a_feed_of_removals_that_ends_at_a_page_does_not_begin_again_for_ever(rig: Rig) -> None:
+    rig.sandbox.switch(deleted_pages="2000")
+    since = datetime.now(UTC) - timedelta(minutes=5)
+    made = rig.contacts(2_001)
+    for ref in made:
+        rig.sandbox.remove("Contacts", ref)
+    pages = list(rig.open().changes(C, since, None))
+    gone = {one.ref for one in all_seen(pages) if one.gone}
+    assert len(gone) == 2_000 and pages[-1].resume is None, "the listing of ids finds the last one"
+
+
 def test_removals_that_go_on_while_they_are_read_are_read_again(rig: Rig) -> None:
     since = datetime.now(UTC) - timedelta(minutes=1)
     made = rig.contacts(205)

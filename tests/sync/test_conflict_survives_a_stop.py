@@ -1,0 +1,33 @@
+"""A conflict that was found before a stop can still be read after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.story import C, Died, Story
+
+Tell = Callable[..., Story]
+
+
+def test_a_conflict_found_just_before_a_stop_can_still_be_read(tell: Tell) -> None:
+    """Conflict and write of one record are stored one after the other, sealed for one person."""
+    story = tell(first_contact="fill_blank")
+    story.client("Ada", mail="ada@example.test", street="shop 1", job="smith")
+    story.vendor.create(C, {"Last": "Ada", "Mail": "ada@example.test", "Street": "crm 1"})
+
+    def stop(point: str) -> None:
+        if point == "before commit: store intents":
+            story.hook, story.dead = lambda point: None, True
+            raise Died(point)
+
+    story.hook = stop
+    with pytest.raises(Died):
+        story.run()
+    story.dead = False
+    story.later(seconds=200)
+    report = story.run()
+    assert report.errors == []
+    assert report.conflicts == 1
+    assert story.people()["Ada"]["Job"] == "smith"

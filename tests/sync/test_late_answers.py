@@ -1,0 +1,81 @@
+"""Answers that come late, or with another call's error: what they tell is not lost, nor redone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+
+from connector.sync.review import Review
+from connector.testing.weather import Phase, Trouble
+from connector.testing.world import PERFECT
+from tests.story import BATCH, C, Slow, Story
+
+Tell = Callable[..., Story]
+
+
+def test_a_patch_that_lands_late_is_waited_for_before_the_next_edit_goes(tell: Tell) -> None:
+    story = tell(kinds=(C,), capabilities=replace(PERFECT, conditional=False))
+    number = story.client("Ada", mail="ada@example.test", job="baker")
+    story.run()
+    story.later(seconds=300)
+    story.run()
+    story.vendor.rng = Slow()  # type: ignore[assignment]  # it lands as late as it may
+    late = iter([Trouble.LATE])
+
+    def weather(operation: str, phase: Phase) -> Trouble | None:
+        return next(late, None) if (operation, phase) == ("update", "before") else None
+
+    story.vendor.weather = weather
+    story.sql("UPDATE clients SET job = 'cook' WHERE no = :n", n=number)
+    story.run()
+    story.sql("UPDATE clients SET job = 'miller' WHERE no = :n", n=number)
+    story.run()
+    for _ in range(2):
+        story.later(seconds=300)
+        story.run()
+    [row] = story.sql("SELECT job FROM clients")
+    assert row["job"] == story.people()["Ada"]["Job"] == "miller"
+
+
+def test_a_create_is_not_repeated_before_a_search_must_show_it(tell: Tell) -> None:
+    story = tell(
+        kinds=(C,),
+        capabilities=replace(PERFECT, external_key="plain", find_lag=dt.timedelta(seconds=60)),
+    )
+    story.vendor.rng = Slow()  # type: ignore[assignment]  # it shows things as late as it may
+    story.client("Ada", mail="ada@example.test", job="baker")
+    lost = iter([Trouble.LOST_AFTER])
+
+    def weather(operation: str, phase: Phase) -> Trouble | None:
+        return next(lost, None) if (operation, phase) == ("create", "after") else None
+
+    story.vendor.weather = weather
+    for _ in range(3):
+        story.run()
+        story.later(seconds=300)
+    assert len(story.vendor.dump(C)) == 1
+    assert story.vendor.calls["create"] == 1
+
+
+def test_the_answers_of_calls_before_a_failing_one_are_kept(tell: Tell) -> None:
+    """At a vendor that cannot be asked for a create by our key, each lost answer is a letter."""
+    single = dict.fromkeys(BATCH, 1)
+    story = tell(kinds=(C,), capabilities=replace(PERFECT, external_key="none", batch=single))
+    for n in range(5):
+        story.client(f"P{n}", mail=f"p{n}@example.test")
+    calls: list[str] = []
+
+    def weather(operation: str, phase: Phase) -> Trouble | None:
+        if (operation, phase) != ("create", "before"):
+            return None
+        calls.append(operation)
+        return Trouble.THROTTLED if len(calls) == 3 else None
+
+    story.vendor.weather = weather
+    story.run()
+    story.later(seconds=300)
+    story.run()
+    assert Review(story.store(), story.vault).letters() == []
+    assert sorted(story.people()) == [f"P{n}" for n in range(5)]
+    assert len(story.vendor.dump(C)) == 5

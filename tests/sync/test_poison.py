@@ -1,0 +1,227 @@
+"""A record that kills whoever works on it is found and set aside, and the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from connector.errors import UnreachableError
+from connector.local.contract import LocalResult, LocalWrite, Row
+from connector.local.sql import SqlLocal
+from connector.plugin import Kind, Ref, Result, Seen, Write
+from connector.sync.review import Review
+from connector.testing.memory import MemoryRemote
+from connector.testing.world import Commit
+from tests.story import C, Died, Story
+from tests.sync.test_hub import clients, settled
+
+Tell = Callable[..., Story]
+MOST_STARTS = 12
+
+
+class Deadly(MemoryRemote):
+    """A plugin that dies at the records it is told of, when it writes or reads them."""
+
+    names: frozenset[str] = frozenset()
+    refs: frozenset[str] = frozenset()
+
+    def write(self, kind: Kind, writes: Sequence[Write]) -> Iterator[Result]:
+        if self.names & {str(w.fields.get("Last")) for w in writes}:
+            raise Died("out of memory")
+        return super().write(kind, writes)
+
+    def fetch(self, kind: Kind, refs: Sequence[Ref]) -> Sequence[Seen]:
+        if self.refs & set(refs):
+            raise Died("out of memory")
+        return super().fetch(kind, refs)
+
+
+def deadly(story: Story, *, names: Sequence[str] = (), refs: Sequence[str] = ()) -> None:
+    def make() -> Deadly:
+        mild = story._memory_remote()
+        remote = Deadly(mild.vendor, mild.targets)
+        remote.names, remote.refs = frozenset(names), frozenset(refs)
+        return remote
+
+    story.remote_factory = make
+
+
+def starts_until_it_ends(story: Story) -> int:
+    """Start the program anew each time it is killed; how often it was started."""
+    for number in range(1, MOST_STARTS):
+        story.later(seconds=300)
+        try:
+            story.run()
+        except Died:
+            continue
+        return number
+    raise AssertionError("it dies for ever")
+
+
+@pytest.fixture
+def story(tell: Tell) -> Story:
+    story = tell(kinds=(C,), first_contact="fill_blank")
+    for number in range(20):
+        story.client(f"n{number:02d}", mail=f"n{number}@example.test")
+    return story
+
+
+def letters(story: Story) -> list[str]:
+    return [one.code for one in Review(story.store(), story.vault).letters()]
+
+
+def test_a_write_that_kills_is_set_aside_and_the_others_go(story: Story) -> None:
+    deadly(story, names=["n07"])
+    story.dead = True
+    starts = starts_until_it_ends(story)
+    assert starts <= 10
+    story.later(seconds=300)
+    story.run()
+    assert set(letters(story)) == {"poison"}
+    assert set(story.people()) == {f"n{n:02d}" for n in range(20) if n != 7}
+    story.later(seconds=300)
+    before = story.vendor.calls["create"]
+    story.run()
+    assert story.vendor.calls["create"] == before
+
+
+def test_a_read_by_id_that_kills_is_set_aside_and_the_others_go(story: Story) -> None:
+    settled(story)
+    settled(story)
+    story.dead = True
+    for number in range(20):
+        story.vendor.edit(C, story.ref(f"n{number:02d}"), {"Job": "smith"})
+    deadly(story, refs=[story.ref("n07")])
+    with story.store().write(None, "read all by id") as tx:
+        tx.exec_driver_sql("UPDATE staged SET payload = NULL")
+    story.sql("UPDATE clients SET is_deleted = 1 WHERE full_name = 'n07'")
+    assert starts_until_it_ends(story) <= 6
+    story.later(seconds=300)
+    story.run()
+    assert letters(story) == ["poison"]
+    assert {str(row["job"]) for row in clients(story) if row["full_name"] != "n07"} == {"smith"}
+
+
+class DeadlyShop(SqlLocal):
+    """A shop's database in which one row ends the process that writes it."""
+
+    def write(self, kind: Kind, writes: Sequence[LocalWrite]) -> Sequence[LocalResult]:
+        if any(w.values.get("full_name") == "n07" for w in writes):
+            raise Died("out of memory")
+        return super().write(kind, writes)
+
+
+def test_a_local_write_that_kills_is_set_aside_and_the_others_go(tell: Tell) -> None:
+    story = tell(kinds=(C,), first_contact="fill_blank")
+    settled(story)
+    for number in range(20):
+        story.vendor.create(C, {"Last": f"n{number:02d}", "Mail": f"n{number}@example.test"})
+    story.local_type = DeadlyShop
+    story.dead = True
+    assert starts_until_it_ends(story) <= 6
+    assert letters(story) == ["poison"]
+    assert len(clients(story)) == 19
+    story.local_type = SqlLocal
+    review = Review(story.store(), story.vault)
+    review.retry(review.letters()[0].id)
+    settled(story)
+    assert len(clients(story)) == 20, "a person says when it is tried again"
+
+
+def test_an_outage_makes_nobody_suspect(story: Story) -> None:
+    def weather(operation: str, phase: str) -> Any:
+        if operation == "create" and phase == "before":
+            raise UnreachableError("down")
+        return None
+
+    story.vendor.weather = weather
+    for _ in range(8):
+        story.later(seconds=300)
+        story.run()
+    assert "poison" not in letters(story)
+    story.vendor.weather = lambda operation, phase: None
+    settled(story)
+    settled(story)
+    assert len(story.people()) == 20
+
+
+def test_a_run_after_one_that_ended_counts_nothing(story: Story) -> None:
+    settled(story)
+    story.sql("UPDATE clients SET job = 'smith'")
+    points: list[str] = []
+    story.hook = points.append
+    settled(story)
+    assert not [point for point in points if "attempt" in point]
+
+
+class Bomb:
+    """A value at which a lens dies."""
+
+    def __str__(self) -> str:
+        raise Died("out of memory")
+
+
+class BombedShop(SqlLocal):
+    """A shop in which a column of one row cannot be looked at."""
+
+    def read(self, kind: Kind, keys: Sequence[str]) -> Mapping[str, Row]:
+        return {key: bombed(row) for key, row in super().read(kind, keys).items()}
+
+
+def bombed(row: Row) -> Row:
+    values = dict(row.values)
+    return Row(row.key, {**values, "job": Bomb()} if values["full_name"] == "n07" else values)
+
+
+class BombedVendor(MemoryRemote):
+    """A vendor one of whose records has a field that cannot be looked at."""
+
+    def _seen(self, kind: Kind, commit: Commit, *, with_fields: bool = True) -> Seen:
+        seen = super()._seen(kind, commit, with_fields=with_fields)
+        bomb = seen.fields.get("Last") == "n07"
+        return replace(seen, fields={**seen.fields, "Job": Bomb()}) if bomb else seen
+
+
+def bomb_the_shop(story: Story) -> None:
+    story.local_type = BombedShop
+    story.sql("UPDATE clients SET job = 'smith'")
+
+
+def bomb_the_vendor(story: Story) -> None:
+    def make() -> MemoryRemote:
+        mild = story._memory_remote()
+        return BombedVendor(mild.vendor, mild.targets)
+
+    story.remote_factory = make
+    for number in range(20):
+        story.vendor.edit(C, story.ref(f"n{number:02d}"), {"City": "Hill"})
+
+
+@pytest.mark.parametrize("bomb", [bomb_the_shop, bomb_the_vendor])
+@pytest.mark.parametrize("killed", [True, False], ids=["killed", "a bug of ours"])
+def test_a_record_that_dies_already_when_it_is_looked_at_is_set_aside_too(
+    story: Story, bomb: Callable[[Story], None], killed: bool
+) -> None:
+    settled(story)
+    settled(story)
+    bomb(story)
+    story.dead = killed
+    assert starts_until_it_ends(story) <= 10
+    story.dead = False
+    for city in ("A", "B", "C"):
+        story.later(seconds=300)
+        if bomb is bomb_the_shop:
+            story.sql("UPDATE clients SET city = :c WHERE full_name = 'n07'", c=city)
+        else:
+            story.vendor.edit(C, story.ref("n07"), {"City": city})
+        assert story.run().exit == 5, "it is not looked at again"
+    assert set(letters(story)) == {"poison"}
+    others = [row for row in clients(story) if row["full_name"] != "n07"]
+    there = [person for name, person in story.people().items() if name != "n07"]
+    if bomb is bomb_the_shop:
+        assert {person["Job"] for person in there} == {"smith"}
+    else:
+        assert {str(row["city"]) for row in others} == {"Hill"}

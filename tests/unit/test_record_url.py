@@ -1,0 +1,52 @@
+"""Where a person finds a record at the vendor: the address that the settings tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
+from connector_zoho.sandbox.handle import ZohoSandbox
+from connector_zoho.settings import ZohoSettings
+from pydantic import ValidationError
+
+from connector.plugin import Kind, LinksRecords, Ref
+from tests.unit import fxiaoke_rig, zoho_rig
+
+FORM = "https://crm.example.test/tab/{object}/{ref}"
+RIGS: list[tuple[Any, Any, str]] = [
+    (ZohoSandbox, zoho_rig.Rig, "Contacts"),
+    (FxiaokeSandbox, fxiaoke_rig.Rig, "AccountObj"),
+]
+
+
+@pytest.mark.parametrize(("sandbox", "rig", "object_"), RIGS, ids=["zoho", "fxiaoke"])
+def test_an_address_is_made_of_the_object_and_the_ref_without_a_call(
+    sandbox: Any, rig: Any, object_: str
+) -> None:
+    with sandbox() as running:
+        remote = rig(running).open(record_url=FORM)
+        before = running.calls()
+        assert isinstance(remote, LinksRecords)
+        url = remote.record_url(Kind.CUSTOMER, Ref("1/2 ?"))
+        assert url == f"https://crm.example.test/tab/{object_}/1%2F2%20%3F"
+        assert rig(running).open().record_url(Kind.CUSTOMER, Ref("1")) is None
+        assert running.calls() == before
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "http://crm.example.test/{ref}",
+        "https://crm.example.test/",
+        "https://crm.example.test/{ref}/{name}",
+        "https://crm.example.test/{ref.real}",
+        "https://crm.example.test/{ref}{",
+        "https://user@crm.example.test/{ref}",
+        "javascript:{ref}",
+    ],
+)
+def test_an_address_of_another_shape_is_refused(form: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        ZohoSettings.model_validate({"record_url": form})
+    assert "record_url" in {fault["loc"][0] for fault in caught.value.errors() if fault["loc"]}
