@@ -1,11 +1,11 @@
-# The front door. Each target makes what it needs; the last lines of demo, simulate, bench, lost-creates
-# and third-vendor are read by machines.
+# The front door. Each target makes what it needs; the last lines of demo, simulate, mutants, bench,
+# lost-creates and third-vendor are read by machines.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.complete
 
-.PHONY: demo test check format wheel simulate bench lost-creates third-vendor clean
+.PHONY: demo test check format wheel simulate mutants bench lost-creates third-vendor clean
 .DELETE_ON_ERROR:
 
 # Debian's bare `python3 -m venv` fails and leaves half a folder: the stamp is written last, a half-made one is remade.
@@ -37,10 +37,13 @@ wheel: $(STAMP)
 
 simulate: $(STAMP)
 ifdef PLANT
-	@$(BIN)/python -m tools.plants $(PLANT) --seeds $(or $(SEEDS),100) --start $(or $(START),1)
+	@$(BIN)/python -m tools.mutants $(PLANT) --seeds $(or $(SEEDS),100) --start $(or $(START),1)
 else
-	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),100) --start $(or $(START),1))
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--seeds $(or $(SEEDS),100) --start $(or $(START),1))
 endif
+
+mutants: $(STAMP)
+	@$(BIN)/python -m tools.mutants $(or $(PLANT),catalogue) $(if $(SEEDS),--seeds $(SEEDS))
 
 bench: $(STAMP)
 	@$(BIN)/python -m tools.bench $(ARGS)

@@ -8,6 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 
+def plain(value: str | None) -> str | None:
+    """A value without what a vendor may change of it: blanks; an empty one is None.
+
+    >>> plain(" a  b "), plain("")
+    ('a b', None)
+    """
+    return " ".join(value.split()) or None if value else None
+
+
 @dataclass(slots=True)
 class Edit:
     """One value that a person set. `over` is the value the person saw in its place."""
@@ -15,7 +24,7 @@ class Edit:
     person: str
     name: str
     side: str
-    value: str
+    value: str | None
     over: str | None
 
 
@@ -26,19 +35,29 @@ class History:
     edits: list[Edit] = field(default_factory=list)
     deleted: dict[str, list[tuple[str, dict[str, str | None]]]] = field(default_factory=dict)
     over: dict[tuple[str, str], dict[str, str | None]] = field(default_factory=dict)
+    cleared: dict[tuple[str, str], list[str | None]] = field(default_factory=dict)
+    """What those saw who emptied a field."""
 
-    def edit(self, person: str, name: str, side: str, value: str, over: str | None) -> None:
+    def edit(self, person: str, name: str, side: str, value: str | None, over: str | None) -> None:
+        value, over = plain(value), plain(over)
         self.edits.append(Edit(person, name, side, value, over))
-        self.over.setdefault((person, name), {})[value] = over
+        if value is None:
+            self.cleared.setdefault((person, name), []).append(over)
+        else:
+            self.over.setdefault((person, name), {})[value] = over
 
     def delete(self, person: str, side: str, seen: dict[str, str | None]) -> None:
-        self.deleted.setdefault(person, []).append((side, seen))
+        kept = {name: plain(value) for name, value in seen.items()}
+        self.deleted.setdefault(person, []).append((side, kept))
 
     def known_to(self, person: str, name: str, value: str | None) -> set[str]:
         """The value and all that were knowingly replaced on the way to it."""
         chain = self.over.get((person, name), {})
+        value = plain(value)
+        going = self.cleared.get((person, name), []) if value is None else [value]
         found: set[str] = set()
-        while value is not None and value not in found:
-            found.add(value)
-            value = chain.get(value)
+        for one in going:
+            while one is not None and one not in found:
+                found.add(one)
+                one = chain.get(one)
         return found

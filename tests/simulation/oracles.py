@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ import sqlalchemy as sa
 from connector.plugin import version_key
 from connector.store import tables as t
 from connector.sync.scope import from_us
-from tests.simulation.history import Edit
-from tests.simulation.stage import FIELDS, Stage
+from connector.testing.world import Commit
+from tests.simulation.history import Edit, plain
+from tests.simulation.people import COLUMNS
+from tests.simulation.stage import Stage
 from tests.story import C
 
 
@@ -64,17 +67,17 @@ def one_to_one(stage: Stage) -> Iterator[str]:
 def nobody_elses_value(stage: Stage) -> Iterator[str]:
     """O3: no value that began with one person stands in another's record."""
     mixed_up = stage.mixed_up()
-    for person, row in stage._shop_rows().items():
-        for column in FIELDS:
+    for person, row in stage.shop_rows().items():
+        for column in COLUMNS:
             if (
                 person not in mixed_up
                 and row[column]
                 and not str(row[column]).startswith(f"{person}.")
             ):
                 yield f"O3 the shop's {person} holds {row[column]} in {column}"
-    for name in stage.vendors:
-        for person, record in stage._records(name).items():
-            for field in FIELDS.values():
+    for name, house in stage.houses.items():
+        for person, record in stage.vendor_records(name).items():
+            for field in house.fields.values():
                 value = record["fields"].get(field)
                 if person not in mixed_up and value and not str(value).startswith(f"{person}."):
                     yield f"O3 {name}'s {person} holds {value} in {field}"
@@ -82,7 +85,7 @@ def nobody_elses_value(stage: Stage) -> Iterator[str]:
 
 def cursor_truth(stage: Stage) -> Iterator[str]:
     """O6: what the feed shows and is at or below the watermark has been staged or settled."""
-    for name in stage.vendors:
+    for name in stage.houses:
         yield from _cursor_truth(stage, name)
 
 
@@ -108,9 +111,9 @@ def _cursor_truth(stage: Stage, name: str) -> Iterator[str]:
         if mine and (row["live"] or row["remote_id"] not in known):
             known[row["remote_id"]] = row
     under_way = {r["link"] for r in _rows(stage, t.intent)}  # their end reads the record by id
-    vendor = stage.vendors[name]
+    vendor = stage.houses[name]
     now, until = vendor.clock.now(), from_us(since)
-    for ref, record in vendor.records[C].items():
+    for ref, record in vendor.records.items():
         seen = record.seen("feed", now)
         if seen is None or seen.state != "live" or seen.stamp >= until:  # read again from there
             continue
@@ -120,6 +123,8 @@ def _cursor_truth(stage: Stage, name: str) -> Iterator[str]:
             continue  # the feed still shows it, a read by id says that it is gone
         if ref in staged or (name, ref) in stage.ever_hidden:
             continue
+        if record.now.stamp >= until:
+            continue  # saved since, as a restored one is: the next window reads it whole
         if link is not None and link["id"] in under_way:
             continue
         if link is None:
@@ -134,17 +139,17 @@ def removed_with_evidence(stage: Stage) -> Iterator[str]:
     """O7: we remove only what a person removed on the other side."""
     deleted = {
         side: {p for p, many in stage.history.deleted.items() for s, _ in many if s == side}
-        for side in ("shop", *stage.vendors)
+        for side in ("shop", *stage.houses)
     }
-    for name, vendor in stage.vendors.items():
+    for name, vendor in stage.houses.items():
         elsewhere = set().union(*(people for side, people in deleted.items() if side != name))
-        for record in vendor.records[C].values():
+        for record in vendor.records.values():
             last = record.now
             if last.state != "live" and last.by_us:
-                person = str(last.fields.get("Mail", "")).partition("@")[0]
+                person = str(last.fields.get(vendor.mail, "")).partition("@")[0]
                 if person not in elsewhere:
                     yield f"O7 we removed {person} from {name} and nobody asked for it"
-    kept = set(stage._shop_rows()).union(*deleted.values())
+    kept = set(stage.shop_rows()).union(*deleted.values())
     for person in stage.rows.keys() - kept:
         yield f"O7 we removed {person} from the shop and nobody asked for it"
 
@@ -152,13 +157,17 @@ def removed_with_evidence(stage: Stage) -> Iterator[str]:
 def created_once(stage: Stage) -> Iterator[str]:
     """O2: no record is created twice by us, whatever became of the first answer.
 
-    Our key is the record's name; a record hidden from us cannot be found by it.
+    Our key is the record's name. Neither a record hidden from us can be found by it nor one that
+    a person deleted before we knew of it.
     """
     made = Counter(
         (name, record.now.key)
-        for name, vendor in stage.vendors.items()
-        for ref, record in vendor.records[C].items()
-        if record.commits[0].by_us and record.now.key and (name, ref) not in stage.ever_hidden
+        for name, vendor in stage.houses.items()
+        for ref, record in vendor.records.items()
+        if record.commits[0].by_us
+        and record.now.key
+        and (name, ref) not in stage.ever_hidden
+        and not (record.now.state != "live" and not record.now.by_us)
     )
     yield from (
         f"O2 {name}: one record was created {n} times by us"
@@ -192,10 +201,10 @@ def no_twins(stage: Stage) -> Iterator[str]:
     rows = stage.sql("SELECT no, mail FROM clients WHERE is_deleted = 0")
     shop = Counter(r["mail"] for r in rows if str(r["no"]) not in noticed)
     yield from (f"O2 {mail} is {n} times in the shop" for mail, n in shop.items() if n > 1)
-    for name, vendor in stage.vendors.items():
+    for name, vendor in stage.houses.items():
         there = Counter(
-            d["fields"].get("Mail")
-            for d in vendor.dump(C)
+            d["fields"].get(vendor.mail)
+            for d in vendor.dump()
             if (name, "remote", d["ref"]) not in letters
         )
         yield from (f"O2 {mail} is {n} times at {name}" for mail, n in there.items() if n > 1)
@@ -212,26 +221,26 @@ def _set_aside(stage: Stage) -> set[str]:
             found |= mine
     people = {
         p
-        for p, row in stage._shop_rows().items()
-        for n in stage.vendors
+        for p, row in stage.shop_rows().items()
+        for n in stage.houses
         if (n, str(row["no"])) in found
     }
     there = {
-        str(d["fields"].get("Mail", "")).partition("@")[0]
-        for name, vendor in stage.vendors.items()
-        for d in vendor.dump(C)
+        str(d["fields"].get(vendor.mail, "")).partition("@")[0]
+        for name, vendor in stage.houses.items()
+        for d in vendor.dump()
         if (name, d["ref"]) in found
     }
     return people | there | stage.mixed_up()
 
 
 def _open_fields(stage: Stage) -> dict[str, set[str]]:
-    """Person to the units in open conflict."""
+    """Person to the units in open conflict, or of which a value was left out."""
     links = {r["id"]: r for r in _rows(stage, t.link)}
     by_ref = {
-        (name, d["ref"]): p for name in stage.vendors for p, d in stage._records(name).items()
+        (name, d["ref"]): p for name in stage.houses for p, d in stage.vendor_records(name).items()
     }
-    by_row = {str(r["no"]): p for p, r in stage._shop_rows().items()}
+    by_row = {str(r["no"]): p for p, r in stage.shop_rows().items()}
     found: dict[str, set[str]] = defaultdict(set)
     for row in _rows(stage, t.conflict):
         link = links.get(row["link"])
@@ -240,59 +249,73 @@ def _open_fields(stage: Stage) -> dict[str, set[str]]:
                 link["local_id"]
             )
             if person:
-                found[person].add(row["field"])
+                # A value that is left out is named by its field: address.street.
+                found[person] |= {row["field"], row["field"].partition(".")[0]}
     return found
 
 
-UNIT = {"job": "occupation", "street": "address", "full_name": "name", "tags": "tags"}
+UNIT = {"job": "occupation", "street": "address", "full_name": "name"}
 
 
 def agreement(stage: Stage) -> Iterator[str]:
     """O4: the shop and each vendor show the same, record by record and field by field."""
     aside, open_ = _set_aside(stage), _open_fields(stage)
-    shop = stage._shop_rows()
-    for name in stage.vendors:
-        crm = stage._records(name)
+    shop = stage.shop_rows()
+    for name in stage.houses:
+        crm = stage.vendor_records(name)
         for person in (shop.keys() ^ crm.keys()) - aside:
             if "*" not in open_.get(person, set()):
                 yield f"O4 {person} is only {'in the shop' if person in shop else 'at ' + name}"
         for person in shop.keys() & crm.keys() - aside:
-            for column, field in FIELDS.items():
+            for column, field in stage.houses[name].fields.items():
                 unit = UNIT[column] if column != "full_name" else "names.full"
                 if {unit, UNIT[column]} & open_.get(person, set()):
                     continue
                 here, there = shop[person][column], crm[person]["fields"].get(field)
-                if (here or None) != (there or None):
+                if plain(here) != plain(there):
                     yield f"O4 {person}: {column} is {here} in the shop, {there} at {name}"
 
 
 def no_lost_edit(stage: Stage) -> Iterator[str]:
     """O1: each edit stands, was knowingly replaced, or lost by a rule with an event, or waits."""
-    shop = stage._shop_rows()
-    far = [stage._records(name) for name in stage.vendors]
+    standing = _standing(stage)
     aside, open_ = _set_aside(stage), _open_fields(stage)
     lost = _lost_by_rule(stage)
-    for edit in stage.history.edits:
-        if edit.name not in FIELDS or edit.person in aside:
-            continue
+    history = stage.history
+    for edit in history.edits:
         units = {UNIT[edit.name], "names.full" if edit.name == "full_name" else UNIT[edit.name]}
-        if (units | {"*"}) & open_.get(edit.person, set()):
+        waits = edit.person in aside or (units | {"*"}) & open_.get(edit.person, set())
+        if waits or units & lost.get(edit.person, set()):
             continue
-        known: set[str] = set()
-        if edit.person in shop:
-            value = shop[edit.person][edit.name]
-            known |= stage.history.known_to(edit.person, edit.name, value)
-        for crm in far:
-            if edit.person in crm:
-                value = crm[edit.person]["fields"].get(FIELDS[edit.name])
-                known |= stage.history.known_to(edit.person, edit.name, value)
-        # Whoever deletes a record does away with what it showed, even where another's edit of it
-        # brings the person back.
-        for _, seen in stage.history.deleted.get(edit.person, []):
-            known |= stage.history.known_to(edit.person, edit.name, seen.get(edit.name))
-        overruled = units & lost.get(edit.person, set())
-        if edit.value not in known and not overruled and not _unclosable(stage, edit):
+        shown = standing.get((edit.person, edit.name), [])
+        deleted = history.deleted.get(edit.person, [])
+        if edit.value is None:
+            before = history.known_to(edit.person, edit.name, edit.over)
+            lives_on = edit.over is not None and before & {plain(value) for value in shown}
+            if lives_on and not deleted and not _unclosable(stage, edit):
+                yield f"O1 {edit.person}: {edit.name} emptied ({edit.side}) is lost"
+            continue
+        # Whoever empties a field or deletes a record does away with what it showed, even where
+        # another's edit brings the field or the person back.
+        done_away = [*shown, None, *(seen.get(edit.name) for _, seen in deleted)]
+        known = {
+            one for value in done_away for one in history.known_to(edit.person, edit.name, value)
+        }
+        if edit.value not in known and not _unclosable(stage, edit):
             yield f"O1 {edit.person}: {edit.name} = {edit.value} ({edit.side}) is lost"
+
+
+def _standing(stage: Stage) -> dict[tuple[str, str], list[str | None]]:
+    """Person and column to the values that stand now, on all sides where the person is."""
+    found: dict[tuple[str, str], list[str | None]] = defaultdict(list)
+    for person, row in stage.shop_rows().items():
+        for column in COLUMNS:
+            found[person, column].append(row[column])
+    for name, house in stage.houses.items():
+        for person, record in stage.vendor_records(name).items():
+            for column, field in house.fields.items():
+                found[person, column].append(record["fields"].get(field))
+    return found
 
 
 def _lost_by_rule(stage: Stage) -> dict[str, set[str]]:
@@ -301,9 +324,9 @@ def _lost_by_rule(stage: Stage) -> dict[str, set[str]]:
         str(r["no"]): r["mail"].partition("@")[0] for r in stage.sql("SELECT no, mail FROM clients")
     }
     by_ref = {
-        (name, ref): str(record.now.fields.get("Mail", "")).partition("@")[0]
-        for name, vendor in stage.vendors.items()
-        for ref, record in vendor.records[C].items()
+        (name, ref): str(record.now.fields.get(vendor.mail, "")).partition("@")[0]
+        for name, vendor in stage.houses.items()
+        for ref, record in vendor.records.items()
     }
     links = {r["id"]: r for r in _rows(stage, t.link)}
     found: dict[str, set[str]] = defaultdict(set)
@@ -322,25 +345,40 @@ def _lost_by_rule(stage: Stage) -> dict[str, set[str]]:
 def _unclosable(stage: Stage, edit: Edit) -> bool:
     """Whether the edit fell into the one window that cannot be closed at this vendor.
 
-    It was made at the vendor after our last look, and our write of the same field came before
-    the feed showed it. A conditional write refuses that, except within one version step.
+    The feed showed it only after the run began that wrote the same field (or removed the record). A
+    conditional write refuses that, except within one version step; no removal is conditional.
     """
     if edit.side == "shop":
         return False
-    vendor, field = stage.vendors[edit.side], FIELDS[edit.name]
+    vendor = stage.houses[edit.side]
+    field = vendor.fields[edit.name]
     can = vendor.capabilities
-    for record in vendor.records[C].values():
+    for record in vendor.records.values():
         ours_before = None
         for at, commit in enumerate(record.commits):
-            if commit.fields.get(field) == edit.value and not commit.by_us:
+            if plain(commit.fields.get(field)) == edit.value and not commit.by_us:
                 later = [c for c in record.commits[at + 1 :] if c.by_us]
-                over = next((c for c in later if c.fields.get(field) != edit.value), None)
-                if over is None or over.shown["read"] > commit.shown["feed"]:
+                over = next((c for c in later if _does_away(c, field, edit.value)), None)
+                if over is None:
                     return False
-                same_step = ours_before is not None and ours_before.stamp == commit.stamp
-                return same_step or not can.conditional
+                # Without counts our write of any field hides what came right before it.
+                ours = over if can.counts_writes else later[0]
+                if _begun(stage, edit.side, ours.shown["read"]) > commit.shown["feed"]:
+                    return False
+                beside = (over, ours_before or over)
+                same_step = any(one.stamp == commit.stamp for one in beside)
+                return same_step or over.state != "live" or not can.conditional
             ours_before = commit
     return False
+
+
+def _begun(stage: Stage, name: str, at: dt.datetime) -> dt.datetime:
+    """When the run began that was at work at a time by a vendor's clock."""
+    return min((one[name] for one, end in stage.spans if one[name] <= at <= end[name]), default=at)
+
+
+def _does_away(commit: Commit, field: str, value: str | None) -> bool:
+    return commit.state != "live" or plain(commit.fields.get(field)) != value
 
 
 def everything_ended(stage: Stage) -> Iterator[str]:
@@ -370,21 +408,19 @@ def is_silent(stage: Stage) -> list[str]:
     for _ in range(2):
         stage.later(seconds=900)
         before = _writes(stage)
-        asked = {name: sum(vendor.calls.values()) for name, vendor in stage.vendors.items()}
+        asked = {name: house.asked() for name, house in stage.houses.items()}
         stage.attempt()
         if _writes(stage) != before:
             found.append(f"O5 a quiet run wrote: {_writes(stage) - before}")
-        for name, vendor in stage.vendors.items():
-            calls = sum(vendor.calls.values()) - asked[name]
-            if calls > QUIET_CALLS and not _asked_anew(stage):
+        for name, house in stage.houses.items():
+            calls = house.asked() - asked[name]
+            if calls > house.quiet_calls and not _asked_anew(stage):
                 found.append(f"O11 a quiet run asked {name} {calls} times")
     if stage.most_refused > REFUSED_CALLS:
         found.append(f"O11 one run went on after the quota was spent: {stage.most_refused} calls")
     return found
 
 
-QUIET_CALLS = 1 + 3
-"""The account's name, and one page of changes for each kind."""
 REFUSED_CALLS = 4
 """One for each kind of a vendor, and the account's name."""
 
@@ -396,10 +432,8 @@ def _asked_anew(stage: Stage) -> bool:
 
 def _writes(stage: Stage) -> Counter[str]:
     counted: Counter[str] = Counter()
-    for name, vendor in stage.vendors.items():
-        calls = Counter({str(op): n for op, n in vendor.calls.items()})
-        for op in ("create", "update", "remove", "restore"):
-            counted[f"{name} {op}"] = calls[op]
+    for name, house in stage.houses.items():
+        counted.update({f"{name} {op}": n for op, n in house.writes().items()})
     applied = next(
         r["name"]
         for r in stage.sql("SELECT name FROM sqlite_master WHERE name LIKE '%applied%'")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from connector.plugin import Capabilities
+from connector.records import Kind
 from connector.testing.clock import ManualClock
-from connector.testing.world import PERFECT
+from connector.testing.world import PERFECT, Commit, MemoryVendor
 from tests.story import BATCH
 
 
@@ -60,3 +62,19 @@ def draw_capabilities(rng: Random) -> Capabilities:
         removal=rng.choice(["recycle", "recycle", "final"]),
         call_life=dt.timedelta(seconds=30),
     )
+
+
+ROUTED = "routed"
+"""The city that a vendor's workflow writes."""
+
+
+class Rewriting(MemoryVendor):
+    """A vendor whose workflow sets a field right after each write of ours."""
+
+    def _commit(self, kind: Kind, was: Commit | None, **what: Any) -> Commit:
+        made = super()._commit(kind, was, **what)
+        city = made.fields.get("City")
+        if made.by_us and made.state == "live" and kind == Kind.CUSTOMER and city != ROUTED:
+            # the answer to the write knows nothing of it
+            super()._commit(kind, made, fields={**made.fields, "City": ROUTED}, by_us=False)
+        return made
