@@ -1,0 +1,55 @@
+"""Fixtures of the tests on real database servers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.databases.server_story import ServerStory
+from tests.servers import NAMES, database
+from tests.story import Story
+
+
+@pytest.fixture(params=NAMES)
+def server_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def url(server_name: str) -> Iterator[str]:
+    """An empty database of this test's own on each server."""
+    with database(server_name) as url:
+        yield url
+
+
+@pytest.fixture(params=["all on PostgreSQL", "shop on MariaDB"])
+def tell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Story]]:
+    """As in `tests/sync`, on servers."""
+    told: list[Story] = []
+    with ExitStack() as stack:
+
+        def make(**how: Any) -> Story:
+            folder = tmp_path / str(len(told))
+            folder.mkdir()
+            if request.param == "shop on MariaDB":
+                places = {"where": stack.enter_context(database("mariadb"))}
+            else:
+                places = {
+                    name: stack.enter_context(database("postgresql"))
+                    for name in ("where", "state_at")
+                }
+            told.append(ServerStory(folder=folder, **places, **how))
+            return told[-1]
+
+        yield make
+        for story in told:
+            story.close()
+
+
+@pytest.fixture
+def story(tell: Callable[..., Story]) -> Story:
+    return tell()

@@ -1,0 +1,162 @@
+"""The state on a real PostgreSQL: what SQLite promises by having one writer, it promises too."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from connector.errors import LeaseHeldError, StoreError
+from connector.store import scopes, staged
+from connector.store.copies import copy_of
+from connector.store.database import Store, open_engine
+from connector.store.staged import Staged
+from tests.servers import database
+
+C = "customer"
+
+
+@pytest.fixture
+def state() -> Iterator[str]:
+    with database("postgresql") as url:
+        yield url
+
+
+def in_threads(count: int, work: object) -> None:
+    threads = [threading.Thread(target=work) for _ in range(count)]  # type: ignore[arg-type]  # a plain function
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+
+
+def test_of_eight_workers_at_once_one_gets_the_lease(state: str) -> None:
+    Store(open_engine(state), tenant="t").close()
+    won: list[int] = []
+
+    def race() -> None:
+        store = Store(open_engine(state), tenant="t")
+        with contextlib.suppress(LeaseHeldError):
+            won.append(store.acquire("crm", C).fence)
+        store.close()
+
+    in_threads(8, race)
+    assert won == [1]
+
+
+def test_a_new_state_may_be_opened_by_many_workers_at_once(state: str) -> None:
+    ids: list[str] = []
+
+    def begin() -> None:
+        store = Store(open_engine(state), tenant="t")
+        ids.append(store.store_id)
+        store.close()
+
+    in_threads(6, begin)
+    assert len(ids) == 6
+    assert len(set(ids)) == 1
+
+
+def test_a_rate_budget_that_workers_share_is_never_spent_twice(state: str) -> None:
+    Store(open_engine(state), tenant="t").close()
+
+    def spend() -> None:
+        store = Store(open_engine(state), tenant="t")
+        for _ in range(25):
+            scopes.reserve(store, "crm", "a/path/" * 20, lambda tat, now: (tat + 1, 0))
+        store.close()
+
+    in_threads(4, spend)
+    store = Store(open_engine(state), tenant="t")
+    with store.read() as tx:
+        row = scopes.get(tx, "crm", "*/" + "a/path/" * 20)
+    assert row is not None
+    assert row.tat_us == 100
+    store.close()
+
+
+def test_marks_of_one_row_by_two_workers_meet(state: str) -> None:
+    Store(open_engine(state), tenant="t").close()
+
+    def mark() -> None:
+        store = Store(open_engine(state), tenant="t")
+        for _ in range(20):
+            with store.write(None, "mark") as tx:
+                staged.mark(tx, ["crm"], C, {"1": None})
+        store.close()
+
+    in_threads(3, mark)
+    store = Store(open_engine(state), tenant="t")
+    with store.read() as tx:
+        assert staged.load(tx, "crm", C, "local", ["1"])["1"].counter == 60
+    store.close()
+
+
+def test_the_time_is_the_servers(state: str) -> None:
+    store = Store(open_engine(state), tenant="t")
+    with store.read() as tx:
+        us = store.now_us(tx)
+        later = tx.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
+    assert abs(later.timestamp() - us / 1e6) < 1
+    store.close()
+
+
+def test_reading_writes_nothing(state: str) -> None:
+    store = Store(open_engine(state), tenant="t")
+    with pytest.raises(StoreError), store.read() as tx:
+        staged.stage(tx, [Staged("crm", C, "local", "1")])
+    store.close()
+
+
+def test_a_worker_that_freezes_in_a_transaction_is_left_behind(state: str) -> None:
+    engine = open_engine(state)
+    store = Store(engine, tenant="t")
+
+    @sa.event.listens_for(engine, "connect")
+    def impatient(dbapi: object, record: object) -> None:
+        dbapi.execute("SET idle_in_transaction_session_timeout = '200ms'")  # type: ignore[attr-defined]  # psycopg's own
+        dbapi.commit()  # type: ignore[attr-defined]  # psycopg's own
+
+    engine.dispose()
+    other = Store(open_engine(state), tenant="t")
+    with pytest.raises(StoreError), store.write(None, "freeze") as tx:
+        staged.stage(tx, [Staged("crm", C, "local", "1")])
+        with other.write(None, "go on") as beside:  # waits until the server has ended the first
+            assert staged.load(beside, "crm", C, "local", ["1"]) == {}
+    store.close()
+    other.close()
+
+
+def test_a_plan_works_on_a_copy_that_holds_all_rows(state: str) -> None:
+    store = Store(open_engine(state), tenant="t")
+    lease = store.acquire("crm", C)
+    with store.write(lease, "stage") as tx:
+        staged.stage(tx, [Staged("crm", C, "remote", f"{n}", "1", payload=b"p") for n in range(3)])
+    copy = Store(copy_of(store.engine), tenant="t")
+    assert copy.store_id == store.store_id
+    taken = copy.acquire("crm", C)
+    with copy.write(taken, "look") as tx:
+        assert len(staged.load(tx, "crm", C, "remote", ["0", "1", "2"])) == 3
+    store.renew(lease)
+    copy.engine.dispose()
+    store.close()
+
+
+def test_a_lost_process_leaves_no_lock_behind(state: str) -> None:
+    Store(open_engine(state), tenant="t").close()
+    code = (
+        "import os, signal, sys\n"
+        "from connector.store.database import Store, open_engine\n"
+        "store = Store(open_engine(sys.argv[1]), tenant='t')\n"
+        "with store.write(None, 'die') as tx:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, state], check=False).returncode == -9
+    store = Store(open_engine(state), tenant="t")
+    store.acquire("crm", C)
+    store.close()
