@@ -1,7 +1,7 @@
 """Plays the README's tour for real: its commands in one shell, in an empty folder.
 
-`python -m tools.tour` says where the README's output differs from what came out now, and with
-`--write` puts that into the README. The test of the tour plays it by the same functions.
+`python -m tools.tour` says where a page's output differs from what came out now, and with `--write`
+puts that into the page. The tests of the pages play them by the same functions.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+OPERATING = ROOT / "docs" / "operating.md"
 PORT = "8801"
-"""The sandbox's port in the README; a free one is taken when the tour is played."""
+"""The sandbox's port in the pages; a free one is taken when the tour is played."""
 
 _BLOCK = re.compile(r"(?ms)^```console\n(.*?)^```$")
 _PROGRESS = re.compile(r"^[\w-]+/\w+: (reading|writing|waiting|done)\b.*$")
@@ -163,21 +164,26 @@ def play(text: str, folder: Path) -> list[tuple[Step, Step]]:
 
 def main(argv: Sequence[str]) -> int:
     """Compare, or with `--write` renew; 1 if something stable differed."""
-    text = README.read_text(encoding="utf-8")
+    differing = [one for page in (README, OPERATING) for one in _renewed(page, "--write" in argv)]
+    for command in differing:
+        print(f"differs: {command}")
+    return 1 if differing else 0
+
+
+def _renewed(page: Path, write: bool) -> list[str]:
+    """Play a page; the commands whose output is another now, which `write` puts into the page."""
+    text = page.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="crm-connector-tour-") as folder:
         played = play(text, Path(folder))
-    differing = [s.command for s, now in played if stable(s.output) != stable(now.output)]
-    if "--write" in argv:
+    if write:
         fresh = iter("\n".join((f"$ {now.command}", *now.output, "")) for _, now in played)
 
         def renew(block: re.Match[str]) -> str:
             count = len(re.findall(r"(?m)^\$ ", block[1]))
             return "```console\n" + "".join(next(fresh) for _ in range(count)) + "```"
 
-        README.write_text(_BLOCK.sub(renew, text), encoding="utf-8")
-    for command in differing:
-        print(f"differs: {command}")
-    return 1 if differing else 0
+        page.write_text(_BLOCK.sub(renew, text), encoding="utf-8")
+    return [s.command for s, now in played if stable(s.output) != stable(now.output)]
 
 
 if __name__ == "__main__":
