@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import os
-import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
@@ -139,7 +138,7 @@ class Subjects:
         rows: list[dict[str, Any]] = []
         fresh: list[tuple[str, _Open]] = []
         for _ in range(count):
-            subject, key, nonce = secrets.token_hex(16), os.urandom(KEY_BYTES), os.urandom(12)
+            subject, key, nonce = os.urandom(16).hex(), os.urandom(KEY_BYTES), os.urandom(12)
             where = _context(ring.tenant, subject, 1)
             rows.append(
                 {
