@@ -149,14 +149,21 @@ def generation_of(tx: sa.Connection, store_id: str) -> int:
     return int(found) if found is not None else 0
 
 
-def set_generation(tx: sa.Connection, store_id: str, number: int) -> None:
-    """Note the number of a run; a later one that is noted already stays."""
+def set_generation(tx: sa.Connection, store_id: str, number: int) -> bool:
+    """Note the number of a run; a later one that is noted already stays.
+
+    Returns whether that is so now; if not, another worker noted its own: ask again in a new
+    transaction. Raises: IntegrityError in that case too.
+    """
     applied, known = Tables.named(store_id).applied, generation_of(tx, store_id)
     if known >= number:
-        return
-    if known:
-        tx.execute(sa.delete(applied).where(applied.c.intent == GENERATION))
-    tx.execute(sa.insert(applied).values(intent=GENERATION, tbl="", key=str(number), op=GENERATION))
+        return True
+    if not known:
+        row = {"intent": GENERATION, "tbl": "", "key": str(number), "op": GENERATION}
+        tx.execute(sa.insert(applied).values(row))
+        return True
+    of_known = sa.update(applied).where(applied.c.intent == GENERATION, applied.c.key == str(known))
+    return tx.execute(of_known.values(key=str(number))).rowcount == 1
 
 
 def applied_tables(tx: sa.Connection) -> list[sa.Table]:

@@ -71,8 +71,15 @@ class SqlLocal:
             return capture.generation_of(tx, self._store_id)
 
     def set_generation(self, number: int) -> None:
-        with self._ours_changing("note generation") as tx:
-            capture.set_generation(tx, self._store_id, number)
+        try:
+            with self._writing("note generation") as tx:
+                noted = capture.set_generation(tx, self._store_id, number)
+        except exc.IntegrityError:
+            noted = False
+        except exc.DBAPIError as error:
+            raise self._lost(error) from None
+        if not noted:  # another worker was faster: what it noted is seen now
+            self.set_generation(number)
 
     def observe(self, kind: Kind, columns: Sequence[str]) -> None:
         self._bound[kind].ask(columns)

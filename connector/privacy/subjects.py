@@ -35,7 +35,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateTable
 
@@ -231,17 +231,26 @@ class Subjects:
 
     def set_generation(self, store_id: str, number: int) -> None:
         """Note the number of a run; a greater one that is noted already stays."""
-        with _OurErrors(), self._engine.begin() as database:
-            known = _generation(database, store_id)
-            if known == 0:
-                database.execute(insert(MIRROR).values(store_id=store_id, generation=number))
-            else:
-                table = MIRROR.c
-                database.execute(
-                    update(MIRROR)
-                    .where(table.store_id == store_id, table.generation < number)
-                    .values(generation=number)
+        with _OurErrors():
+            while not self._noted(store_id, number):
+                pass  # another worker was faster: what it noted is seen now
+
+    def _noted(self, store_id: str, number: int) -> bool:
+        table = MIRROR.c
+        try:
+            with self._engine.begin() as database:
+                known = _generation(database, store_id)
+                if known == 0:
+                    database.execute(insert(MIRROR).values(store_id=store_id, generation=number))
+                    return True
+                if known >= number:
+                    return True
+                of_known = update(MIRROR).where(
+                    table.store_id == store_id, table.generation == known
                 )
+                return database.execute(of_known.values(generation=number)).rowcount == 1
+        except IntegrityError:
+            return False
 
     def _get(self, subject: str) -> _Open | None:
         with self._lock:

@@ -166,8 +166,6 @@ def test_four_workers_on_one_state_do_the_work_once(tmp_path: Path, sandbox: Zoh
         places = [stack.enter_context(database("postgresql")) for _ in range(3)]
         inst = OnServers(tmp_path, sandbox, "postgresql", places)
         racing = [inst.start("sync") for _ in range(4)]
-        # Who is kept waiting by the server for too long is partly done, and says so.
-        assert {one.wait(timeout=120) for one in racing} <= {0, 6}
-        assert inst.start("sync").wait(timeout=120) == 0
+        assert [one.wait(timeout=120) for one in racing] == [0] * 4
         assert inst.complete()
         assert sandbox.calls()["insert"] == -(-ROWS // 100), "no create was sent twice"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from connector.local.triggers import installed
 from connector.plugin import Op, Outcome
 from connector.proposing.facts import Database
 from connector.records import Kind
+from tests.racing import race
 
 C = Kind.CUSTOMER
 STORE = "1a2b3c4d"
@@ -479,3 +481,20 @@ def test_init_looks_into_a_server_and_at_no_secret_column(engine: sa.Engine, url
     looked = {name for name, column in people.columns.items() if column.look is not None}
     assert people.key == "id"
     assert looked == {*people.columns} - {"password"}
+
+
+def test_workers_may_note_the_number_of_their_runs_at_once(
+    engine: sa.Engine, server_name: str, url: str
+) -> None:
+    ended: list[int] = []
+
+    def note(first: int) -> None:
+        own = open_local(url, ZONE)
+        for number in range(first, 41, 4):
+            local_of(own).set_generation(number)
+        own.dispose()
+        ended.append(first)
+
+    race([partial(note, first) for first in (1, 2, 3, 4)])
+    assert sorted(ended) == [1, 2, 3, 4]
+    assert local_of(engine).generation() == 40
