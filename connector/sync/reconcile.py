@@ -115,20 +115,20 @@ def _forget_unreadable(scope: Scope) -> None:
 def _look_for_rows(scope: Scope) -> None:
     """Mark the rows of all links that are gone or differ from what the links know."""
     for batch in _batches(scope):
-        keys = [link.local_id for link in batch if link.local_id is not None]
-        table = scope.ports.local.read(scope.kind, keys)
-        lost = [link for link in batch if link.local_id not in table and link.remote_id]
-        later = _later_rows(scope, lost)
+        known = {link.local_id: link for link in batch if link.local_id is not None}
+        table = scope.ports.local.read(scope.kind, list(known))
+        lost = {key: link for key, link in known.items() if key not in table and link.remote_id}
+        later = _later_rows(scope, list(lost.values()))
         with scope.store.write(scope.lease, "reconcile: rows") as tx:
-            for link in (one for one in lost if one.id in later):
+            for key in (key for key, link in lost.items() if link.id in later):
+                link = known.pop(key)
                 bury(scope, tx, link, "later_life", scope.store.now_us(tx))
                 links.save(tx, [link])
                 half = Link(scope.store.new_id(), scope.connection, scope.kind)
                 half.remote_id = link.remote_id
                 links.insert(tx, [half])
                 _join(scope, tx, [half], {half.id: later[link.id]})
-                keys.remove(link.local_id or "")
-            note_rows(scope, tx, keys, table)
+            note_rows(scope, tx, list(known), table)
 
 
 def _later_rows(scope: Scope, lost: Sequence[Link]) -> dict[str, tuple[str, int]]:

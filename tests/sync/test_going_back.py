@@ -278,6 +278,43 @@ def test_a_record_that_was_brought_back_since_is_neither_removed_nor_doubled(sto
     at_rest(story)
 
 
+def test_a_second_life_is_found_by_a_reconcile_that_follows_one_cut_short(story: Story) -> None:
+    """The copy is from before the first life, the first reconcile knows the record but no row."""
+    story.vendor.create(C, {"Last": "Di", "Mail": "di@example.test", "Job": "cook"})
+    copies = Copies(story)
+    settled(story)
+    settled(story)
+    di = story.ref("Di")
+    story.vendor.remove(C, di)
+    settled(story)
+    story.later(hours=25)
+    settled(story)
+    story.vendor.restore(C, di)
+    settled(story)
+    settled(story)
+    before = both_sides(story)
+    assert len(before[0]) == 4
+    copies.put_back("state")
+
+    def stop(point: str) -> None:
+        if point == "before commit: reconcile: join by key":
+            story.hook, story.dead = lambda point: None, True
+            raise Died(point)
+
+    story.later(seconds=300)
+    held_back(story.run())
+    story.hook = stop
+    with pytest.raises(Died):
+        story.runner().run(only_reconcile=True)
+    story.dead = False
+    story.later(seconds=300)
+    assert story.runner().run(only_reconcile=True).errors == []
+    settled(story)
+    settled(story)
+    assert both_sides(story) == before
+    at_rest(story)
+
+
 def test_children_find_their_parents_again(story: Story) -> None:
     copies = Copies(story)
     di = story.client("Di", mail="di@example.test")
