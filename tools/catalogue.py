@@ -354,6 +354,14 @@ BUGS: dict[str, Bug] = {
         seeds=0,
         stories=(_STORIES + "test_hub.py",),
     ),
+    "a-settled-create-knows-nothing-of-what-it-left-empty": Bug(
+        _SYNC + "recover.py",
+        "            wrote_local(settling, job, key, blank(scope, job) | job.draft.set)\n",
+        "            wrote_local(settling, job, key, job.draft.set)\n",
+        "after a stop a new row's first edit is no edit, and the row goes with the vendor's record",
+        seeds=20,
+        stories=(_STORIES + "test_late_answers.py",),
+    ),
     # --- keys ---
     "an-unreadable-base-is-none": Bug(
         _SYNC + "situation.py",

@@ -17,7 +17,7 @@ from connector.sync.partners import is_older
 from connector.sync.scope import NEVER, Scope, reason_of
 from connector.sync.send import as_write, deliver, flight_size
 from connector.sync.settle import reread
-from connector.sync.settling import Settling, bind_probe, shown_of, wrote_local
+from connector.sync.settling import Settling, bind_probe, blank, shown_of, wrote_local
 from connector.sync.work import Job, Work
 
 MOST_SENDINGS = 4
@@ -147,7 +147,7 @@ def _local(scope: Scope, jobs: Sequence[Job]) -> None:
                 settling.overtaken(job)
                 continue
             # The base is what the write set; the row as it is now is news for every connection.
-            wrote_local(settling, job, key, job.draft.set)
+            wrote_local(settling, job, key, blank(scope, job) | job.draft.set)
             settling.reread += reread(job.work.link) if job.work.link.live else []
         settling.finish()
 

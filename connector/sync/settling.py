@@ -137,7 +137,10 @@ class Settling:
 
 def blank(scope: Scope, job: Job) -> dict[str, object]:
     """A new record's fields that were not sent are empty there, until it says otherwise."""
-    return dict.fromkeys(scope.pair.remote_fields) if job.draft.op == Op.CREATE else {}
+    if job.draft.op != Op.CREATE:
+        return {}
+    on_remote = job.draft.side == "remote"
+    return dict.fromkeys(scope.pair.remote_fields if on_remote else scope.pair.columns)
 
 
 def shown_of(scope: Scope, job: Job, seen: Seen) -> dict[str, object]:

@@ -6,10 +6,12 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from connector.sync.review import Review
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
-from tests.story import BATCH, C, Slow, Story
+from tests.story import BATCH, C, Died, Slow, Story
 
 Tell = Callable[..., Story]
 
@@ -56,6 +58,32 @@ def test_a_create_is_not_repeated_before_a_search_must_show_it(tell: Tell) -> No
         story.later(seconds=300)
     assert len(story.vendor.dump(C)) == 1
     assert story.vendor.calls["create"] == 1
+
+
+def test_a_row_edited_before_its_create_was_settled_is_kept_when_the_record_goes(
+    tell: Tell,
+) -> None:
+    """What a create left empty is known to be empty, whichever process learns that it landed."""
+    story = tell()
+    ref = story.vendor.create(C, {"Last": "Ada", "Mail": "ada@example.test"})
+
+    def stop(point: str) -> None:
+        if point == "after call: local write":
+            story.hook, story.dead = lambda point: None, True
+            raise Died(point)
+
+    story.hook = stop
+    with pytest.raises(Died):
+        story.run()
+    story.dead = False
+    story.sql("UPDATE clients SET job = 'baker'")
+    story.vendor.remove(C, ref)
+    for _ in range(3):
+        story.later(seconds=300)
+        assert story.run().errors == []
+    [row] = story.sql("SELECT job, is_deleted FROM clients")
+    assert (row["job"], row["is_deleted"]) == ("baker", 0)
+    assert story.people()["Ada"]["Job"] == "baker"
 
 
 def test_the_answers_of_calls_before_a_failing_one_are_kept(tell: Tell) -> None:
