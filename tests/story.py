@@ -307,11 +307,15 @@ class Story:
     def open_shop(self) -> sa.Engine:
         """The shop's database, its tables empty."""
         engine = open_engine("sqlite://")
+        self.make_tables(engine)
+        return engine
+
+    def make_tables(self, engine: sa.Engine) -> None:
+        """The shop's own tables, in an empty database."""
         with engine.begin() as tx:
             for statement in self.shop.split(";"):
                 if statement.strip():
                     tx.exec_driver_sql(statement)
-        return engine
 
     def open_state(self) -> sa.Engine:
         """The state's database, as long as the story goes on."""

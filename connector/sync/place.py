@@ -86,6 +86,7 @@ def next_generation(ports: Ports, configured: Iterable[tuple[str, str]]) -> None
 
 def _note(ports: Ports, number: int, keys: int, shop: int) -> None:
     if keys < number:
+        ports.hook("before commit: generation in the keys")
         ports.vault.subjects.set_generation(ports.store.store_id, number)
         ports.hook("after commit: generation in the keys")
     if shop < number:

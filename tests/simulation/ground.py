@@ -79,7 +79,7 @@ class Ground(Story):
         self.real = seed % 2 == 0
         """Whether the real plugins play; else two vendors drawn from what a vendor can be."""
         self.on_file = rng.random() < 0.3
-        """Whether the state is on a disk, where another program may lock it."""
+        """Whether state and shop are on a disk, where another program may lock them."""
         super().__init__(
             seed=seed,
             capabilities=draw_capabilities(rng),
@@ -173,9 +173,17 @@ class Ground(Story):
         return dict(self.plugins.mappings(name))
 
     def open_state(self) -> sa.Engine:
+        return self._on_a_disk("state") if self.on_file else super().open_state()
+
+    def open_shop(self) -> sa.Engine:
         if not self.on_file:
-            return super().open_state()
-        engine = open_engine(f"sqlite:///{self.folder}/state.db")
+            return super().open_shop()
+        engine = self._on_a_disk("shop")
+        self.make_tables(engine)
+        return engine
+
+    def _on_a_disk(self, name: str) -> sa.Engine:
+        engine = open_engine(f"sqlite:///{self.folder}/{name}.db")
 
         @sa_event.listens_for(engine, "connect")
         def hurried(dbapi: Any, record: Any) -> None:
@@ -289,9 +297,10 @@ class Ground(Story):
                 self.fired["fault two workers"] += 1
                 self._meanwhile()
             case "lock":
-                self.fired["fault state locked"] += 1
+                name = self.dice.choice(["state", "shop"])
+                self.fired[f"fault {name} locked"] += 1
                 self._locker = sqlite3.connect(
-                    self.folder / "state.db", isolation_level=None, check_same_thread=False
+                    self.folder / f"{name}.db", isolation_level=None, check_same_thread=False
                 )
                 self._locker.execute("BEGIN IMMEDIATE")
             case "fill":
@@ -317,7 +326,7 @@ class Ground(Story):
             cursor.close()
 
     def mended(self) -> None:
-        """Whoever held the state's lock lets go; the disk has room again."""
+        """Whoever held a lock lets go; the disk has room again."""
         if self._locker is not None:
             self._locker.close()
             self._locker = None
@@ -326,12 +335,12 @@ class Ground(Story):
         else:
             self._pages(MOST_PAGES)
 
-    def attempt(self) -> RunReport | None:
-        """One sync, whatever becomes of it. None if the process died or gave up."""
+    def attempt(self, *, only_reconcile: bool = False) -> RunReport | None:
+        """One run, whatever becomes of it. None if the process died or gave up."""
         self.refused, began = 0, self._times()
         self._sending = False
         try:
-            report = self.runner().run()
+            report = self.runner().run(only_reconcile=only_reconcile)
         except Died:
             self.trap, self.dead = None, False
             self.later(seconds=self.dice.choice([1, 100, 100]))

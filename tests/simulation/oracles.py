@@ -280,7 +280,7 @@ def no_lost_edit(stage: Stage) -> Iterator[str]:
     """O1: each edit stands, was knowingly replaced, or lost by a rule with an event, or waits."""
     standing = _standing(stage)
     aside, open_ = _set_aside(stage), _open_fields(stage)
-    lost = _lost_by_rule(stage)
+    lost = stage.lost_by_rule()
     history = stage.history
     for edit in history.edits:
         units = {UNIT[edit.name], "names.full" if edit.name == "full_name" else UNIT[edit.name]}
@@ -315,30 +315,6 @@ def _standing(stage: Stage) -> dict[tuple[str, str], list[str | None]]:
         for person, record in stage.vendor_records(name).items():
             for column, field in house.fields.items():
                 found[person, column].append(record["fields"].get(field))
-    return found
-
-
-def _lost_by_rule(stage: Stage) -> dict[str, set[str]]:
-    """Person to the units of which a value lost by a rule, with an event that says so."""
-    by_row = {
-        str(r["no"]): r["mail"].partition("@")[0] for r in stage.sql("SELECT no, mail FROM clients")
-    }
-    by_ref = {
-        (name, ref): str(record.now.fields.get(vendor.mail, "")).partition("@")[0]
-        for name, vendor in stage.houses.items()
-        for ref, record in vendor.records.items()
-    }
-    links = {r["id"]: r for r in _rows(stage, t.link)}
-    found: dict[str, set[str]] = defaultdict(set)
-    for row in _rows(stage, t.event):
-        link = links.get(row["link"])
-        if link is not None and row["cause"].startswith(("lost_", "possibly_overwritten")):
-            person = (
-                by_row.get(link["local_id"])
-                or by_ref.get((link["connection"], link["remote_id"]))
-                or ""
-            )
-            found[person].add(row["field"])
     return found
 
 

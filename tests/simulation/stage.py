@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.simulation.troubles import Troubles
+from tests.simulation.copies import Copies
 
 OPERATIONS = {
     "new_client": 4,
@@ -42,8 +42,10 @@ OPERATIONS = {
     "sync_locked": 1,
     "sync_full": 1,
     "plan": 1,
+    "back_up": 2,
+    "put_back": 2,
 }
-"""What a step may be and how often. `NAME` is `do_NAME` of `People` or `Troubles`."""
+"""What a step may be and how often. `NAME` is `do_NAME` of `People`, `Troubles` or `Copies`."""
 
 STEPS = 48
 
@@ -63,7 +65,7 @@ def steps_of(seed: int, count: int = STEPS) -> list[Step]:
     return [Step(number, name) for number, name in enumerate(drawn, 1)]
 
 
-class Stage(Troubles):
+class Stage(Copies):
     """Plays steps, then lets edits stop, then faults, then drains."""
 
     def __init__(self, seed: int, folder: Path) -> None:

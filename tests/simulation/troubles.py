@@ -48,7 +48,7 @@ class Troubles(People):
         self._trapped("race", 60)
 
     def do_sync_locked(self) -> None:
-        """Another program locks the state; of one in memory nobody can."""
+        """Another program locks the state or the shop; one in memory nobody can."""
         self._trapped("lock" if self.on_file else "fill", 60)
         self.mended()
 

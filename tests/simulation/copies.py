@@ -1,0 +1,109 @@
+"""What backups do to a story: the state or the keys are put back from an older copy."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from connector.store import tables
+from tests.simulation.troubles import Troubles
+
+TRIES = 4
+"""Runs of `reconcile` in the weather of the moment; one on a fine day follows."""
+
+
+class Copies(Troubles):
+    """Backups of the connector's own databases, and what an operator does after one is put back."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self._copy: tuple[sqlite3.Connection, Path] | None = None
+        """State and keys as they were at one moment."""
+        self._told: dict[str, set[str]] = defaultdict(set)
+        """What events said that a restored state has forgotten."""
+
+    def do_back_up(self) -> None:
+        """Somebody copies state and keys, whatever is under way."""
+        if self._copy is not None:
+            self._copy[0].close()
+        copy = sqlite3.connect(":memory:", check_same_thread=False)
+        self._with_state(lambda raw: raw.backup(copy))
+        self._copy = copy, self.back_up_keys()
+
+    def do_put_back(self) -> None:
+        """State, keys or both are put back: the next sync must write nothing, and say why."""
+        if self._copy is None:
+            return
+        state, keys = self._copy
+        which = self.dice.choice(["state", "state", "keys", "both"])
+        self._told = self.lost_by_rule()
+        before = self._generation()
+        if which != "keys":
+            self._with_state(state.backup)
+        if which != "state":
+            self.put_keys_back(keys)
+        runs = before - self._generation()
+        self.say(which, f"as {runs} runs ago" if which != "keys" else "")
+        self.fired["fault restored copy"] += 1
+        if which != "keys" and runs > 0:
+            self._writes_nothing()
+        for _ in range(TRIES):
+            report = self.attempt(only_reconcile=True)
+            if report is not None and not report.errors:
+                return
+            self.later(seconds=100)
+        with self.fine():
+            self.later(seconds=100)
+            self.attempt(only_reconcile=True)
+
+    def _writes_nothing(self) -> None:
+        before = {name: house.writes() for name, house in self.houses.items()}
+        self.attempt()
+        for name, house in self.houses.items():
+            if house.writes() != before[name]:
+                self.wrong.append(f"O7 {name} was written to by a state that is an older copy")
+
+    def _generation(self) -> int:
+        with self.state_engine.connect() as tx:
+            tx = tx.execution_options(reading=True)
+            meta = tables.meta.c
+            found = tx.execute(sa.select(meta.value).where(meta.key == "generation")).scalar()
+        return int(found or 0)
+
+    def _with_state(self, work: Any) -> None:
+        with self.state_engine.connect() as tx:
+            work(tx.connection.driver_connection)
+
+    # --- what the state said of lost values -------------------------------------------------------
+
+    def lost_by_rule(self) -> dict[str, set[str]]:
+        """Person to the units of which a value lost by a rule, with an event that says so."""
+        by_row = {
+            str(r["no"]): r["mail"].partition("@")[0]
+            for r in self.sql("SELECT no, mail FROM clients")
+        }
+        by_ref = {
+            (name, ref): str(record.now.fields.get(vendor.mail, "")).partition("@")[0]
+            for name, vendor in self.houses.items()
+            for ref, record in vendor.records.items()
+        }
+        with self.state_engine.connect() as tx:
+            tx = tx.execution_options(reading=True)
+            events = list(tx.execute(sa.select(tables.event)).mappings())
+            links = {row["id"]: row for row in tx.execute(sa.select(tables.link)).mappings()}
+        found: dict[str, set[str]] = defaultdict(set)
+        found.update({person: set(units) for person, units in self._told.items()})
+        for row in events:
+            link = links.get(row["link"])
+            if link is not None and row["cause"].startswith(("lost_", "possibly_overwritten")):
+                person = (
+                    by_row.get(link["local_id"])
+                    or by_ref.get((link["connection"], link["remote_id"]))
+                    or ""
+                )
+                found[person].add(row["field"])
+        return found
