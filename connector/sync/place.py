@@ -58,7 +58,8 @@ def went_back(state: int, keys: int, shop: int) -> str:
 def next_generation(ports: Ports, configured: Iterable[tuple[str, str]]) -> None:
     """Give the run a number; where a database went back in time, let every scope be in doubt.
 
-    `configured` are all connections and kinds of the settings: a new state knows none of them.
+    `configured` are all connections and kinds of the settings: a new state knows none of them, and
+    an old copy perhaps not all.
 
     What an earlier run still owed the others is noted before a new number is committed: so none
     lags by two because of a stop, wherever that comes, or because several runs begin at once.
@@ -69,11 +70,11 @@ def next_generation(ports: Ports, configured: Iterable[tuple[str, str]]) -> None
         keys = ports.vault.subjects.generation(store.store_id)
         shop = ports.local.generation()
         back = went_back(state, keys, shop)
-        if state == 0 and ports.vault.subjects.served_another(store.store_id):
-            for name, kind in configured:
-                store.ensure_scope(tx, name, kind)
-            back = back or LOST
+        if not back and state == 0 and ports.vault.subjects.served_another(store.store_id):
+            back = LOST
         if back:
+            for name, kind in configured:  # an early copy knows nothing of them yet
+                store.ensure_scope(tx, name, kind)
             scopes.doubt(tx, back)
             state = max(state, keys, shop)
         if ports.dry is not None:

@@ -84,6 +84,19 @@ def test_a_database_put_back_is_noticed_and_nothing_is_written(story: Story, whi
     assert written(story) == before
 
 
+def test_a_copy_from_before_the_first_run_is_noticed(tell: Tell) -> None:
+    story = tell(kinds=(C,))
+    copies = Copies(story)
+    story.client("Ada", mail="ada@example.test")
+    for _ in range(3):
+        settled(story)
+    copies.put_back("state")
+    before = written(story)
+    story.later(seconds=300)
+    held_back(story.run())
+    assert written(story) == before
+
+
 def test_copies_of_all_three_put_back_together_are_no_news(story: Story) -> None:
     copies = Copies(story)
     settled(story)
