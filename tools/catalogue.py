@@ -362,6 +362,22 @@ BUGS: dict[str, Bug] = {
         seeds=20,
         stories=(_STORIES + "test_late_answers.py",),
     ),
+    "a-removal-under-way-has-forgotten-its-base": Bug(
+        _SYNC + "send.py",
+        "                link.base = agreed  # until",
+        "                link.base = None  # until",
+        "after a stop a removal is planned again and takes an edit made meanwhile with it",
+        seeds=20,
+        stories=(_STORIES + "test_late_answers.py",),
+    ),
+    "an-early-copy-knows-no-scope-to-doubt": Bug(
+        _SYNC + "place.py",
+        "                store.ensure_scope(tx, name, kind)\n",
+        "                pass\n",
+        "a state put back from before a connection's first run makes everybody a second time",
+        seeds=20,
+        stories=(_STORIES + "test_going_back.py",),
+    ),
     # --- keys ---
     "an-unreadable-base-is-none": Bug(
         _SYNC + "situation.py",

@@ -253,6 +253,8 @@ def _changes(scope: Scope, jobs: Sequence[Job], send: bool) -> None:
                 if seen.gone is None and _edited_since(job.work.link, seen):
                     # The edit wins: its news brings the record back, as it does to a tombstone.
                     settling.finished.append(job.intent)
+                    job.work.link.base = None
+                    settling.saved[job.work.link.id] = job.work.link
                     note_seen(scope, tx, [seen], NEVER)
                 elif seen.gone is None and send:
                     again.append(job)

@@ -136,7 +136,9 @@ def _store_intents(scope: Scope, jobs: Sequence[Job], side: str) -> list[Job]:
             lost += lost_events(scope, link, job.work.lost, now)
             job.work.lost = []
             if job.work.dies:
+                agreed = link.base
                 bury(scope, tx, link, job.work.evidence, now)
+                link.base = agreed  # until it landed: one that does not is decided anew, by it
         links.save(tx, [job.work.link for job in jobs if job.work.dies])
         links.save_subjects(tx, [job.work.link for job in jobs if not job.work.dies])
         intents.put(tx, rows)

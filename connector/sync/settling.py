@@ -52,6 +52,8 @@ class Settling:
             )
         if link.live is None:
             scope.counts.removed += 1
+            link.base = None
+            self.saved[link.id] = link
             return
         if job.draft.op == Op.CREATE:
             scope.counts.created += 1

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
+from connector.store import tables
 from connector.sync.review import Review
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
@@ -107,3 +109,44 @@ def test_the_answers_of_calls_before_a_failing_one_are_kept(tell: Tell) -> None:
     assert Review(story.store(), story.vault).letters() == []
     assert sorted(story.people()) == [f"P{n}" for n in range(5)]
     assert len(story.vendor.dump(C)) == 5
+
+
+@pytest.mark.parametrize("side", ["shop", "vendor"])
+def test_a_removal_that_a_stop_kept_back_spares_what_was_edited_since(
+    side: str, tell: Tell
+) -> None:
+    """Its link died when it was stored; what both agreed on must not die before it landed."""
+    story = tell(kinds=(C,), capabilities=replace(PERFECT, external_key="unique"))
+    number = story.client("Ada", mail="ada@example.test", job="baker")
+    for _ in range(2):
+        story.run()
+        story.later(seconds=300)
+    ref = story.ref("Ada")
+    call = "before call: local write" if side == "shop" else "before call: write"
+
+    def stop(point: str) -> None:
+        if point == call:
+            story.hook, story.dead = lambda point: None, True
+            raise Died(point)
+
+    if side == "shop":
+        story.vendor.remove(C, ref)
+    else:
+        story.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=number)
+    story.hook = stop
+    with pytest.raises(Died):
+        story.run()
+    story.dead = False
+    if side == "shop":
+        story.sql("UPDATE clients SET job = 'cook'")
+    else:
+        story.vendor.edit(C, ref, {"Job": "cook"})
+    for _ in range(4):
+        story.later(seconds=300)
+        assert story.run().errors == []
+    [row] = story.sql("SELECT job FROM clients WHERE is_deleted = 0")
+    assert row["job"] == story.people()["Ada"]["Job"] == "cook"
+    with story.state_engine.connect() as tx:
+        dead = sa.select(tables.link.c.base).where(tables.link.c.live.is_(None))
+        bases = list(tx.execution_options(reading=True).execute(dead).scalars())
+    assert bases == [None]
