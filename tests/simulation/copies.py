@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.store import tables
+from tests.simulation.fates import RECONCILING
 from tests.simulation.troubles import Troubles
 
 TRIES = 4
@@ -52,18 +53,24 @@ class Copies(Troubles):
         self.later(seconds=100)  # the copy may hold the lease of a run that was at work
         if which != "keys" and runs > 0:
             self._writes_nothing()
+        self.standing.update(self.dice.sample(RECONCILING, 4))
         for _ in range(TRIES):
-            self.attempt(only_reconcile=True)
-            if not self._in_doubt():
+            report = self.attempt(only_reconcile=True)
+            if report is not None and not report.errors and not self._in_doubt():
                 break
             self.later(seconds=100)
+        self.standing.difference_update(RECONCILING)
         with self.fine():
-            if self._in_doubt():
-                self.attempt(only_reconcile=True)
+            self.end_doubt()
             # Where the base is lost nobody can tell a field that is emptied now from one that was
             # always empty: all meet before people go on.
             self.later(seconds=100)
             self.attempt()
+
+    def end_doubt(self) -> None:
+        """What an operator does who is told to: a vendor's day may have to end first."""
+        if self._in_doubt():
+            self.attempt(only_reconcile=True)
 
     def _writes_nothing(self) -> None:
         before = {name: house.writes() for name, house in self.houses.items()}

@@ -171,7 +171,6 @@ Not among them: `restart window` and `renew staging`, which one story in a thous
 """
 
 _RARE: Final = (
-    "settle collision",
     "write feedback",
     "compare",
     "write membership",
@@ -182,6 +181,10 @@ _RARE: Final = (
 )
 
 
+RECONCILING: Final = tuple(one for one in STOPS if "commit: reconcile" in one)
+"""Stop points of a run that reconciles; no other passes them."""
+
+
 def stops_of(seed: int) -> set[str]:
     """The points that a seed stops at where it passes them: some of all in turn, and some of those
     that few stories come near."""
@@ -189,6 +192,7 @@ def stops_of(seed: int) -> set[str]:
     # A point is passed whole only where the process does not die before it.
     when = ("before", "after")[seed // 2 % 2]
     own += [f"{when} commit: {_RARE[(seed // 4 + n) % len(_RARE)]}" for n in range(4)]
+    own += [f"{one} commit: settle collision" for one in ("before", "after")]
     return {point for one in own for point in points_to(one)}
 
 

@@ -349,8 +349,11 @@ def _unclosable(stage: Stage, edit: Edit) -> bool:
 
 
 def _begun(stage: Stage, name: str, at: dt.datetime) -> dt.datetime:
-    """When the run began that was at work at a time by a vendor's clock."""
-    return min((one[name] for one, end in stage.spans if one[name] <= at <= end[name]), default=at)
+    """When the run began that may have sent what landed at a time by a vendor's clock."""
+    life = stage.houses[name].capabilities.call_life
+    return min(
+        (one[name] for one, end in stage.spans if one[name] <= at <= end[name] + life), default=at
+    )
 
 
 def _does_away(commit: Commit, field: str, value: str | None) -> bool:

@@ -115,4 +115,5 @@ class Stage(Copies):
         for turn in range(7):
             # Where no feed tells of removals, the next day's listing does.
             self.later(seconds=100_000 if turn == 1 else 700)
+            self.end_doubt()
             self.attempt()
