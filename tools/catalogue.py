@@ -316,16 +316,15 @@ BUGS: dict[str, Bug] = {
     ),
     "journal-forgotten-before-it-is-staged": Bug(
         _SYNC + "noticing.py",
-        "        rows = ports.local.read(kind, journal.keys)\n        with ports.store",
-        "        rows = ports.local.read(kind, journal.keys)\n"
-        "        ports.local.forget(kind, journal.entries)\n"
-        "        with ports.store",
+        "        rows = _read(ports, opened, journal.keys)\n",
+        "        rows = _read(ports, opened, journal.keys)\n"
+        "        ports.local.forget(first, journal.entries)\n",
         "a process that dies here never carries those changes",
         stories=(_STORIES + "test_cut_everywhere.py",),
     ),
     "journal-staged-for-one-connection": Bug(
         _SYNC + "noticing.py",
-        "            staged.mark(tx, others, kind, dict.fromkeys(journal.keys))\n",
+        "        staged.mark(tx, others, kind, dict.fromkeys(keys))\n",
         "",
         "a vendor that took no part in a run never gets what changed",
         seeds=0,
@@ -339,8 +338,9 @@ BUGS: dict[str, Bug] = {
         stories=(_STORIES + "test_hub.py",),
     ),
     "rows-overwritten-without-their-old-values": Bug(
-        "connector/local/sql.py",
-        "            *(self._dialect.same(table.c[n], v) for n, v in write.old.items()),\n",
+        "connector/local/writing.py",
+        "        guards += [self._dialect.same(bound.value(n), v)"
+        " for n, v in write.old.items() if n != KEY]\n",
         "",
         "an edit made in the shop after our look is overwritten",
         seeds=20,
