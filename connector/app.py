@@ -21,6 +21,7 @@ from connector.host import MachineClock, StoreHost, in_threads
 from connector.local import capture
 from connector.local.contract import Capture
 from connector.local.dialects import open_local
+from connector.local.files import FileLocal
 from connector.local.sql import SqlLocal
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
 from connector.plugin import Clock, Kind, LinksRecords, Plugin, Ref, Remote, Target
@@ -77,7 +78,7 @@ class _Open:
 
     store: Store | None = None
     vault: Vault | None = None
-    local: SqlLocal | None = None
+    local: SqlLocal | FileLocal | None = None
     remotes: dict[str, Remote] = field(default_factory=dict)
 
 
@@ -139,17 +140,30 @@ class Connector:
         return self._open.vault
 
     @property
-    def local(self) -> SqlLocal:
+    def local(self) -> SqlLocal | FileLocal:
         if self._open.local is None:
             self._open.local = self._open_local(self.store)
         return self._open.local
 
-    def _open_local(self, store: Store) -> SqlLocal:
-        kinds = self.settings.local.kinds()
-        tables = shop.tables(self.settings, {kind: self.local_mapping(kind) for kind in kinds})
+    def _open_local(self, store: Store) -> SqlLocal | FileLocal:
         home = self.settings.local
+        mappings = {kind: self.local_mapping(kind) for kind in home.kinds()}
+        if home.in_files:
+            return FileLocal(shop.files(self.settings, mappings))
+        assert home.url is not None, "the settings were checked"
         engine = open_local(self.settings.url(home.url), home.zone)
-        return SqlLocal(engine, tables, store.store_id)
+        return SqlLocal(engine, shop.tables(self.settings, mappings), store.store_id)
+
+    @property
+    def _database(self) -> SqlLocal:
+        """The shop's database. Raises: UsageError where the rows are in files."""
+        local = self.local
+        if isinstance(local, FileLocal):
+            raise UsageError(
+                "The rows are in files: there is no database to install anything in.",
+                hint="Run `crm-connector plan`, then `crm-connector sync`.",
+            )
+        return local
 
     def plugin(self, name: str) -> Plugin[Any]:
         """The plugin of a connection. Raises: UnknownPluginError."""
@@ -284,7 +298,7 @@ class Connector:
     def _runner(
         self,
         store: Store,
-        local: SqlLocal,
+        local: SqlLocal | FileLocal,
         connections: Iterable[str] | None,
         kinds: Iterable[Kind] | None,
         max_delete: str | None,
@@ -295,6 +309,8 @@ class Connector:
         chosen = list(connections) if connections is not None else list(self.settings.connections)
         wanted = set(kinds) if kinds is not None else set(Kind)
         safety = self.settings.safety
+        if isinstance(local, FileLocal):
+            local.look_anew()
         setup = Setup(
             zone=self.settings.local.zone,
             phone_region=self.settings.local.phone_region,
@@ -324,6 +340,7 @@ class Connector:
             store.new_id(),
             progress=progress,
             spread=in_threads,
+            files=local if isinstance(local, FileLocal) else None,
             dry=dry,
         )
         return Runner(ports, setup, opened)
@@ -334,7 +351,8 @@ class Connector:
             self.vendor_mapping(name, kind),
             self.local_mapping(kind),
             first_contact=one.first_contact,
-            create_local=one.create,
+            create_local=one.create and one.file is None,
+            read_only=one.file is not None,
             archive_local=shop.can_archive(one),
             in_row=one.part_of is not None,
         )
@@ -399,18 +417,18 @@ class Connector:
 
     def install_local(self) -> LocalStatus:
         """Make our two tables and the triggers in the host's database; again changes nothing."""
-        store, local = self.store, self.local
+        store, local = self.store, self._database
         with local.changing() as tx:
             capture.install(tx, store.store_id, self._watched(), store.new_id())
         return self.local_status()
 
     def remove_local(self) -> list[str]:
         """Drop them; the host's own tables are as they were. Returns the names dropped."""
-        with self.local.changing() as tx:
+        with self._database.changing() as tx:
             return capture.remove(tx, self.store.store_id)
 
     def local_status(self) -> LocalStatus:
-        store, local = self.store, self.local
+        store, local = self.store, self._database
         installed = local.identity() is not None
         with local.changing() as tx:
             missing = capture.missing_triggers(tx, store.store_id, self._watched())
@@ -422,7 +440,7 @@ class Connector:
         return LocalStatus(installed, missing, waiting)
 
     def _watched(self) -> list[capture.Captured]:
-        return capture.watched(self.local.specs().values())
+        return capture.watched(self._database.specs().values())
 
 
 def _every(hours: float) -> dt.timedelta | None:

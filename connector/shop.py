@@ -1,4 +1,4 @@
-"""The shop's tables, as settings and mappings together describe them."""
+"""The shop's tables or files, as settings and mappings together describe them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from connector.errors import MappingError
 from connector.local.contract import Capture
+from connector.local.files import KindFile
 from connector.local.shapes import KEY, Condition, Derived, Inner, KindTable, Match
 from connector.mapping.lenses import LensSpec
 from connector.mapping.schema import LocalMapping, Rule
@@ -20,6 +21,32 @@ def tables(settings: Settings, mappings: Mapping[Kind, LocalMapping]) -> dict[Ki
         kind: _table(settings, one, mappings[kind], mappings)
         for kind, one in settings.local.kinds().items()
     }
+
+
+def files(settings: Settings, mappings: Mapping[Kind, LocalMapping]) -> dict[Kind, KindFile]:
+    """How each kind lies in a file. Raises: MappingError for what only a database can answer."""
+    return {
+        kind: _file(settings, one, mappings[kind]) for kind, one in settings.local.kinds().items()
+    }
+
+
+def _file(settings: Settings, one: LocalKindSettings, mapping: LocalMapping) -> KindFile:
+    assert one.file is not None
+    for rule in mapping.rules:
+        if rule.derived is not None:
+            raise MappingError(
+                f"{mapping.path}:{rule.line}: {rule.canonical} is looked up in a database, and the"
+                " rows are in files; name a column of the file."
+            )
+    return KindFile(
+        settings.path(one.file),
+        one.key if isinstance(one.key, str) else tuple(one.key),
+        one.encoding,
+        one.delimiter,
+        where=_condition(one.where),
+        deleted=_condition(one.deleted),
+        mirror=one.missing == "remove",
+    )
 
 
 def _table(

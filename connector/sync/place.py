@@ -67,7 +67,9 @@ def next_generation(ports: Ports, configured: Iterable[tuple[str, str]]) -> None
     with store.write(None, "generation") as tx:
         state = int(store.meta_in(tx, "generation") or 0)
         keys = ports.vault.subjects.generation(store.store_id)
-        shop = ports.local.generation()
+        remembered = ports.local.generation()
+        # A file keeps nothing of ours: it can neither lag nor tell.
+        shop = max(state, keys) if remembered is None else remembered
         back = went_back(state, keys, shop)
         if state == 0 and ports.vault.subjects.served_another(store.store_id):
             for name, kind in configured:

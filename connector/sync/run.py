@@ -15,7 +15,6 @@ from connector.errors import (
     SchemaDriftError,
     SettingsError,
     StopRequest,
-    worst,
 )
 from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.mapping.translate import Pair
@@ -23,6 +22,7 @@ from connector.plugin import Kind, Remote, Schema
 from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
 from connector.sync import place, reconcile
+from connector.sync.badrows import bad_rows
 from connector.sync.decision import KindRules
 from connector.sync.drift import fingerprint, schema_of, sentences, working_pair
 from connector.sync.engine import (
@@ -35,13 +35,12 @@ from connector.sync.engine import (
 )
 from connector.sync.noticing import families, look_at_all_rows, observe_local
 from connector.sync.pausing import going, paused_kinds
-from connector.sync.reconcile import Reconciled
+from connector.sync.report import PassReport as PassReport
+from connector.sync.report import RunReport as RunReport
 from connector.sync.scope import (
     LOCAL_SCOPE,
     TOMBSTONE_LIFE,
-    Counts,
     Limits,
-    PlannedWrite,
     Ports,
     Scope,
 )
@@ -63,6 +62,8 @@ class KindSetup:
     archive_local: bool = False
     in_row: bool = False
     """Its records live in the rows of the kind that its reference names."""
+    read_only: bool = False
+    """Its rows are only read, as those of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,41 +91,6 @@ class Setup:
     order: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
     """Every configured connection of each kind, in the settings' order: changes of the shop are
     kept for those that take no part in a run. Left out: those that are run."""
-
-
-@dataclass(slots=True)
-class PassReport:
-    """What one scope's pass did."""
-
-    connection: str
-    kind: str
-    counts: Counts
-    seconds: float = 0.0
-
-
-@dataclass(slots=True)
-class RunReport:
-    """What one run did. `errors` are the errors that stopped a connection or held writes back."""
-
-    run: str
-    passes: list[PassReport] = field(default_factory=list)
-    errors: list[ConnectorError] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    writes: list[PlannedWrite] = field(default_factory=list)
-    off: list[str] = field(default_factory=list)
-    """Sentences on fields that are switched off because the account changed."""
-    reconciled: list[Reconciled] = field(default_factory=list)
-    conflicts: int = 0
-    letters: int = 0
-
-    @property
-    def exit(self) -> int:
-        codes = [error.exit_code for error in self.errors]
-        if self.letters or self.conflicts or self.off:
-            codes.append(5)
-        if any(p.counts.unknown or p.counts.postponed for p in self.passes):
-            codes.append(6)
-        return worst(codes)
 
 
 class Runner:
@@ -160,6 +126,9 @@ class Runner:
                     raise
                 except ConnectorError as error:
                     report.errors.append(error)
+            if ports.files is not None:
+                held = [scope for many in opened for scope in many]
+                report.bad_rows = bad_rows(ports.files, held, values=ports.dry is not None)
             doubtful = [s for many in opened for s in many if s.doubt is not None]
             for scope in (s for many in opened for s in many):
                 # Before the local side is read: a row that a lost write of ours made is no news.
@@ -329,14 +298,17 @@ class Runner:
         rules = KindRules(
             first_contact=setup.first_contact,
             # Without its person's row there is no place for it.
-            create_local=setup.create_local and (not setup.in_row or bool(pair.reference_fields)),
+            create_local=setup.create_local
+            and not setup.read_only
+            and (not setup.in_row or bool(pair.reference_fields)),
             create_remote=schema.can_create,
             archive_local=setup.archive_local,
             on_gone_push=setup.vendor.on_gone.push,
-            on_gone_pull=setup.vendor.on_gone.pull,
-            on_gone_merged=setup.vendor.on_gone.merged,
+            on_gone_pull=_for_rows(setup, setup.vendor.on_gone.pull),
+            on_gone_merged=_for_rows(setup, setup.vendor.on_gone.merged),
             reference="required" if setup.in_row else setup.vendor.reference,
             in_row=setup.in_row,
+            read_only=setup.read_only,
         )
         with ports.store.read() as tx:
             any_link = links.has_live(tx, name, kind)
@@ -445,6 +417,11 @@ class Runner:
     def _close(self, opened: Sequence[Sequence[Scope]]) -> None:
         for scope in (s for many in opened for s in many):
             self._ports.progress(scope.connection, scope.kind, "done", scope.counts.written)
+
+
+def _for_rows(setup: KindSetup, on_gone: str) -> str:
+    """What becomes of a row whose record is gone: one that is only read stays as it is."""
+    return on_gone if not setup.read_only or on_gone == "detach" else "ignore"
 
 
 def _written(opened: Sequence[Sequence[Scope]]) -> int:

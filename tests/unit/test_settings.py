@@ -75,6 +75,16 @@ def test_a_good_file_is_taken() -> None:
         ("local.membership", {"part_of": "customer", "mapping": "m"}, "exists is missing"),
         ("local.membership", {"part_of": "feedback", "mapping": "m"}, 'must be "customer"'),
         ("local.membership", {"table": "customers", "mapping": "m"}, 'is `part_of = "customer"`'),
+        ("local.url", None, "local.url is missing"),
+        ("local.customer.encoding", "utf-8", "local.customer.encoding stands with `file` only"),
+        ("local.customer.file", "c.csv", "the rows are in one or the other"),
+        ("local.customer.file", "c.csv", "local.customer.table is of a table"),
+        ("local.membership", {"file": "c.csv", "mapping": "m"}, "local.customer.file is missing"),
+        (
+            "local.membership",
+            {"file": "c.csv", "mapping": "m", "delimiter": "||"},
+            "local.membership.delimiter must be one sign",
+        ),
     ],
 )
 def test_a_fault_is_named_by_its_key_and_never_by_its_value(
@@ -104,7 +114,7 @@ def test_paths_and_urls_count_from_the_files_folder(
     )
     monkeypatch.chdir(tmp_path)
     found = load("etc/connector.toml")
-    assert found.url(found.local.url) == f"sqlite:///{folder}/shop.db"
+    assert found.url(found.local.url or "") == f"sqlite:///{folder}/shop.db"
     assert found.path("keyring.json") == folder / "keyring.json"
     assert found.url("sqlite:////abs/shop.db") == "sqlite:////abs/shop.db"
     assert found.path("/abs/keyring.json") == Path("/abs/keyring.json")
