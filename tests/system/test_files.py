@@ -1,0 +1,246 @@
+"""A migration from a file by the real command: planned, killed in the middle, and run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connector_zoho.sandbox import start_sandbox
+from connector_zoho.sandbox.handle import ZohoSandbox
+
+from tests.system.installation import MAPPING, Installation
+
+HEAD = "id,name,email,phone\n"
+WRITES = ("insert", "update", "upsert", "delete")
+
+
+class FromFile(Installation):
+    """Customers in a CSV file beside the sandbox; there is no database."""
+
+    def __init__(
+        self, folder: Path, box: ZohoSandbox, head: str = "", connection: str = ""
+    ) -> None:
+        self.folder, self.box = folder, box
+        (folder / "customer.yaml").write_text(MAPPING, encoding="utf-8")
+        own = box.settings
+        self.environment = {
+            **os.environ,
+            "FILE_ID": own["client_id"],
+            "FILE_SECRET": own["client_secret"],
+            "FILE_TOKEN": own["refresh_token"],
+        }
+        (folder / "connector.toml").write_text(
+            f"""tenant = "files"
+[local]
+phone_region = "CN"
+[local.customer]
+file = "customers.csv"
+mapping = "customer.yaml"
+{head}
+[connections.crm]
+plugin = "zoho"
+accounts_url = "{box.url}"
+api_url = "{box.url}"
+upload_url = "{box.url}"
+client_id = "env:FILE_ID"
+client_secret = "env:FILE_SECRET"
+refresh_token = "env:FILE_TOKEN"
+kinds = ["customer"]
+timeout_s = 2
+call_life_s = 3
+allow_loopback = true
+{connection}
+""",
+            encoding="utf-8",
+        )
+        self.command("keys", "init")
+
+    def people(self, lines: Sequence[str], head: str = HEAD) -> None:
+        (self.folder / "customers.csv").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+
+    def told(self, *words: str) -> tuple[int, Any]:
+        """The exit code and the document of a command with `--json`."""
+        process = self.start(*words, "--json", output=subprocess.PIPE)
+        out, err = process.communicate(timeout=120)
+        assert b"Planted" not in out + err
+        return process.returncode, json.loads(out)
+
+    def writes(self) -> int:
+        calls = self.box.calls()
+        return sum(calls.get(name, 0) for name in WRITES)
+
+
+@pytest.fixture
+def box() -> Iterator[ZohoSandbox]:
+    with start_sandbox() as sandbox:
+        yield sandbox
+
+
+def person(n: int, name: str | None = None) -> str:
+    return f"{n},{name or f'Person{n}'},p{n}@example.test,138{n:08d}"
+
+
+def bad_lines(document: Any) -> list[tuple[int, str, str | None]]:
+    return [(one["line"], one["code"], one["column"]) for one in document["bad_rows"]]
+
+
+def test_a_plan_reports_every_bad_row_with_its_line_and_writes_nothing(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    long = "x" * 101  # a vendor's e-mail has 100 signs at most
+    inst.people(
+        [
+            person(1),
+            "2,Planted",
+            ",Planted,p@example.test,",
+            person(4),
+            person(4),
+            f"5,Person5,{long}@example.test,",
+            "6,,p6@example.test,",
+        ]
+    )
+    code, document = inst.told("plan")
+    assert code == 5
+    assert bad_lines(document) == [
+        (3, "fields", None),
+        (4, "key_empty", "id"),
+        (5, "key_twice", None),
+        (6, "key_twice", None),
+        (7, "too_long", "email"),
+        (8, "required", "name"),
+    ]
+    assert [one["sent"] for one in document["bad_rows"]] == [False] * 4 + [True, False]
+    assert [(one["op"], one["local_id"]) for one in document["writes"]] == [
+        ("create", "1"),
+        ("create", "5"),
+    ]
+    assert inst.writes() == 0
+
+
+def test_the_good_rows_go_and_a_second_sync_writes_nothing(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1), "2,Planted", person(3)])
+    code, document = inst.told("sync")
+    assert code == 5
+    assert bad_lines(document) == [(3, "fields", None)]
+    assert inst.at_vendor() == Counter({"p1@example.test": 1, "p3@example.test": 1})
+    before = inst.writes()
+    code, document = inst.told("sync")
+    assert (code, inst.writes()) == (5, before)
+    inst.people([person(1), person(2), person(3, "Renamed")])
+    code, document = inst.told("sync")
+    assert (code, document["bad_rows"]) == (0, [])
+    (done,) = document["passes"]
+    assert (done["created"], done["updated"]) == (1, 1)
+
+
+def test_a_row_that_vanished_from_the_file_is_no_removal(tmp_path: Path, box: ZohoSandbox) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(n) for n in range(1, 4)])
+    inst.command("sync")
+    inst.people([person(1)])
+    inst.command("sync")
+    record = next(r for r in box.records("Contacts") if r["Email"] == "p2@example.test")
+    box.edit("Contacts", record["id"], {"Last_Name": "Edited"})
+    inst.command("sync")
+    inst.command("sync")
+    assert len(box.records("Contacts")) == 3
+    inst.people([person(1), person(2, "Back"), person(3)])
+    inst.command("sync")
+    assert len(box.records("Contacts")) == 3
+    assert "Back" in {r["Last_Name"] for r in box.records("Contacts")}
+
+
+def test_with_missing_remove_a_row_that_vanished_is_one(tmp_path: Path, box: ZohoSandbox) -> None:
+    inst = FromFile(tmp_path, box, 'missing = "remove"')
+    inst.people([person(n) for n in range(1, 4)])
+    inst.command("sync")
+    inst.people([person(1), "2,Planted"])
+    inst.start("sync").wait(timeout=120)
+    assert len(box.records("Contacts")) == 3  # the bad row may be any of the two
+    inst.people([person(1), person(2)])
+    inst.command("sync")
+    assert inst.at_vendor() == Counter({"p1@example.test": 1, "p2@example.test": 1})
+
+
+def test_what_is_edited_at_the_vendor_stays_there_and_is_counted(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1), person(2)])
+    inst.command("sync")
+    text = (tmp_path / "customers.csv").read_bytes()
+    first = next(r for r in box.records("Contacts") if r["Email"] == "p1@example.test")
+    box.edit("Contacts", first["id"], {"Last_Name": "Edited"})
+    box.seed("Contacts", [{"Last_Name": "Stranger", "Email": "s@example.test"}])
+    code, document = inst.told("sync")
+    (done,) = document["passes"]
+    assert (code, done["against_direction"], done["updated"], done["created"]) == (0, 1, 0, 0)
+    code, document = inst.told("sync")
+    assert document["passes"][0]["updated"] == 0
+    assert (tmp_path / "customers.csv").read_bytes() == text
+    assert "Edited" in {r["Last_Name"] for r in box.records("Contacts")}
+
+
+def test_a_record_removed_at_the_vendor_is_not_made_again_and_the_file_stays(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1), person(2)])
+    inst.command("sync")
+    gone = next(r for r in box.records("Contacts") if r["Email"] == "p1@example.test")
+    box.remove("Contacts", gone["id"])
+    for _ in range(2):
+        inst.command("sync")
+    assert inst.at_vendor() == Counter({"p2@example.test": 1})
+
+
+@pytest.mark.parametrize("rule", ["remote", "fill_blank"])
+def test_no_rule_of_first_contact_writes_into_the_file(
+    rule: str, tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box, f'first_contact = "{rule}"')
+    box.seed("Contacts", [{"Last_Name": "Vendor", "Email": "p1@example.test"}])
+    inst.people([person(1)])
+    text = (tmp_path / "customers.csv").read_bytes()
+    codes = [inst.start("sync").wait(timeout=120) for _ in range(2)]
+    assert (tmp_path / "customers.csv").read_bytes() == text
+    (record,) = box.records("Contacts")
+    if rule == "remote":
+        assert codes == [0, 0]
+        assert record["Last_Name"] == "Vendor"
+    else:
+        assert codes[-1] == 5  # two names: a person decides
+        assert record["Mobile"]
+
+
+@pytest.mark.slow
+def test_a_killed_migration_ends_with_each_customer_once(tmp_path: Path, box: ZohoSandbox) -> None:
+    rows = 1000
+    inst = FromFile(tmp_path, box)
+    inst.people([person(n) for n in range(rows)])
+    box.fault("slow", operation="insert", seconds=0.05, count=1000)
+    process = inst.start("sync")
+    deadline = time.monotonic() + 60
+    while box.calls().get("insert", 0) < 4 and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    assert process.poll() is None, "it ended before it could be killed"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    inst.command("sync")
+    assert inst.at_vendor() == Counter({f"p{n}@example.test": 1 for n in range(rows)})
+    before = inst.writes()
+    inst.command("sync")
+    assert inst.writes() == before
