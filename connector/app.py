@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,10 +18,11 @@ from connector import registry, shop
 from connector import settings as settings_module
 from connector.errors import ConnectorError, UsageError
 from connector.host import MachineClock, StoreHost, in_threads
-from connector.local import capture
-from connector.local.contract import Capture
+from connector.local import installing
 from connector.local.dialects import open_local
 from connector.local.files import FileLocal
+from connector.local.idmap import IdMap
+from connector.local.installing import LocalStatus as LocalStatus
 from connector.local.sql import SqlLocal
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
 from connector.plugin import Clock, Kind, LinksRecords, Plugin, Ref, Remote, Target
@@ -30,20 +31,11 @@ from connector.privacy.vault import Vault, open_vault
 from connector.settings import Settings
 from connector.store.copies import copy_of
 from connector.store.database import Store, open_engine
+from connector.sync.adopt import Adoption
 from connector.sync.review import Letter, OpenConflict, Review, Where
 from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
 from connector.sync.scope import Limits, Ports, Progress, no_progress
 from connector.sync.status import Status, status_of
-
-
-@dataclass(frozen=True, slots=True)
-class LocalStatus:
-    """Whether changes of the host's rows are captured."""
-
-    installed: bool
-    missing: Mapping[str, Sequence[str]]
-    waiting: Mapping[str, int]
-    """Journal rows not read yet, by kind (at most 10,000 counted)."""
 
 
 def open_connector(
@@ -206,23 +198,7 @@ class Connector:
 
     def targets(self, name: str) -> dict[Kind, Target]:
         """What the mappings want of a connection's objects."""
-        found = {}
-        for kind in self._kinds(name):
-            mapping = self.vendor_mapping(name, kind)
-            by_name = {rule.canonical: rule.own for rule in mapping.rules}
-            own = dict.fromkeys(
-                name
-                for rule in mapping.rules
-                for name in (rule.own, rule.time)
-                if name is not None and not rule.canonical.startswith("constant.")
-            )
-            found[kind] = Target(
-                object=mapping.object,
-                fields=tuple(own),
-                key_field=mapping.external_key,
-                match_fields=tuple(by_name[m] for m in mapping.match if m in by_name),
-            )
-        return found
+        return {k: shop.target(self.vendor_mapping(name, k)) for k in self._kinds(name)}
 
     def _kinds(self, name: str) -> list[Kind]:
         wanted = self._connection(name).kinds
@@ -262,11 +238,7 @@ class Connector:
 
         `report.writes` holds every write, field by field, with its values: for the caller's eyes.
         """
-        copy = Store(
-            copy_of(self.store.engine),
-            lease_s=self.settings.state.lease_s,
-            tenant=self.settings.tenant,
-        )
+        copy = self._copy()
         local = self._open_local(self.store)
         try:
             runner = self._runner(
@@ -294,6 +266,40 @@ class Connector:
             self.store, self.local, connections, kinds, None, None, progress, None
         )
         return runner.run(fail_if_locked=fail_if_locked, only_reconcile=True)
+
+    def import_links(
+        self,
+        id_map: IdMap,
+        connection: str,
+        kind: Kind,
+        *,
+        dry_run: bool = False,
+        progress: Progress = no_progress,
+    ) -> Adoption:
+        """Link the rows and records that an earlier integration's id map names as one.
+
+        Neither side is written: the next `sync` meets both as at first contact. Raises: UsageError,
+        LeaseHeldError, and as `sync`.
+        """
+        if kind not in self._kinds(connection):
+            raise UsageError(f"The connection {connection} has no kind {kind} in the settings.")
+        store, local = (self._copy() if dry_run else self.store), self._open_local(self.store)
+        try:
+            dry: list[Any] | None = [] if dry_run else None
+            runner = self._runner(store, local, [connection], [kind], None, None, progress, dry)
+            return runner.adopt(id_map)
+        finally:
+            local.close()
+            if dry_run:
+                store.engine.dispose()
+
+    def _copy(self) -> Store:
+        """A throw-away copy of the state."""
+        return Store(
+            copy_of(self.store.engine),
+            lease_s=self.settings.state.lease_s,
+            tenant=self.settings.tenant,
+        )
 
     def _runner(
         self,
@@ -417,30 +423,15 @@ class Connector:
 
     def install_local(self) -> LocalStatus:
         """Make our two tables and the triggers in the host's database; again changes nothing."""
-        store, local = self.store, self._database
-        with local.changing() as tx:
-            capture.install(tx, store.store_id, self._watched(), store.new_id())
+        installing.install(self._database, self.store.store_id, self.store.new_id())
         return self.local_status()
 
     def remove_local(self) -> list[str]:
         """Drop them; the host's own tables are as they were. Returns the names dropped."""
-        with self._database.changing() as tx:
-            return capture.remove(tx, self.store.store_id)
+        return installing.remove(self._database, self.store.store_id)
 
     def local_status(self) -> LocalStatus:
-        store, local = self.store, self._database
-        installed = local.identity() is not None
-        with local.changing() as tx:
-            missing = capture.missing_triggers(tx, store.store_id, self._watched())
-        waiting = {
-            kind.value: len(local.journal(kind, 0, 10_000).entries) if installed else 0
-            for kind in local.kinds()
-            if local.capture(kind) is Capture.JOURNAL
-        }
-        return LocalStatus(installed, missing, waiting)
-
-    def _watched(self) -> list[capture.Captured]:
-        return capture.watched(self._database.specs().values())
+        return installing.status(self._database, self.store.store_id)
 
 
 def _every(hours: float) -> dt.timedelta | None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 
 from connector.errors import (
     ConnectorError,
@@ -16,12 +14,13 @@ from connector.errors import (
     SettingsError,
     StopRequest,
 )
-from connector.mapping.schema import LocalMapping, VendorMapping
+from connector.local.idmap import IdMap
 from connector.mapping.translate import Pair
-from connector.plugin import Kind, Remote, Schema
+from connector.plugin import Kind, Schema
 from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
 from connector.sync import place, reconcile
+from connector.sync.adopt import Adoption, adopt
 from connector.sync.badrows import bad_rows
 from connector.sync.decision import KindRules
 from connector.sync.drift import fingerprint, schema_of, sentences, working_pair
@@ -39,58 +38,14 @@ from connector.sync.report import PassReport as PassReport
 from connector.sync.report import RunReport as RunReport
 from connector.sync.scope import (
     LOCAL_SCOPE,
-    TOMBSTONE_LIFE,
-    Limits,
     Ports,
     Scope,
 )
+from connector.sync.setup import Connection as Connection
+from connector.sync.setup import KindSetup as KindSetup
+from connector.sync.setup import Setup as Setup
 from connector.sync.tombstones import forget_the_dead
 from connector.sync.upkeep import drop_old_staging_keys, renew_staging
-
-DEFAULT_MAX_DELETE = Limits(5, 5)
-DEFAULT_MAX_CHANGE = Limits(50, 200)
-
-
-@dataclass(frozen=True, slots=True)
-class KindSetup:
-    """One kind of one connection, as settings and mappings say."""
-
-    vendor: VendorMapping
-    local: LocalMapping
-    first_contact: str = "manual"
-    create_local: bool = True
-    archive_local: bool = False
-    in_row: bool = False
-    """Its records live in the rows of the kind that its reference names."""
-    read_only: bool = False
-    """Its rows are only read, as those of a file."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """One open vendor account and its kinds, parents first."""
-
-    name: str
-    remote: Remote
-    kinds: Mapping[Kind, KindSetup]
-    sweep_every: dt.timedelta | None = dt.timedelta(hours=24)
-    """How often all ids are listed."""
-    compare_daily: int = 200
-    """How many linked records of each kind are compared in full each day."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What holds for all connections."""
-
-    zone: str = "UTC"
-    phone_region: str | None = None
-    max_delete: Limits = DEFAULT_MAX_DELETE
-    max_change: Limits = DEFAULT_MAX_CHANGE
-    tombstone_life: dt.timedelta = TOMBSTONE_LIFE
-    order: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
-    """Every configured connection of each kind, in the settings' order: changes of the shop are
-    kept for those that take no part in a run. Left out: those that are run."""
 
 
 class Runner:
@@ -161,6 +116,25 @@ class Runner:
             report.conflicts = conflicts.count(tx, conflicts.OPEN)
             report.letters = staged.count_letters(tx) + intents.count_letters(tx)
         return report
+
+    def adopt(self, id_map: IdMap) -> Adoption:
+        """Link what an id map names, for the one connection and kind that this is about.
+
+        Raises: LeaseHeldError, SafetyStopError in doubt, and as `run`.
+        """
+        ports = self._ports
+        (connection,) = self._connections
+        ports.vault.refresh()
+        place.right_local_store(ports)
+        place.next_generation(ports, self._configured())
+        with ExitStack() as leases:
+            (scope,) = self._open(connection, leases, reconciling=False)
+            recover_now(scope)
+            done = adopt(scope, id_map)
+        if ports.dry is None and done.linked:
+            # A copy of the state taken before is an older one from here on.
+            place.next_generation(ports, ())
+        return done
 
     def _go_back_over(
         self,
