@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 from connector_zoho.sandbox import start_sandbox
 from connector_zoho.sandbox.handle import ZohoSandbox
 
+from connector.demo.scene import toml_table
 from tests.system.installation import MAPPING, Installation
 
 HEAD = "id,name,email,phone\n"
@@ -244,3 +246,105 @@ def test_a_killed_migration_ends_with_each_customer_once(tmp_path: Path, box: Zo
     before = inst.writes()
     inst.command("sync")
     assert inst.writes() == before
+
+
+# --- the id map of an earlier integration --------------------------------------------------------
+
+OBJECTS = {"zoho": "Contacts", "fxiaoke": "AccountObj"}
+NAMES = {"zoho": "Last_Name", "fxiaoke": "name"}
+
+
+@pytest.fixture
+def tenant() -> Iterator[FxiaokeSandbox]:
+    with FxiaokeSandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("vendor", OBJECTS)
+def test_an_id_map_is_taken_over_and_nobody_is_made_twice(
+    vendor: str, tmp_path: Path, box: ZohoSandbox, tenant: FxiaokeSandbox
+) -> None:
+    secrets = {"app_id": "FX_ID", "app_secret": "FX_SECRET", "permanent_code": "FX_CODE"}
+    table = {
+        key: f"env:{secrets.get(key)}" if key in secrets else value
+        for key, value in tenant.settings.items()
+    }
+    inst = FromFile(
+        tmp_path,
+        box,
+        'first_contact = "remote"',
+        toml_table(
+            "connections.fx", {**table, "kinds": ["customer"], "call_life_s": 3.0, "timeout_s": 2.0}
+        ),
+    )
+    inst.environment |= {name: str(tenant.settings[key]) for key, name in secrets.items()}
+    sandbox: ZohoSandbox | FxiaokeSandbox = box if vendor == "zoho" else tenant
+    connection = "crm" if vendor == "zoho" else "fx"
+    refs = sandbox.seed(OBJECTS[vendor], [{NAMES[vendor]: f"Old{n}"} for n in range(1, 4)])
+    inst.people([person(n) for n in range(1, 4)])
+    pairs = [f"{n},{ref}" for n, ref in enumerate(refs, 1)]
+    (tmp_path / "ids.csv").write_text(
+        "local_id,remote_id\n" + "\n".join([*pairs[:2], "9,x", f"3,{refs[0]}"]) + "\n"
+    )
+    words = (
+        "links",
+        "import",
+        str(tmp_path / "ids.csv"),
+        "--connection",
+        connection,
+        "--kind",
+        "customer",
+    )
+    code, told = inst.told(*words, "--dry-run")
+    assert (code, told["linked"]) == (5, 1)  # two lines name one record, so neither is used
+    assert [(one["line"], one["code"]) for one in told["bad"]] == [
+        (2, "id_twice"),
+        (4, "no_row"),
+        (5, "id_twice"),
+    ]
+    (tmp_path / "ids.csv").write_text("local_id,remote_id\n" + "\n".join(pairs) + "\n")
+    code, told = inst.told(*words, "--dry-run")
+    assert (code, told["linked"], told["dry_run"]) == (0, 3, True)
+    code, told = inst.told(*words)
+    assert (code, told["linked"], told["already"]) == (0, 3, 0)
+    code, told = inst.told(*words)
+    assert (code, told["linked"], told["already"]) == (0, 0, 3)
+    for _ in range(2):
+        inst.command("sync", "--connection", connection)
+    assert sorted(r[NAMES[vendor]] for r in sandbox.records(OBJECTS[vendor])) == [
+        "Old1",
+        "Old2",
+        "Old3",
+    ]
+    code, told = inst.told("explain", f"{connection}/customer/1")
+    assert code == 0
+    assert "linked_by_file" in json.dumps(told)
+
+
+def test_a_state_of_files_refuses_a_database(tmp_path: Path, box: ZohoSandbox) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1)])
+    inst.command("sync")
+    text = (tmp_path / "connector.toml").read_text()
+    text = text.replace("[local]", '[local]\nurl = "sqlite:///shop.db"')
+    (tmp_path / "connector.toml").write_text(
+        text.replace('file = "customers.csv"', 'table = "buyers"')
+    )
+    inst.open_shop([])
+    inst.command("local", "install")
+    code, document = inst.told("sync")
+    assert (code, document["error"]["code"]) == (3, "settings")
+
+
+def test_doctor_looks_at_the_file_and_local_install_has_nothing_to_do(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1), "2,Planted"])
+    code, document = inst.told("doctor")
+    assert code == 0
+    (check,) = (one for one in document["checks"] if one["name"] == "local customer")
+    assert check["state"] == "warn"
+    assert "cannot be used: 1" in check["sentence"]
+    code, document = inst.told("local", "install")
+    assert (code, document["error"]["code"]) == (2, "usage")

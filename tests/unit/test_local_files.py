@@ -135,6 +135,14 @@ CSV_FAULTS: Mapping[str, tuple[str | bytes, Sequence[tuple[int, str]]]] = {
         b'1,"A\n\xff\n3,B,c@example.test\n",a@example.test\n2,Bo,b@example.test\n',
         [(2, "encoding")],
     ),
+    "a bad line that opens a text": (
+        b'1,"\xff\n3,B,c@example.test\n",a@example.test\n2,Bo,b@example.test\n',
+        [(2, "encoding")],
+    ),
+    "a bad line that closes a text": (
+        b'1,"A\n\xff",a@example.test\n2,Bo,b@example.test\n',
+        [(2, "encoding")],
+    ),
     "a long line inside a text": (
         '1,"A\n' + "x" * (MOST_BYTES + 9) + '\n3,B,c@example.test\n",a@example.test\n',
         [(2, "quotes")],
