@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -29,12 +30,12 @@ class FileStory(Story):
         self.lines: dict[int, dict[str, Any]] = {}
 
     def _open_files(self, *_: Any, **__: Any) -> FileLocal:
-        rows = [",".join(COLUMNS)]
-        for no, values in self.lines.items():
-            cells = {"no": no, "no_mail": 0, **values}
-            rows.append(",".join(str(cells.get(name, "")) for name in COLUMNS))
         path = self.folder / "clients.csv"
-        path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            for no, values in self.lines.items():
+                writer.writerow({"no": no, "no_mail": 0, **values})
         self.files.append(FileLocal({C: KindFile(path, "no")}))
         return self.files[-1]
 
@@ -160,8 +161,22 @@ def test_two_vendors_each_keep_their_own_edit(tell: Tell) -> None:
 
 def test_a_second_run_writes_nothing(tell: Tell) -> None:
     story = tell()
-    story.lines = {n: {"full_name": f"N{n}", "tags": "a;b"} for n in range(12)}
+    story.lines = {n: {"full_name": f"N{n}", "tags": "a,b"} for n in range(12)}
     settle(story)
+    before = writes(story)
+    settle(story)
+    settle(story, hours=25)
+    assert writes(story) == before
+
+
+def test_a_policy_that_combines_both_values_writes_the_vendor_alone(tell: Tell) -> None:
+    story = tell()
+    story.lines = {1: {"full_name": "Ada", "tags": "a"}}
+    settle(story)
+    story.lines = {1: {"full_name": "Ada", "tags": "a,b"}}
+    story.vendor.edit(C, story.ref("Ada"), {"Tags": ["a", "c"]})
+    settle(story)
+    assert set(story.people()["Ada"]["Tags"]) == {"a", "b", "c"}
     before = writes(story)
     settle(story)
     settle(story, hours=25)
