@@ -181,3 +181,16 @@ def test_a_policy_that_combines_both_values_writes_the_vendor_alone(tell: Tell) 
     settle(story)
     settle(story, hours=25)
     assert writes(story) == before
+
+
+def test_after_the_state_was_lost_records_made_from_a_file_find_their_rows(tell: Tell) -> None:
+    story = tell()
+    story.lines = {n: {"full_name": f"N{n}"} for n in range(12)}
+    settle(story)
+    story.lose_the_state()
+    assert [error.exit_code for error in story.run().errors] == [8]
+    (done,) = story.runner().run(only_reconcile=True).reconciled
+    assert done.joined == 12
+    settle(story)
+    settle(story)
+    assert len(story.vendor.dump(C)) == 12

@@ -321,19 +321,51 @@ def test_an_id_map_is_taken_over_and_nobody_is_made_twice(
     assert "linked_by_file" in json.dumps(told)
 
 
+def to_database(inst: FromFile, people: int) -> None:
+    """The new back office has a database, with the file's people under the same keys."""
+    config = inst.folder / "connector.toml"
+    text = config.read_text().replace("[local]", '[local]\nurl = "sqlite:///shop.db"')
+    config.write_text(text.replace('file = "customers.csv"', 'table = "buyers"'))
+    rows = range(1, people + 1)
+    inst.open_shop([(f"Person{n}", f"p{n}@example.test", f"138{n:08d}") for n in rows])
+    inst.command("local", "install")
+
+
 def test_a_state_of_files_refuses_a_database(tmp_path: Path, box: ZohoSandbox) -> None:
     inst = FromFile(tmp_path, box)
     inst.people([person(1)])
     inst.command("sync")
-    text = (tmp_path / "connector.toml").read_text()
-    text = text.replace("[local]", '[local]\nurl = "sqlite:///shop.db"')
-    (tmp_path / "connector.toml").write_text(
-        text.replace('file = "customers.csv"', 'table = "buyers"')
-    )
-    inst.open_shop([])
-    inst.command("local", "install")
+    to_database(inst, 1)
     code, document = inst.told("sync")
     assert (code, document["error"]["code"]) == (3, "settings")
+
+
+def test_a_database_with_the_same_keys_goes_on_where_the_file_ended(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    """Records that we made carry our key; an adopted one is in the id map."""
+    inst = FromFile(tmp_path, box)
+    (old,) = box.seed("Contacts", [{"Last_Name": "Old"}])
+    (tmp_path / "ids.csv").write_text(f"local_id,remote_id\n3,{old}\n")
+    adopt = ("links", "import", str(tmp_path / "ids.csv"), "--connection", "crm")
+    inst.people([person(n) for n in range(1, 4)])
+    inst.command(*adopt, "--kind", "customer")
+    inst.start("sync").wait(timeout=120)
+    assert len(box.records("Contacts")) == 3
+    config = inst.folder / "connector.toml"
+    config.write_text(
+        'tenant = "files"\n[state]\nurl = "sqlite:///new.db"\n'
+        + config.read_text().split("\n", 1)[1]
+    )
+    to_database(inst, 3)
+    assert inst.start("sync").wait(timeout=120) == 8
+    inst.command("reconcile")
+    inst.command(*adopt, "--kind", "customer")
+    inst.start("sync").wait(timeout=120)
+    inst.start("sync").wait(timeout=120)
+    assert len(box.records("Contacts")) == 3
+    (count,) = inst.shop.execute("SELECT count(*) FROM buyers").fetchone()
+    assert count == 3
 
 
 def test_doctor_looks_at_the_file_and_local_install_has_nothing_to_do(
@@ -348,3 +380,41 @@ def test_doctor_looks_at_the_file_and_local_install_has_nothing_to_do(
     assert "cannot be used: 1" in check["sentence"]
     code, document = inst.told("local", "install")
     assert (code, document["error"]["code"]) == (2, "usage")
+
+
+def test_a_membership_finds_its_customer_in_the_other_file(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(
+        tmp_path,
+        box,
+        '[local.membership]\nfile = "cards.jsonl"\nmapping = "membership.yaml"',
+    )
+    text = inst.folder / "connector.toml"
+    text.write_text(text.read_text().replace('["customer"]', '["customer", "membership"]'))
+    (tmp_path / "membership.yaml").write_text(
+        "kind: membership\n"
+        "fields:\n"
+        "  customer: {column: client, lens: {reference: {kind: customer}}}\n"
+        "  card_no: {column: card, lens: text}\n"
+        "  plan: {column: plan, lens: {choice: {monthly: M, yearly: Y, else: refuse}}}\n"
+    )
+    inst.people([person(1), person(2), "3,Planted"])
+    cards = [
+        {"id": 1, "client": 1, "card": "C-1", "plan": "M"},
+        {"id": 2, "client": 3, "card": "C-2", "plan": "Y"},  # whose row cannot be read yet
+    ]
+    (tmp_path / "cards.jsonl").write_text("\n".join(json.dumps(one) for one in cards))
+    code, document = inst.told("plan")
+    assert code == 5
+    assert bad_lines(document) == [(4, "fields", None)]
+    code, document = inst.told("sync")
+    assert code == 5
+    ids = {r["Email"]: r["id"] for r in box.records("Contacts")}
+    (card,) = box.records("Memberships")
+    assert card["Customer"]["id"] == ids["p1@example.test"]
+    inst.people([person(1), person(2), person(3)])
+    inst.until_complete()
+    ids = {r["Email"]: r["id"] for r in box.records("Contacts")}
+    held = {r["Name"]: r["Customer"]["id"] for r in box.records("Memberships")}
+    assert held == {"C-1": ids["p1@example.test"], "C-2": ids["p3@example.test"]}
