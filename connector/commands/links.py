@@ -14,6 +14,7 @@ from connector.commands.choosing import KINDS
 from connector.commands.group import json_option
 from connector.commands.invocation import Invocation, chosen_connections
 from connector.commands.progress import ProgressLines
+from connector.errors import UsageError
 
 if TYPE_CHECKING:
     from connector.sync.adopt import Adoption
@@ -59,6 +60,8 @@ def import_(
     from connector.local.idmap import IdMap
     from connector.plugin import Kind
 
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n\0':
+        raise UsageError("--delimiter takes one sign, such as ; or a tab.")
     with invocation.connector() as connector:
         chosen_connections(connector, (connection,))
         id_map = IdMap(

@@ -295,6 +295,7 @@ def test_an_id_map_is_taken_over_and_nobody_is_made_twice(
         "--kind",
         "customer",
     )
+    assert inst.told(*words, "--delimiter", "||")[0] == 2
     code, told = inst.told(*words, "--dry-run")
     assert (code, told["linked"]) == (5, 1)  # two lines name one record, so neither is used
     assert [(one["line"], one["code"]) for one in told["bad"]] == [
