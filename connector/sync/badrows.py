@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from connector.local.files import FileLocal
@@ -37,13 +37,16 @@ class BadRow:
         return f"{self.file}:{self.line}" + (f"-{self.last}" if self.last is not None else "")
 
 
-def bad_rows(files: FileLocal, scopes: Sequence[Scope], *, values: bool) -> list[BadRow]:
-    """All faults of the files of these scopes, in the order of the lines.
+def bad_rows(
+    files: FileLocal, kinds: Iterable[Kind], scopes: Sequence[Scope], *, values: bool
+) -> list[BadRow]:
+    """All faults of the files of these kinds, in the order of the lines.
 
-    With `values` each row is translated for each vendor too, as a create of it would be.
+    With `values` each row is translated for each of these vendors too, as a create of it would be;
+    a vendor that does not answer is no reason to say nothing of the file.
     """
     found: list[BadRow] = []
-    for kind in dict.fromkeys(scope.kind for scope in scopes):
+    for kind in dict.fromkeys(kinds):
         found += _unreadable(files, kind)
         if values:
             for scope in scopes:

@@ -82,8 +82,9 @@ class Runner:
                 except ConnectorError as error:
                     report.errors.append(error)
             if ports.files is not None:
+                kinds = [kind for one in self._connections for kind in one.kinds]
                 held = [scope for many in opened for scope in many]
-                report.bad_rows = bad_rows(ports.files, held, values=ports.dry is not None)
+                report.bad_rows = bad_rows(ports.files, kinds, held, values=ports.dry is not None)
             doubtful = [s for many in opened for s in many if s.doubt is not None]
             for scope in (s for many in opened for s in many):
                 # Before the local side is read: a row that a lost write of ours made is no news.

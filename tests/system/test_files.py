@@ -369,6 +369,17 @@ def test_a_database_with_the_same_keys_goes_on_where_the_file_ended(
     assert count == 3
 
 
+def test_a_vendor_that_lets_nobody_in_is_no_reason_to_say_nothing_of_the_file(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1), "2,Planted"])
+    inst.environment["FILE_TOKEN"] = "wrong"
+    code, document = inst.told("plan")
+    assert code == 4
+    assert bad_lines(document) == [(3, "fields", None)]
+
+
 def test_doctor_looks_at_the_file_and_local_install_has_nothing_to_do(
     tmp_path: Path, box: ZohoSandbox
 ) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from connector import settings
-from connector.errors import SettingsError
+from connector import settings, shop
+from connector.errors import MappingError, SettingsError
+from connector.mapping.schema import load_local
+from connector.records import Kind
 from connector.settings import load, parse, parse_limit
 
 GOOD: dict[str, Any] = {
@@ -157,3 +159,15 @@ def test_a_reference_that_leads_nowhere_names_the_key_and_the_reference(
     for text in ("env:LACK_IT", "file:none"):
         with pytest.raises(SettingsError, match=r"some\.key"):
             settings.follow(found, "some.key", text)
+
+
+def test_what_only_a_database_can_look_up_is_refused_for_a_file(tmp_path: Path) -> None:
+    (tmp_path / "customer.yaml").write_text(
+        "kind: customer\nfields:\n  names.full: {column: name, lens: text}\n"
+        "  value_tier: {column: g, lookup: {table: t, key: id, value: n}, lens: text}\n"
+    )
+    local = {"customer": {"file": "c.csv", "mapping": "customer.yaml"}}
+    loaded = parse({"tenant": "t", "local": local}, tmp_path)
+    mapping = load_local(tmp_path / "customer.yaml")
+    with pytest.raises(MappingError, match=r"customer\.yaml:4: value_tier is looked up"):
+        shop.files(loaded, {Kind.CUSTOMER: mapping})
