@@ -128,6 +128,37 @@ def test_a_plan_reports_every_bad_row_with_its_line_and_writes_nothing(
     assert inst.writes() == 0
 
 
+def test_a_value_that_a_lens_will_not_take_is_told_with_line_column_and_lens(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    with (tmp_path / "customer.yaml").open("a", encoding="utf-8") as mapping:
+        mapping.write("  birth_date: {column: born, lens: date}\n")
+    inst.people(
+        [
+            "1,Ann,a@example.test,,1980-02-30",
+            '2,"B\no",b@example.test,Planted,',
+            "3,Cy,,,1980-02-28",
+        ],
+        head="id,name,email,phone,born\n",
+    )
+    code, document = inst.told("plan")
+    assert code == 5
+    told = [
+        (one["line"], one["last"], one["column"], one["field"], one["lens"], one["sent"])
+        for one in document["bad_rows"]
+    ]
+    assert told == [
+        (2, None, "born", "Date_of_Birth", "date", True),
+    ]
+    code, document = inst.told("sync")
+    assert len(box.records("Contacts")) == 3
+    code, document = inst.told("letters", "list")
+    assert [(one["record"], one["field"]) for one in document["letters"]] == [
+        ("1", "Date_of_Birth")
+    ]
+
+
 def test_the_good_rows_go_and_a_second_sync_writes_nothing(
     tmp_path: Path, box: ZohoSandbox
 ) -> None:
