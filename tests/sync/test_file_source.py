@@ -15,7 +15,7 @@ from connector.plugin import Capabilities, Kind, Ref
 from connector.sync.review import Review
 from connector.sync.run import KindSetup, RunReport
 from connector.testing.world import PERFECT
-from tests.story import C, Story
+from tests.story import C, Died, Story
 
 COLUMNS = ("no", "full_name", "mobile", "mail", "city", "street", "job", "tags", "no_mail")
 
@@ -59,7 +59,7 @@ def tell(tmp_path: Path) -> Iterator[Tell]:
     told: list[FileStory] = []
 
     def make(**how: Any) -> FileStory:
-        told.append(FileStory(folder=tmp_path, **how))
+        told.append(FileStory(**{"folder": tmp_path, **how}))
         return told[-1]
 
     yield make
@@ -194,3 +194,34 @@ def test_after_the_state_was_lost_records_made_from_a_file_find_their_rows(tell:
     settle(story)
     settle(story)
     assert len(story.vendor.dump(C)) == 12
+
+
+def test_a_stop_at_any_point_leaves_each_row_one_record(tell: Tell, tmp_path: Path) -> None:
+    def told(name: str) -> FileStory:
+        (tmp_path / name).mkdir()
+        story = tell(folder=tmp_path / name)
+        story.lines = {n: {"full_name": f"N{n}"} for n in range(3)}
+        return story
+
+    points: list[str] = []
+    whole = told("whole")
+    whole.hook = points.append
+    settle(whole)
+    assert len(points) > 10
+    for stop in range(len(points)):
+        story, left = told(str(stop)), [stop]
+
+        def die(point: str, left: list[int] = left) -> None:
+            left[0] -= 1
+            if left[0] < 0:
+                raise Died
+
+        story.hook = die
+        with pytest.raises(Died):
+            story.run()
+        story.hook = lambda point: None
+        story.lines[0] = {"full_name": "Changed meanwhile"}
+        settle(story)
+        settle(story)
+        assert sorted(story.people()) == ["Changed meanwhile", "N1", "N2"], points[stop]
+        assert len(story.vendor.dump(C)) == 3
