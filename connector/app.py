@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,9 +18,11 @@ from connector import registry, shop
 from connector import settings as settings_module
 from connector.errors import ConnectorError, UsageError
 from connector.host import MachineClock, StoreHost, in_threads
-from connector.local import capture
-from connector.local.contract import Capture
+from connector.local import installing
 from connector.local.dialects import open_local
+from connector.local.files import FileLocal
+from connector.local.idmap import IdMap
+from connector.local.installing import LocalStatus as LocalStatus
 from connector.local.sql import SqlLocal
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
 from connector.plugin import Clock, Kind, LinksRecords, Plugin, Ref, Remote, Target
@@ -29,20 +31,11 @@ from connector.privacy.vault import Vault, open_vault
 from connector.settings import Settings
 from connector.store.copies import copy_of
 from connector.store.database import Store, open_engine
+from connector.sync.adopt import Adoption
 from connector.sync.review import Letter, OpenConflict, Review, Where
 from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
 from connector.sync.scope import Limits, Ports, Progress, no_progress
 from connector.sync.status import Status, status_of
-
-
-@dataclass(frozen=True, slots=True)
-class LocalStatus:
-    """Whether changes of the host's rows are captured."""
-
-    installed: bool
-    missing: Mapping[str, Sequence[str]]
-    waiting: Mapping[str, int]
-    """Journal rows not read yet, by kind (at most 10,000 counted)."""
 
 
 def open_connector(
@@ -77,7 +70,7 @@ class _Open:
 
     store: Store | None = None
     vault: Vault | None = None
-    local: SqlLocal | None = None
+    local: SqlLocal | FileLocal | None = None
     remotes: dict[str, Remote] = field(default_factory=dict)
 
 
@@ -139,17 +132,30 @@ class Connector:
         return self._open.vault
 
     @property
-    def local(self) -> SqlLocal:
+    def local(self) -> SqlLocal | FileLocal:
         if self._open.local is None:
             self._open.local = self._open_local(self.store)
         return self._open.local
 
-    def _open_local(self, store: Store) -> SqlLocal:
-        kinds = self.settings.local.kinds()
-        tables = shop.tables(self.settings, {kind: self.local_mapping(kind) for kind in kinds})
+    def _open_local(self, store: Store) -> SqlLocal | FileLocal:
         home = self.settings.local
+        mappings = {kind: self.local_mapping(kind) for kind in home.kinds()}
+        if home.in_files:
+            return FileLocal(shop.files(self.settings, mappings))
+        assert home.url is not None, "the settings were checked"
         engine = open_local(self.settings.url(home.url), home.zone)
-        return SqlLocal(engine, tables, store.store_id)
+        return SqlLocal(engine, shop.tables(self.settings, mappings), store.store_id)
+
+    @property
+    def _database(self) -> SqlLocal:
+        """The shop's database. Raises: UsageError where the rows are in files."""
+        local = self.local
+        if isinstance(local, FileLocal):
+            raise UsageError(
+                "The rows are in files: there is no database to install anything in.",
+                hint="Run `crm-connector plan`, then `crm-connector sync`.",
+            )
+        return local
 
     def plugin(self, name: str) -> Plugin[Any]:
         """The plugin of a connection. Raises: UnknownPluginError."""
@@ -192,23 +198,7 @@ class Connector:
 
     def targets(self, name: str) -> dict[Kind, Target]:
         """What the mappings want of a connection's objects."""
-        found = {}
-        for kind in self._kinds(name):
-            mapping = self.vendor_mapping(name, kind)
-            by_name = {rule.canonical: rule.own for rule in mapping.rules}
-            own = dict.fromkeys(
-                name
-                for rule in mapping.rules
-                for name in (rule.own, rule.time)
-                if name is not None and not rule.canonical.startswith("constant.")
-            )
-            found[kind] = Target(
-                object=mapping.object,
-                fields=tuple(own),
-                key_field=mapping.external_key,
-                match_fields=tuple(by_name[m] for m in mapping.match if m in by_name),
-            )
-        return found
+        return {k: shop.target(self.vendor_mapping(name, k)) for k in self._kinds(name)}
 
     def _kinds(self, name: str) -> list[Kind]:
         wanted = self._connection(name).kinds
@@ -248,11 +238,7 @@ class Connector:
 
         `report.writes` holds every write, field by field, with its values: for the caller's eyes.
         """
-        copy = Store(
-            copy_of(self.store.engine),
-            lease_s=self.settings.state.lease_s,
-            tenant=self.settings.tenant,
-        )
+        copy = self._copy()
         local = self._open_local(self.store)
         try:
             runner = self._runner(
@@ -281,10 +267,44 @@ class Connector:
         )
         return runner.run(fail_if_locked=fail_if_locked, only_reconcile=True)
 
+    def import_links(
+        self,
+        id_map: IdMap,
+        connection: str,
+        kind: Kind,
+        *,
+        dry_run: bool = False,
+        progress: Progress = no_progress,
+    ) -> Adoption:
+        """Link the rows and records that an earlier integration's id map names as one.
+
+        Neither side is written: the next `sync` meets both as at first contact. Raises: UsageError,
+        LeaseHeldError, and as `sync`.
+        """
+        if kind not in self._kinds(connection):
+            raise UsageError(f"The connection {connection} has no kind {kind} in the settings.")
+        store, local = (self._copy() if dry_run else self.store), self._open_local(self.store)
+        try:
+            dry: list[Any] | None = [] if dry_run else None
+            runner = self._runner(store, local, [connection], [kind], None, None, progress, dry)
+            return runner.adopt(id_map)
+        finally:
+            local.close()
+            if dry_run:
+                store.engine.dispose()
+
+    def _copy(self) -> Store:
+        """A throw-away copy of the state."""
+        return Store(
+            copy_of(self.store.engine),
+            lease_s=self.settings.state.lease_s,
+            tenant=self.settings.tenant,
+        )
+
     def _runner(
         self,
         store: Store,
-        local: SqlLocal,
+        local: SqlLocal | FileLocal,
         connections: Iterable[str] | None,
         kinds: Iterable[Kind] | None,
         max_delete: str | None,
@@ -295,6 +315,8 @@ class Connector:
         chosen = list(connections) if connections is not None else list(self.settings.connections)
         wanted = set(kinds) if kinds is not None else set(Kind)
         safety = self.settings.safety
+        if isinstance(local, FileLocal):
+            local.look_anew()
         setup = Setup(
             zone=self.settings.local.zone,
             phone_region=self.settings.local.phone_region,
@@ -324,6 +346,7 @@ class Connector:
             store.new_id(),
             progress=progress,
             spread=in_threads,
+            files=local if isinstance(local, FileLocal) else None,
             dry=dry,
         )
         return Runner(ports, setup, opened)
@@ -334,7 +357,8 @@ class Connector:
             self.vendor_mapping(name, kind),
             self.local_mapping(kind),
             first_contact=one.first_contact,
-            create_local=one.create,
+            create_local=one.create and one.file is None,
+            read_only=one.file is not None,
             archive_local=shop.can_archive(one),
             in_row=one.part_of is not None,
         )
@@ -399,30 +423,15 @@ class Connector:
 
     def install_local(self) -> LocalStatus:
         """Make our two tables and the triggers in the host's database; again changes nothing."""
-        store, local = self.store, self.local
-        with local.changing() as tx:
-            capture.install(tx, store.store_id, self._watched(), store.new_id())
+        installing.install(self._database, self.store.store_id, self.store.new_id())
         return self.local_status()
 
     def remove_local(self) -> list[str]:
         """Drop them; the host's own tables are as they were. Returns the names dropped."""
-        with self.local.changing() as tx:
-            return capture.remove(tx, self.store.store_id)
+        return installing.remove(self._database, self.store.store_id)
 
     def local_status(self) -> LocalStatus:
-        store, local = self.store, self.local
-        installed = local.identity() is not None
-        with local.changing() as tx:
-            missing = capture.missing_triggers(tx, store.store_id, self._watched())
-        waiting = {
-            kind.value: len(local.journal(kind, 0, 10_000).entries) if installed else 0
-            for kind in local.kinds()
-            if local.capture(kind) is Capture.JOURNAL
-        }
-        return LocalStatus(installed, missing, waiting)
-
-    def _watched(self) -> list[capture.Captured]:
-        return capture.watched(self.local.specs().values())
+        return installing.status(self._database, self.store.store_id)
 
 
 def _every(hours: float) -> dt.timedelta | None:

@@ -70,9 +70,14 @@ class ExistsSettings(ConditionSettings):
 
 
 class LocalKindSettings(_Model):
-    """`[local.KIND]`: how one kind lies in the host's database."""
+    """`[local.KIND]`: how one kind lies in the host's database, or in a file."""
 
     table: str | None = None
+    file: str | None = None
+    encoding: Literal["utf-8", "gb18030"] = "utf-8"
+    delimiter: str = ","
+    missing: Literal["keep", "remove"] = "keep"
+    """What becomes of the vendor's record of a row that is no longer in the file."""
     key: str | list[str] = "id"
     capture: Literal["journal", "column", "scan"] = "journal"
     modified: str | None = None
@@ -87,14 +92,19 @@ class LocalKindSettings(_Model):
 
 
 class LocalSettings(_Model):
-    """`[local]`: the host's database."""
+    """`[local]`: the host's database, or files."""
 
-    url: str
+    url: str | None = None
     zone: str = "UTC"
     phone_region: str | None = None
     customer: LocalKindSettings | None = None
     membership: LocalKindSettings | None = None
     feedback: LocalKindSettings | None = None
+
+    @property
+    def in_files(self) -> bool:
+        """Whether the rows are in files, and there is no database."""
+        return any(one.file is not None for one in self.kinds().values())
 
     def kinds(self) -> Mapping[Kind, LocalKindSettings]:
         given = {kind: getattr(self, kind) for kind in KINDS_IN_ORDER}
@@ -230,10 +240,17 @@ def _not_built(settings: Settings) -> Iterator[str]:
 
 def _wrong(settings: Settings) -> Iterator[str]:
     local = settings.local.kinds()
+    in_files = settings.local.in_files
+    if in_files and settings.local.url is not None:
+        yield "local.url is of a database, and there is a `file`: the rows are in one or the other"
+    if not in_files and settings.local.url is None:
+        yield "local.url is missing"
     for kind, one in local.items():
         if one.mapping is None:
             yield f"local.{kind}.mapping is missing"
-        if one.part_of is None:
+        if in_files:
+            yield from _wrong_file(kind, one)
+        elif one.part_of is None:
             yield from _wrong_table(settings, kind, one)
         else:
             yield from _wrong_inner(settings, kind, one)
@@ -259,7 +276,27 @@ def _wrong(settings: Settings) -> Iterator[str]:
             yield f"safety.{key}: {error}"
 
 
+_OF_FILES = ("encoding", "delimiter", "missing")
+_OF_TABLES = ("table", "capture", "modified", "create", "defaults", "part_of", "exists")
+
+
+def _wrong_file(kind: Kind, one: LocalKindSettings) -> Iterator[str]:
+    if one.file is None:
+        yield f"local.{kind}.file is missing: the rows of the other kinds are in files"
+        return
+    for key in _OF_TABLES:
+        if key in one.model_fields_set:
+            yield f"local.{kind}.{key} is of a table; a file is only read, row by row"
+    if isinstance(one.key, list) and not one.key:
+        yield f"local.{kind}.key names no column"
+    if len(one.delimiter) != 1 or not one.delimiter.isascii() or one.delimiter in '"\r\n\0':
+        yield f"local.{kind}.delimiter must be one sign, such as ; or a tab"
+
+
 def _wrong_table(settings: Settings, kind: Kind, one: LocalKindSettings) -> Iterator[str]:
+    for key in _OF_FILES:
+        if key in one.model_fields_set:
+            yield f"local.{kind}.{key} stands with `file` only"
     if one.table is None:
         yield f"local.{kind}.table is missing"
     if isinstance(one.key, list) and not one.key:

@@ -1,4 +1,4 @@
-"""The shop's tables, as settings and mappings together describe them."""
+"""The shop's tables or files, as settings and mappings together describe them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from connector.errors import MappingError
 from connector.local.contract import Capture
+from connector.local.files import KindFile
 from connector.local.shapes import KEY, Condition, Derived, Inner, KindTable, Match
 from connector.mapping.lenses import LensSpec
-from connector.mapping.schema import LocalMapping, Rule
+from connector.mapping.schema import LocalMapping, Rule, VendorMapping
+from connector.plugin import Target
 from connector.records import Kind
 from connector.settings import ConditionSettings, LocalKindSettings, Settings
 
@@ -20,6 +22,32 @@ def tables(settings: Settings, mappings: Mapping[Kind, LocalMapping]) -> dict[Ki
         kind: _table(settings, one, mappings[kind], mappings)
         for kind, one in settings.local.kinds().items()
     }
+
+
+def files(settings: Settings, mappings: Mapping[Kind, LocalMapping]) -> dict[Kind, KindFile]:
+    """How each kind lies in a file. Raises: MappingError for what only a database can answer."""
+    return {
+        kind: _file(settings, one, mappings[kind]) for kind, one in settings.local.kinds().items()
+    }
+
+
+def _file(settings: Settings, one: LocalKindSettings, mapping: LocalMapping) -> KindFile:
+    assert one.file is not None
+    for rule in mapping.rules:
+        if rule.derived is not None:
+            raise MappingError(
+                f"{mapping.path}:{rule.line}: {rule.canonical} is looked up in a database, and the"
+                " rows are in files; name a column of the file."
+            )
+    return KindFile(
+        settings.path(one.file),
+        one.key if isinstance(one.key, str) else tuple(one.key),
+        one.encoding,
+        one.delimiter,
+        where=_condition(one.where),
+        deleted=_condition(one.deleted),
+        mirror=one.missing == "remove",
+    )
 
 
 def _table(
@@ -83,6 +111,23 @@ def in_row(mapping: LocalMapping) -> LocalMapping:
         canonical="customer", own=KEY, lens=LensSpec("reference", {"kind": str(Kind.CUSTOMER)})
     )
     return replace(mapping, rules=(own, *mapping.rules))
+
+
+def target(mapping: VendorMapping) -> Target:
+    """What a mapping wants of its object."""
+    by_name = {rule.canonical: rule.own for rule in mapping.rules}
+    own = dict.fromkeys(
+        name
+        for rule in mapping.rules
+        for name in (rule.own, rule.time)
+        if name is not None and not rule.canonical.startswith("constant.")
+    )
+    return Target(
+        object=mapping.object,
+        fields=tuple(own),
+        key_field=mapping.external_key,
+        match_fields=tuple(by_name[m] for m in mapping.match if m in by_name),
+    )
 
 
 def can_archive(one: LocalKindSettings) -> bool:

@@ -20,6 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 OPERATING = ROOT / "docs" / "operating.md"
+MIGRATING = ROOT / "docs" / "migrating.md"
+PAGES = (README, OPERATING, MIGRATING)
 PORT = "8801"
 """The sandbox's port in the pages; a free one is taken when the tour is played."""
 
@@ -164,7 +166,7 @@ def play(text: str, folder: Path) -> list[tuple[Step, Step]]:
 
 def main(argv: Sequence[str]) -> int:
     """Compare, or with `--write` renew; 1 if something stable differed."""
-    differing = [one for page in (README, OPERATING) for one in _renewed(page, "--write" in argv)]
+    differing = [one for page in PAGES for one in _renewed(page, "--write" in argv)]
     for command in differing:
         print(f"differs: {command}")
     return 1 if differing else 0

@@ -28,6 +28,7 @@ VERBS = {
     "resume": ("pause:resume", "Let what was paused take part again."),
     "conflicts": ("conflicts:conflicts", "List and settle fields that both sides changed."),
     "letters": ("letters:letters", "List, retry or drop records that were set aside."),
+    "links": ("links:links", "Take over the links of an earlier integration."),
     "keys": ("keys:keys", "Make the key ring."),
     "local": (
         "local:local",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from connector.commands.invocation import Invocation, chosen_connections, chosen
 from connector.commands.progress import ProgressLines
 from connector.errors import worst
 from connector.privacy.masking import mask
+from connector.sync.badrows import BadRow
 from connector.sync.run import RunReport
 from connector.sync.scope import PlannedWrite
 
@@ -64,7 +66,8 @@ def show_plan(
                 max_change=max_change,
                 progress=progress,
             )
-    code = worst(error.exit_code for error in report.errors)
+    codes = [error.exit_code for error in report.errors]
+    code = worst([*codes, 5] if report.bad_rows else codes)
     if code == 0 and detailed and report.writes:
         code = CHANGES_PENDING
     if invocation.as_json:
@@ -112,6 +115,7 @@ def _as_document(report: RunReport, code: int) -> dict[str, Any]:
             {"connection": c, "kind": k, "side": side, "op": str(op), "records": n}
             for (c, k, side, op), n in _counts(report).items()
         ],
+        "bad_rows": [asdict(one) for one in report.bad_rows],
         "letters": report.letters,
         "conflicts": report.conflicts,
         "errors": [output.told(error) for error in report.errors],
@@ -130,8 +134,15 @@ def _print(report: RunReport) -> None:
             ["connection", "kind", "side", "operation", "records"],
             [[*key, number] for key, number in _counts(report).items()],
         )
-    elif not report.errors and not report.skipped:
+    elif not report.errors and not report.skipped and not report.bad_rows:
         output.show("Nothing to do: both sides are in step.")
+    if report.bad_rows:
+        output.show("", *bad_row_lines(report), "")
+        output.counts(
+            ["file", "reason", "goes without it"],
+            [(one.file, one.code, "yes" if one.sent else "") for one in report.bad_rows],
+            "rows",
+        )
     if report.letters or report.conflicts:
         output.say(
             f"After it would wait for a person: letters {report.letters}, conflicts"
@@ -141,6 +152,21 @@ def _print(report: RunReport) -> None:
         output.say(f"skipped: {sentence}")
     for error in report.errors:
         output.say(*output.lines_of(error))
+
+
+def bad_row_lines(report: RunReport, most: int | None = None) -> list[str]:
+    """Each bad row with its place and the reason, the first `most` of them."""
+    some = report.bad_rows[:most]
+    more = len(report.bad_rows) - len(some)
+    return [_bad_row(one) for one in some] + ([f"… and {more} more"] if more else [])
+
+
+def _bad_row(one: BadRow) -> str:
+    where = f" for {one.connection}" if one.connection is not None else ""
+    lens = f" (lens {one.lens})" if one.lens is not None else ""
+    column = f" column {one.column}:" if one.connection is not None and one.column else ""
+    left = "; the rest of the row goes" if one.sent else ""
+    return f"{one.place}:{column} {one.text}{lens}{where}{left}"
 
 
 def _headline(one: PlannedWrite) -> str:

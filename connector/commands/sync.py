@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ from connector.commands.invocation import (
     chosen_kinds,
     limit,
 )
-from connector.commands.plan import show_plan
+from connector.commands.plan import bad_row_lines, show_plan
 from connector.commands.progress import ProgressLines
 from connector.sync.run import PassReport, RunReport
 
@@ -28,7 +29,7 @@ _SELDOM = {
     "late": "changes came later than the feed promises; raise `feed_lag_s` if that repeats",
     "silent": "records differed from what was agreed, without any news; they were read anew",
     "clock_back_s": "seconds back went the vendor's clock; edits meanwhile are found within a day",
-    "against_direction": "edits stay on their side (`direction` in the mapping)",
+    "against_direction": "edits stay on their side (`direction` in the mapping, or a file)",
 }
 
 
@@ -88,6 +89,7 @@ def as_document(report: RunReport) -> dict[str, Any]:
             }
             for one in report.passes
         ],
+        "bad_rows": [asdict(one) for one in report.bad_rows],
         "letters": report.letters,
         "conflicts": report.conflicts,
         "off": report.off,
@@ -107,6 +109,9 @@ def _summary(report: RunReport) -> None:
     )
     for one in report.passes:
         output.say(*_notes(one))
+    if report.bad_rows:
+        output.say(f"rows that were not used: {len(report.bad_rows)}")
+        output.say(*(f"  {line}" for line in bad_row_lines(report, 20)))
     if report.letters:
         output.say(f"set aside for a person: {report.letters}", "  → `crm-connector letters list`")
     if report.conflicts:

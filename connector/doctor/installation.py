@@ -14,6 +14,7 @@ from connector import registry
 from connector.app import Connector
 from connector.doctor.check import Check, failed
 from connector.errors import ConnectorError, SealError, SettingsError, StoreError
+from connector.local.files import FileLocal
 from connector.local.shapes import KEY
 from connector.version import __version__
 
@@ -130,6 +131,9 @@ def local(connector: Connector) -> Iterator[Check]:
         fix = "Add a [local.customer] table."
         yield Check("local database", "warn", "The settings map no table of it.", fix)
         return
+    if isinstance(local, FileLocal):
+        yield from _files(connector, local)
+        return
     for kind, spec in local.specs().items():
         name = f"local {kind}"
         try:
@@ -162,6 +166,26 @@ def local(connector: Connector) -> Iterator[Check]:
                 yield Check(f"local {kind} capture", "ok", said)
     except ConnectorError as error:
         yield failed("local capture", error)
+
+
+def _files(connector: Connector, local: FileLocal) -> Iterator[Check]:
+    """Whether the files can be read and have what the mappings name."""
+    for kind in local.kinds():
+        name = f"local {kind}"
+        try:
+            mapping = connector.local_mapping(kind)
+            columns = [n for rule in mapping.rules for n in (rule.own, rule.time) if n is not None]
+            local.observe(kind, list(dict.fromkeys(columns)))
+            bad = local.count_bad(kind)
+        except ConnectorError as error:
+            yield failed(name, error)
+            continue
+        said = f"File {local.path(kind).name}, {len(mapping.rules)} columns mapped"
+        if bad:
+            fix = "Run `crm-connector plan`: it names each with its line."
+            yield Check(name, "warn", f"{said}; rows that cannot be used: {bad}.", fix)
+        else:
+            yield Check(name, "ok", f"{said}; every row can be read.")
 
 
 def _capture(connector: Connector) -> Check:

@@ -95,8 +95,9 @@ class Local(Protocol):
         """A random name of this database that stays; None before `install`."""
         ...
 
-    def generation(self) -> int:
-        """The number of the state's last run, as this database remembers it; 0: none."""
+    def generation(self) -> int | None:
+        """The number of the state's last run, as this side remembers it; 0: none, None: it keeps
+        nothing of ours."""
         ...
 
     def set_generation(self, number: int) -> None:
@@ -143,6 +144,11 @@ class Local(Protocol):
 
     def present(self, kind: Kind, keys: Sequence[str]) -> Set[str]:
         """Of these keys, those that have a row, whatever its state."""
+        ...
+
+    def gone(self, kind: Kind, keys: Sequence[str]) -> Set[str]:
+        """Of these keys, none of which has a row now: those whose row was deleted. That another
+        has none says nothing."""
         ...
 
     def scan(self, kind: Kind, after: str | None, limit: int) -> Sequence[Row]:

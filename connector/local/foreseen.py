@@ -43,7 +43,7 @@ class Foreseen:
     def identity(self) -> str | None:
         return self._real.identity()
 
-    def generation(self) -> int:
+    def generation(self) -> int | None:
         return self._real.generation()
 
     def set_generation(self, number: int) -> None:
@@ -83,6 +83,9 @@ class Foreseen:
 
     def present(self, kind: Kind, keys: Sequence[str]) -> Set[str]:
         return self._real.present(kind, keys)
+
+    def gone(self, kind: Kind, keys: Sequence[str]) -> Set[str]:
+        return self._real.gone(kind, keys)
 
     def scan(self, kind: Kind, after: str | None, limit: int) -> Sequence[Row]:
         return self._real.scan(kind, after, limit)

@@ -154,6 +154,9 @@ class SqlLocal:
             rows = tx.execute(sa.select(*bound.keys.columns).where(wanted))
             return {bound.keys.text(row) for row in rows}
 
+    def gone(self, kind: Kind, keys: Sequence[str]) -> Set[str]:
+        return frozenset(keys)
+
     def scan(self, kind: Kind, after: str | None, limit: int) -> Sequence[Row]:
         bound = self._bound[kind]
         query = bound.select().order_by(*bound.keys.columns).limit(limit)

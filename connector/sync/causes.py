@@ -38,6 +38,7 @@ SENTENCES: Final[dict[str, str]] = {
         for side, record in _SIDES.items()
     },
     "bound": "the shop's row and the vendor's record were found to be one, and joined",
+    "linked_by_file": "an id map that was imported names the row and the record as one",
     "merged": "the vendor merged its record into another one: the link goes on with that one",
     "older_kept": "two records of the vendor carry its key: the link goes on with the older one",
     "found_late": "a listing of all ids found a change that no feed had told of",

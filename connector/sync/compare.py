@@ -140,7 +140,11 @@ def _judge(
 
 def _disagrees(scope: Scope, unit: Unit, base: Base) -> bool:
     """Whether a unit that travels both ways has two values in the base that no lens makes one."""
-    if not (unit.push and unit.pull) or unit.name in scope.pair.reference_fields:
+    if (
+        scope.rules.read_only
+        or not (unit.push and unit.pull)
+        or unit.name in scope.pair.reference_fields
+    ):
         return False
     local, remote = scope.pair.read_local(base.local), scope.pair.read_remote(base.remote)
     return any(

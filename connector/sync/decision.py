@@ -36,6 +36,8 @@ class KindRules:
     on_gone_pull: str = "manual"
     on_gone_merged: str = "manual"
     reference: str = "none"
+    read_only: bool = False
+    """The local side is a source that is only read: nothing is ever written there."""
     in_row: bool = False
     """Its records live in the rows of those they belong to, and cannot move to another."""
 

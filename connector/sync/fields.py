@@ -29,6 +29,8 @@ def decide_fields(pair: Pair, rules: KindRules, case: Situation) -> Decision:
     to_local: dict[str, tuple[Unit, Values, bool]] = {}
     to_remote: dict[str, tuple[Unit, Values, bool]] = {}
     for unit, sides, move in moves_of(pair, rules, case):
+        if rules.read_only and move.to_local is not None:
+            move = _stays_there(move)
         standing = case.conflicts.get(unit.name)
         edit = edit_of(move)
         count = reversals(pair, base, unit, edit)
@@ -86,6 +88,14 @@ def moves_of(pair: Pair, rules: KindRules, case: Situation) -> Iterator[tuple[Un
         if unit.name in pair.reference_fields:
             sides = as_tokens(case, without_cascades(case, sides))
         yield unit, sides, _move(pair, rules, case, unit, sides)
+
+
+def _stays_there(move: Move) -> Move:
+    """The vendor's value would be written into a row that is only read: it stays where it is, and
+    is no news from here on."""
+    if move.to_remote is None:
+        return Move(Cause.AGAINST_DIRECTION)
+    return Move(move.cause, to_remote=move.to_remote)
 
 
 def _as_blank(unit: Unit, sides: Sides) -> Sides:

@@ -322,8 +322,10 @@ def note_rows(
     halves: list[Link] = []
     wanted: dict[str, list[bytes]] = {}
     made = _made_by_us(scope, tx, [key for key in keys if key not in known])
+    lost = [key for key in keys if key not in rows]
+    unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
     for key in keys:
-        if key in made or (LOCAL, key) in scope.killers:
+        if key in made or key in unsaid or (LOCAL, key) in scope.killers:
             continue
         row, link = rows.get(key), known.get(key)
         mark = Staged(scope.connection, scope.kind, LOCAL, key)

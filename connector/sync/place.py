@@ -68,7 +68,9 @@ def next_generation(ports: Ports, configured: Iterable[tuple[str, str]]) -> None
     with store.write(None, "generation") as tx:
         state = int(store.meta_in(tx, "generation") or 0)
         keys = ports.vault.subjects.generation(store.store_id)
-        shop = ports.local.generation()
+        remembered = ports.local.generation()
+        # A file keeps nothing of ours: it can neither lag nor tell.
+        shop = max(state, keys) if remembered is None else remembered
         back = went_back(state, keys, shop)
         if not back and state == 0 and ports.vault.subjects.served_another(store.store_id):
             back = LOST

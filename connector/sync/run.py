@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 
 from connector.errors import (
     ConnectorError,
@@ -15,14 +13,15 @@ from connector.errors import (
     SchemaDriftError,
     SettingsError,
     StopRequest,
-    worst,
 )
-from connector.mapping.schema import LocalMapping, VendorMapping
+from connector.local.idmap import IdMap
 from connector.mapping.translate import Pair
-from connector.plugin import Kind, Remote, Schema
+from connector.plugin import Kind, Schema
 from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
 from connector.sync import place, reconcile
+from connector.sync.adopt import Adoption, adopt
+from connector.sync.badrows import bad_rows
 from connector.sync.decision import KindRules
 from connector.sync.drift import fingerprint, schema_of, sentences, working_pair
 from connector.sync.engine import (
@@ -35,96 +34,18 @@ from connector.sync.engine import (
 )
 from connector.sync.noticing import families, look_at_all_rows, observe_local
 from connector.sync.pausing import going, paused_kinds
-from connector.sync.reconcile import Reconciled
+from connector.sync.report import PassReport as PassReport
+from connector.sync.report import RunReport as RunReport
 from connector.sync.scope import (
     LOCAL_SCOPE,
-    TOMBSTONE_LIFE,
-    Counts,
-    Limits,
-    PlannedWrite,
     Ports,
     Scope,
 )
+from connector.sync.setup import Connection as Connection
+from connector.sync.setup import KindSetup as KindSetup
+from connector.sync.setup import Setup as Setup
 from connector.sync.tombstones import forget_the_dead
 from connector.sync.upkeep import drop_old_staging_keys, renew_staging
-
-DEFAULT_MAX_DELETE = Limits(5, 5)
-DEFAULT_MAX_CHANGE = Limits(50, 200)
-
-
-@dataclass(frozen=True, slots=True)
-class KindSetup:
-    """One kind of one connection, as settings and mappings say."""
-
-    vendor: VendorMapping
-    local: LocalMapping
-    first_contact: str = "manual"
-    create_local: bool = True
-    archive_local: bool = False
-    in_row: bool = False
-    """Its records live in the rows of the kind that its reference names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """One open vendor account and its kinds, parents first."""
-
-    name: str
-    remote: Remote
-    kinds: Mapping[Kind, KindSetup]
-    sweep_every: dt.timedelta | None = dt.timedelta(hours=24)
-    """How often all ids are listed."""
-    compare_daily: int = 200
-    """How many linked records of each kind are compared in full each day."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What holds for all connections."""
-
-    zone: str = "UTC"
-    phone_region: str | None = None
-    max_delete: Limits = DEFAULT_MAX_DELETE
-    max_change: Limits = DEFAULT_MAX_CHANGE
-    tombstone_life: dt.timedelta = TOMBSTONE_LIFE
-    order: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
-    """Every configured connection of each kind, in the settings' order: changes of the shop are
-    kept for those that take no part in a run. Left out: those that are run."""
-
-
-@dataclass(slots=True)
-class PassReport:
-    """What one scope's pass did."""
-
-    connection: str
-    kind: str
-    counts: Counts
-    seconds: float = 0.0
-
-
-@dataclass(slots=True)
-class RunReport:
-    """What one run did. `errors` are the errors that stopped a connection or held writes back."""
-
-    run: str
-    passes: list[PassReport] = field(default_factory=list)
-    errors: list[ConnectorError] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    writes: list[PlannedWrite] = field(default_factory=list)
-    off: list[str] = field(default_factory=list)
-    """Sentences on fields that are switched off because the account changed."""
-    reconciled: list[Reconciled] = field(default_factory=list)
-    conflicts: int = 0
-    letters: int = 0
-
-    @property
-    def exit(self) -> int:
-        codes = [error.exit_code for error in self.errors]
-        if self.letters or self.conflicts or self.off:
-            codes.append(5)
-        if any(p.counts.unknown or p.counts.postponed for p in self.passes):
-            codes.append(6)
-        return worst(codes)
 
 
 class Runner:
@@ -160,6 +81,10 @@ class Runner:
                     raise
                 except ConnectorError as error:
                     report.errors.append(error)
+            if ports.files is not None:
+                kinds = [kind for one in self._connections for kind in one.kinds]
+                held = [scope for many in opened for scope in many]
+                report.bad_rows = bad_rows(ports.files, kinds, held, values=ports.dry is not None)
             doubtful = [s for many in opened for s in many if s.doubt is not None]
             for scope in (s for many in opened for s in many):
                 # Before the local side is read: a row that a lost write of ours made is no news.
@@ -192,6 +117,25 @@ class Runner:
             report.conflicts = conflicts.count(tx, conflicts.OPEN)
             report.letters = staged.count_letters(tx) + intents.count_letters(tx)
         return report
+
+    def adopt(self, id_map: IdMap) -> Adoption:
+        """Link what an id map names, for the one connection and kind that this is about.
+
+        Raises: LeaseHeldError, SafetyStopError in doubt, and as `run`.
+        """
+        ports = self._ports
+        (connection,) = self._connections
+        ports.vault.refresh()
+        place.right_local_store(ports)
+        place.next_generation(ports, self._configured())
+        with ExitStack() as leases:
+            (scope,) = self._open(connection, leases, reconciling=False)
+            recover_now(scope)
+            done = adopt(scope, id_map)
+        if ports.dry is None and done.linked:
+            # A copy of the state taken before is an older one from here on.
+            place.next_generation(ports, ())
+        return done
 
     def _go_back_over(
         self,
@@ -329,14 +273,17 @@ class Runner:
         rules = KindRules(
             first_contact=setup.first_contact,
             # Without its person's row there is no place for it.
-            create_local=setup.create_local and (not setup.in_row or bool(pair.reference_fields)),
+            create_local=setup.create_local
+            and not setup.read_only
+            and (not setup.in_row or bool(pair.reference_fields)),
             create_remote=schema.can_create,
             archive_local=setup.archive_local,
             on_gone_push=setup.vendor.on_gone.push,
-            on_gone_pull=setup.vendor.on_gone.pull,
-            on_gone_merged=setup.vendor.on_gone.merged,
+            on_gone_pull=_for_rows(setup, setup.vendor.on_gone.pull),
+            on_gone_merged=_for_rows(setup, setup.vendor.on_gone.merged),
             reference="required" if setup.in_row else setup.vendor.reference,
             in_row=setup.in_row,
+            read_only=setup.read_only,
         )
         with ports.store.read() as tx:
             any_link = links.has_live(tx, name, kind)
@@ -445,6 +392,11 @@ class Runner:
     def _close(self, opened: Sequence[Sequence[Scope]]) -> None:
         for scope in (s for many in opened for s in many):
             self._ports.progress(scope.connection, scope.kind, "done", scope.counts.written)
+
+
+def _for_rows(setup: KindSetup, on_gone: str) -> str:
+    """What becomes of a row whose record is gone: one that is only read stays as it is."""
+    return on_gone if not setup.read_only or on_gone == "detach" else "ignore"
 
 
 def _written(opened: Sequence[Sequence[Scope]]) -> int:

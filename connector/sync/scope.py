@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 
 from connector.local.contract import Local
+from connector.local.files import FileLocal
 from connector.local.foreseen import Foreseen
 from connector.mapping.translate import Pair
 from connector.plugin import Capabilities, Clock, Kind, Op, Reason, Ref, Remote, Seen
@@ -133,6 +134,8 @@ class Ports:
     hook: Hook = no_hook
     progress: Progress = no_progress
     spread: Spread = in_turn
+    files: FileLocal | None = None
+    """The local side, where it is files."""
     dry: list[PlannedWrite] | None = None
     """A list to put planned writes into instead of sending them."""
 

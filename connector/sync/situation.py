@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import sqlalchemy as sa
 
 from connector.errors import SealError
-from connector.local.contract import Row
+from connector.local.contract import Row, RowState
 from connector.plugin import Gone, Reason, Seen, version_key
 from connector.records import Canonical
 from connector.store import conflicts, intents, links, staged
@@ -62,6 +62,8 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
     fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
     local_ids = [link.local_id for link, _ in found.values() if link.local_id is not None]
     table = scope.ports.local.read(scope.kind, local_ids)
+    lost = [key for key in local_ids if key not in table]
+    unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
     named = _referred(scope, local_ids)
     scope.ports.vault.preload({link.subject for link, _ in found.values() if link.subject})
     dropped = {(row.side, row.record) for row, _ in batch.broken}
@@ -74,6 +76,8 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         remote = seen.get(link.remote_id or "")
         asked = {row.side for row in staged_rows}
         own_row = table.get(link.local_id) if link.local_id is not None else None
+        if link.live is not None and link.local_id is not None and link.local_id in unsaid:
+            own_row = _as_agreed(link.local_id, base)
         if own_row is not None and own_row.key in named:
             again = any(row.origin == LOOK_AGAIN for row in staged_rows)
             own_row = _with_person(scope, own_row, named[own_row.key], base, again=again)
@@ -121,6 +125,11 @@ def _with_person(
     }
     scope.counts.unlinked += sum(person is None for person in fresh.values())
     return replace(row, values={**row.values, **fresh})
+
+
+def _as_agreed(key: str, base: Base | None) -> Row:
+    """What stands for a row that is not there and was not deleted: the row as both last agreed."""
+    return Row(key, dict(base.local)) if base is not None else Row(key, {}, RowState.OUT)
 
 
 def _links_of(

@@ -69,7 +69,7 @@ def test_a_patient_made_at_a_crm_gets_a_key_from_the_database(clinic: Place) -> 
     person = {"Last_Name": "Ruiz", "Mobile": "+34600000009"}
     clinic.boxes["zoho"].create("Contacts", person)
     statements: list[str] = []
-    engine = clinic.connector.local._engine  # what it runs is the point here
+    engine = clinic.connector._database._engine  # what it runs is the point here
 
     @sa.event.listens_for(engine, "before_cursor_execute")
     def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:

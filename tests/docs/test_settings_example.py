@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -49,8 +50,9 @@ def explained(key: str) -> bool:
     """Whether the key stands in the file: as a setting, a table, or in a `Later:` comment."""
     name = re.escape(key)
     setting, inline = rf"^{name} = ", rf"^\w.*[{{,] ?{name} = "
+    file = rf"^# {name} = "
     table, later = rf"^\[{name}[\].]", rf"^# Later: .*(?:\[{name}\]|\b{name} = )"
-    return re.search(rf"(?m){setting}|{inline}|{table}|{later}", TEXT) is not None
+    return re.search(rf"(?m){setting}|{inline}|{file}|{table}|{later}", TEXT) is not None
 
 
 def test_the_example_loads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,6 +72,14 @@ def test_every_setting_is_in_the_example() -> None:
         if key not in NOT_IN_THE_FILE and not explained(key)
     ]
     assert unknown == []
+
+
+def test_the_example_of_files_loads_and_names_the_defaults() -> None:
+    lines = TEXT[TEXT.index("# [local]\n") :].split("\n\n", 1)[0].splitlines()
+    table = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines))
+    (one,) = settings.parse({"tenant": "shop-a", **table}, EXAMPLE.parent).local.kinds().values()
+    for key in ("encoding", "delimiter", "missing", "first_contact"):
+        assert getattr(one, key) == settings.LocalKindSettings.model_fields[key].default
 
 
 def test_a_setting_that_is_nowhere_in_the_example_is_noticed() -> None:

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from connector import settings
-from connector.errors import SettingsError
+from connector import settings, shop
+from connector.errors import MappingError, SettingsError
+from connector.mapping.schema import load_local
+from connector.records import Kind
 from connector.settings import load, parse, parse_limit
 
 GOOD: dict[str, Any] = {
@@ -75,6 +77,16 @@ def test_a_good_file_is_taken() -> None:
         ("local.membership", {"part_of": "customer", "mapping": "m"}, "exists is missing"),
         ("local.membership", {"part_of": "feedback", "mapping": "m"}, 'must be "customer"'),
         ("local.membership", {"table": "customers", "mapping": "m"}, 'is `part_of = "customer"`'),
+        ("local.url", None, "local.url is missing"),
+        ("local.customer.encoding", "utf-8", "local.customer.encoding stands with `file` only"),
+        ("local.customer.file", "c.csv", "the rows are in one or the other"),
+        ("local.customer.file", "c.csv", "local.customer.table is of a table"),
+        ("local.membership", {"file": "c.csv", "mapping": "m"}, "local.customer.file is missing"),
+        (
+            "local.membership",
+            {"file": "c.csv", "mapping": "m", "delimiter": "||"},
+            "local.membership.delimiter must be one sign",
+        ),
     ],
 )
 def test_a_fault_is_named_by_its_key_and_never_by_its_value(
@@ -104,7 +116,7 @@ def test_paths_and_urls_count_from_the_files_folder(
     )
     monkeypatch.chdir(tmp_path)
     found = load("etc/connector.toml")
-    assert found.url(found.local.url) == f"sqlite:///{folder}/shop.db"
+    assert found.url(found.local.url or "") == f"sqlite:///{folder}/shop.db"
     assert found.path("keyring.json") == folder / "keyring.json"
     assert found.url("sqlite:////abs/shop.db") == "sqlite:////abs/shop.db"
     assert found.path("/abs/keyring.json") == Path("/abs/keyring.json")
@@ -147,3 +159,15 @@ def test_a_reference_that_leads_nowhere_names_the_key_and_the_reference(
     for text in ("env:LACK_IT", "file:none"):
         with pytest.raises(SettingsError, match=r"some\.key"):
             settings.follow(found, "some.key", text)
+
+
+def test_what_only_a_database_can_look_up_is_refused_for_a_file(tmp_path: Path) -> None:
+    (tmp_path / "customer.yaml").write_text(
+        "kind: customer\nfields:\n  names.full: {column: name, lens: text}\n"
+        "  value_tier: {column: g, lookup: {table: t, key: id, value: n}, lens: text}\n"
+    )
+    local = {"customer": {"file": "c.csv", "mapping": "customer.yaml"}}
+    loaded = parse({"tenant": "t", "local": local}, tmp_path)
+    mapping = load_local(tmp_path / "customer.yaml")
+    with pytest.raises(MappingError, match=r"customer\.yaml:4: value_tier is looked up"):
+        shop.files(loaded, {Kind.CUSTOMER: mapping})

@@ -1,0 +1,56 @@
+"""What a run is set up with, as settings and mappings say."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from connector.mapping.schema import LocalMapping, VendorMapping
+from connector.plugin import Kind, Remote
+from connector.sync.scope import TOMBSTONE_LIFE, Limits
+
+DEFAULT_MAX_DELETE = Limits(5, 5)
+DEFAULT_MAX_CHANGE = Limits(50, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class KindSetup:
+    """One kind of one connection, as settings and mappings say."""
+
+    vendor: VendorMapping
+    local: LocalMapping
+    first_contact: str = "manual"
+    create_local: bool = True
+    archive_local: bool = False
+    in_row: bool = False
+    """Its records live in the rows of the kind that its reference names."""
+    read_only: bool = False
+    """Its rows are only read, as those of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """One open vendor account and its kinds, parents first."""
+
+    name: str
+    remote: Remote
+    kinds: Mapping[Kind, KindSetup]
+    sweep_every: dt.timedelta | None = dt.timedelta(hours=24)
+    """How often all ids are listed."""
+    compare_daily: int = 200
+    """How many linked records of each kind are compared in full each day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What holds for all connections."""
+
+    zone: str = "UTC"
+    phone_region: str | None = None
+    max_delete: Limits = DEFAULT_MAX_DELETE
+    max_change: Limits = DEFAULT_MAX_CHANGE
+    tombstone_life: dt.timedelta = TOMBSTONE_LIFE
+    order: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
+    """Every configured connection of each kind, in the settings' order: changes of the shop are
+    kept for those that take no part in a run. Left out: those that are run."""

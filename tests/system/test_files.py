@@ -1,0 +1,463 @@
+"""A migration from a file by the real command: planned, killed in the middle, and run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
+from connector_zoho.sandbox import start_sandbox
+from connector_zoho.sandbox.handle import ZohoSandbox
+
+from connector.demo.scene import toml_table
+from tests.system.installation import MAPPING, Installation
+
+HEAD = "id,name,email,phone\n"
+WRITES = ("insert", "update", "upsert", "delete")
+
+
+class FromFile(Installation):
+    """Customers in a CSV file beside the sandbox; there is no database."""
+
+    def __init__(
+        self, folder: Path, box: ZohoSandbox, head: str = "", connection: str = ""
+    ) -> None:
+        self.folder, self.box = folder, box
+        (folder / "customer.yaml").write_text(MAPPING, encoding="utf-8")
+        own = box.settings
+        self.environment = {
+            **os.environ,
+            "FILE_ID": own["client_id"],
+            "FILE_SECRET": own["client_secret"],
+            "FILE_TOKEN": own["refresh_token"],
+        }
+        (folder / "connector.toml").write_text(
+            f"""tenant = "files"
+[local]
+phone_region = "CN"
+[local.customer]
+file = "customers.csv"
+mapping = "customer.yaml"
+{head}
+[connections.crm]
+plugin = "zoho"
+accounts_url = "{box.url}"
+api_url = "{box.url}"
+upload_url = "{box.url}"
+client_id = "env:FILE_ID"
+client_secret = "env:FILE_SECRET"
+refresh_token = "env:FILE_TOKEN"
+kinds = ["customer"]
+timeout_s = 2
+call_life_s = 3
+allow_loopback = true
+{connection}
+""",
+            encoding="utf-8",
+        )
+        self.command("keys", "init")
+
+    def people(self, lines: Sequence[str], head: str = HEAD) -> None:
+        (self.folder / "customers.csv").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+
+    def told(self, *words: str) -> tuple[int, Any]:
+        """The exit code and the document of a command with `--json`."""
+        process = self.start(*words, "--json", output=subprocess.PIPE)
+        out, err = process.communicate(timeout=120)
+        assert b"Planted" not in out + err
+        return process.returncode, json.loads(out)
+
+    def writes(self) -> int:
+        calls = self.box.calls()
+        return sum(calls.get(name, 0) for name in WRITES)
+
+
+@pytest.fixture
+def box() -> Iterator[ZohoSandbox]:
+    with start_sandbox() as sandbox:
+        yield sandbox
+
+
+def person(n: int, name: str | None = None) -> str:
+    return f"{n},{name or f'Person{n}'},p{n}@example.test,138{n:08d}"
+
+
+def bad_lines(document: Any) -> list[tuple[int, str, str | None]]:
+    return [(one["line"], one["code"], one["column"]) for one in document["bad_rows"]]
+
+
+def test_a_plan_reports_every_bad_row_with_its_line_and_writes_nothing(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    long = "x" * 101  # a vendor's e-mail has 100 signs at most
+    inst.people(
+        [
+            person(1),
+            "2,Planted",
+            ",Planted,p@example.test,",
+            person(4),
+            person(4),
+            f"5,Person5,{long}@example.test,",
+            "6,,p6@example.test,",
+        ]
+    )
+    code, document = inst.told("plan")
+    assert code == 5
+    assert bad_lines(document) == [
+        (3, "fields", None),
+        (4, "key_empty", "id"),
+        (5, "key_twice", None),
+        (6, "key_twice", None),
+        (7, "too_long", "email"),
+        (8, "required", "name"),
+    ]
+    assert [one["sent"] for one in document["bad_rows"]] == [False] * 4 + [True, False]
+    assert [(one["op"], one["local_id"]) for one in document["writes"]] == [
+        ("create", "1"),
+        ("create", "5"),
+    ]
+    assert inst.writes() == 0
+
+
+def test_a_value_that_a_lens_will_not_take_is_told_with_line_column_and_lens(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    with (tmp_path / "customer.yaml").open("a", encoding="utf-8") as mapping:
+        mapping.write("  birth_date: {column: born, lens: date}\n")
+    inst.people(
+        [
+            "1,Ann,a@example.test,,1980-02-30",
+            '2,"B\no",b@example.test,Planted,',
+            "3,Cy,,,1980-02-28",
+        ],
+        head="id,name,email,phone,born\n",
+    )
+    code, document = inst.told("plan")
+    assert code == 5
+    told = [
+        (one["line"], one["last"], one["column"], one["field"], one["lens"], one["sent"])
+        for one in document["bad_rows"]
+    ]
+    assert told == [
+        (2, None, "born", "Date_of_Birth", "date", True),
+    ]
+    code, document = inst.told("sync")
+    assert len(box.records("Contacts")) == 3
+    code, document = inst.told("letters", "list")
+    assert [(one["record"], one["field"]) for one in document["letters"]] == [
+        ("1", "Date_of_Birth")
+    ]
+
+
+def test_the_good_rows_go_and_a_second_sync_writes_nothing(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1), "2,Planted", person(3)])
+    code, document = inst.told("sync")
+    assert code == 5
+    assert bad_lines(document) == [(3, "fields", None)]
+    assert inst.at_vendor() == Counter({"p1@example.test": 1, "p3@example.test": 1})
+    before = inst.writes()
+    code, document = inst.told("sync")
+    assert (code, inst.writes()) == (5, before)
+    inst.people([person(1), person(2), person(3, "Renamed")])
+    code, document = inst.told("sync")
+    assert (code, document["bad_rows"]) == (0, [])
+    (done,) = document["passes"]
+    assert (done["created"], done["updated"]) == (1, 1)
+
+
+def test_a_row_that_vanished_from_the_file_is_no_removal(tmp_path: Path, box: ZohoSandbox) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(n) for n in range(1, 4)])
+    inst.command("sync")
+    inst.people([person(1)])
+    inst.command("sync")
+    record = next(r for r in box.records("Contacts") if r["Email"] == "p2@example.test")
+    box.edit("Contacts", record["id"], {"Last_Name": "Edited"})
+    inst.command("sync")
+    inst.command("sync")
+    assert len(box.records("Contacts")) == 3
+    inst.people([person(1), person(2, "Back"), person(3)])
+    inst.command("sync")
+    assert len(box.records("Contacts")) == 3
+    assert "Back" in {r["Last_Name"] for r in box.records("Contacts")}
+
+
+def test_with_missing_remove_a_row_that_vanished_is_one(tmp_path: Path, box: ZohoSandbox) -> None:
+    inst = FromFile(tmp_path, box, 'missing = "remove"')
+    inst.people([person(n) for n in range(1, 4)])
+    inst.command("sync")
+    inst.people([person(1), "2,Planted"])
+    inst.start("sync").wait(timeout=120)
+    assert len(box.records("Contacts")) == 3  # the bad row may be any of the two
+    inst.people([person(1), person(2)])
+    inst.command("sync")
+    assert inst.at_vendor() == Counter({"p1@example.test": 1, "p2@example.test": 1})
+
+
+def test_what_is_edited_at_the_vendor_stays_there_and_is_counted(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1), person(2)])
+    inst.command("sync")
+    text = (tmp_path / "customers.csv").read_bytes()
+    first = next(r for r in box.records("Contacts") if r["Email"] == "p1@example.test")
+    box.edit("Contacts", first["id"], {"Last_Name": "Edited"})
+    box.seed("Contacts", [{"Last_Name": "Stranger", "Email": "s@example.test"}])
+    code, document = inst.told("sync")
+    (done,) = document["passes"]
+    assert (code, done["against_direction"], done["updated"], done["created"]) == (0, 1, 0, 0)
+    code, document = inst.told("sync")
+    assert document["passes"][0]["updated"] == 0
+    assert (tmp_path / "customers.csv").read_bytes() == text
+    assert "Edited" in {r["Last_Name"] for r in box.records("Contacts")}
+
+
+def test_a_record_removed_at_the_vendor_is_not_made_again_and_the_file_stays(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1), person(2)])
+    inst.command("sync")
+    gone = next(r for r in box.records("Contacts") if r["Email"] == "p1@example.test")
+    box.remove("Contacts", gone["id"])
+    for _ in range(2):
+        inst.command("sync")
+    assert inst.at_vendor() == Counter({"p2@example.test": 1})
+
+
+@pytest.mark.parametrize("rule", ["remote", "fill_blank"])
+def test_no_rule_of_first_contact_writes_into_the_file(
+    rule: str, tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box, f'first_contact = "{rule}"')
+    box.seed("Contacts", [{"Last_Name": "Vendor", "Email": "p1@example.test"}])
+    inst.people([person(1)])
+    text = (tmp_path / "customers.csv").read_bytes()
+    codes = [inst.start("sync").wait(timeout=120) for _ in range(2)]
+    assert (tmp_path / "customers.csv").read_bytes() == text
+    (record,) = box.records("Contacts")
+    if rule == "remote":
+        assert codes == [0, 0]
+        assert record["Last_Name"] == "Vendor"
+    else:
+        assert codes[-1] == 5  # two names: a person decides
+        assert record["Mobile"]
+
+
+@pytest.mark.slow
+def test_a_killed_migration_ends_with_each_customer_once(tmp_path: Path, box: ZohoSandbox) -> None:
+    rows = 1000
+    inst = FromFile(tmp_path, box)
+    inst.people([person(n) for n in range(rows)])
+    box.fault("slow", operation="insert", seconds=0.05, count=1000)
+    process = inst.start("sync")
+    deadline = time.monotonic() + 60
+    while box.calls().get("insert", 0) < 4 and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    assert process.poll() is None, "it ended before it could be killed"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    inst.command("sync")
+    assert inst.at_vendor() == Counter({f"p{n}@example.test": 1 for n in range(rows)})
+    before = inst.writes()
+    inst.command("sync")
+    assert inst.writes() == before
+
+
+# --- the id map of an earlier integration --------------------------------------------------------
+
+OBJECTS = {"zoho": "Contacts", "fxiaoke": "AccountObj"}
+NAMES = {"zoho": "Last_Name", "fxiaoke": "name"}
+
+
+@pytest.fixture
+def tenant() -> Iterator[FxiaokeSandbox]:
+    with FxiaokeSandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize("vendor", OBJECTS)
+def test_an_id_map_is_taken_over_and_nobody_is_made_twice(
+    vendor: str, tmp_path: Path, box: ZohoSandbox, tenant: FxiaokeSandbox
+) -> None:
+    secrets = {"app_id": "FX_ID", "app_secret": "FX_SECRET", "permanent_code": "FX_CODE"}
+    table = {
+        key: f"env:{secrets.get(key)}" if key in secrets else value
+        for key, value in tenant.settings.items()
+    }
+    inst = FromFile(
+        tmp_path,
+        box,
+        'first_contact = "remote"',
+        toml_table(
+            "connections.fx", {**table, "kinds": ["customer"], "call_life_s": 3.0, "timeout_s": 2.0}
+        ),
+    )
+    inst.environment |= {name: str(tenant.settings[key]) for key, name in secrets.items()}
+    sandbox: ZohoSandbox | FxiaokeSandbox = box if vendor == "zoho" else tenant
+    connection = "crm" if vendor == "zoho" else "fx"
+    refs = sandbox.seed(OBJECTS[vendor], [{NAMES[vendor]: f"Old{n}"} for n in range(1, 4)])
+    inst.people([person(n) for n in range(1, 4)])
+    pairs = [f"{n},{ref}" for n, ref in enumerate(refs, 1)]
+    (tmp_path / "ids.csv").write_text(
+        "local_id,remote_id\n" + "\n".join([*pairs[:2], "9,x", f"3,{refs[0]}"]) + "\n"
+    )
+    words = (
+        "links",
+        "import",
+        str(tmp_path / "ids.csv"),
+        "--connection",
+        connection,
+        "--kind",
+        "customer",
+    )
+    assert inst.told(*words, "--delimiter", "||")[0] == 2
+    code, told = inst.told(*words, "--dry-run")
+    assert (code, told["linked"]) == (5, 1)  # two lines name one record, so neither is used
+    assert [(one["line"], one["code"]) for one in told["bad"]] == [
+        (2, "id_twice"),
+        (4, "no_row"),
+        (5, "id_twice"),
+    ]
+    (tmp_path / "ids.csv").write_text("local_id,remote_id\n" + "\n".join(pairs) + "\n")
+    code, told = inst.told(*words, "--dry-run")
+    assert (code, told["linked"], told["dry_run"]) == (0, 3, True)
+    code, told = inst.told(*words)
+    assert (code, told["linked"], told["already"]) == (0, 3, 0)
+    code, told = inst.told(*words)
+    assert (code, told["linked"], told["already"]) == (0, 0, 3)
+    for _ in range(2):
+        inst.command("sync", "--connection", connection)
+    assert sorted(r[NAMES[vendor]] for r in sandbox.records(OBJECTS[vendor])) == [
+        "Old1",
+        "Old2",
+        "Old3",
+    ]
+    code, told = inst.told("explain", f"{connection}/customer/1")
+    assert code == 0
+    assert "linked_by_file" in json.dumps(told)
+
+
+def to_database(inst: FromFile, people: int) -> None:
+    """The new back office has a database, with the file's people under the same keys."""
+    config = inst.folder / "connector.toml"
+    text = config.read_text().replace("[local]", '[local]\nurl = "sqlite:///shop.db"')
+    config.write_text(text.replace('file = "customers.csv"', 'table = "buyers"'))
+    rows = range(1, people + 1)
+    inst.open_shop([(f"Person{n}", f"p{n}@example.test", f"138{n:08d}") for n in rows])
+    inst.command("local", "install")
+
+
+def test_a_state_of_files_refuses_a_database(tmp_path: Path, box: ZohoSandbox) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1)])
+    inst.command("sync")
+    to_database(inst, 1)
+    code, document = inst.told("sync")
+    assert (code, document["error"]["code"]) == (3, "settings")
+
+
+def test_a_database_with_the_same_keys_goes_on_where_the_file_ended(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    """Records that we made carry our key; an adopted one is in the id map."""
+    inst = FromFile(tmp_path, box)
+    (old,) = box.seed("Contacts", [{"Last_Name": "Old"}])
+    (tmp_path / "ids.csv").write_text(f"local_id,remote_id\n3,{old}\n")
+    adopt = ("links", "import", str(tmp_path / "ids.csv"), "--connection", "crm")
+    inst.people([person(n) for n in range(1, 4)])
+    inst.command(*adopt, "--kind", "customer")
+    inst.start("sync").wait(timeout=120)
+    assert len(box.records("Contacts")) == 3
+    config = inst.folder / "connector.toml"
+    config.write_text(
+        'tenant = "files"\n[state]\nurl = "sqlite:///new.db"\n'
+        + config.read_text().split("\n", 1)[1]
+    )
+    to_database(inst, 3)
+    assert inst.start("sync").wait(timeout=120) == 8
+    inst.command("reconcile")
+    inst.command(*adopt, "--kind", "customer")
+    inst.start("sync").wait(timeout=120)
+    inst.start("sync").wait(timeout=120)
+    assert len(box.records("Contacts")) == 3
+    (count,) = inst.shop.execute("SELECT count(*) FROM buyers").fetchone()
+    assert count == 3
+
+
+def test_a_vendor_that_lets_nobody_in_is_no_reason_to_say_nothing_of_the_file(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1), "2,Planted"])
+    inst.environment["FILE_TOKEN"] = "wrong"
+    code, document = inst.told("plan")
+    assert code == 4
+    assert bad_lines(document) == [(3, "fields", None)]
+
+
+def test_doctor_looks_at_the_file_and_local_install_has_nothing_to_do(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, box)
+    inst.people([person(1), "2,Planted"])
+    code, document = inst.told("doctor")
+    assert code == 0
+    (check,) = (one for one in document["checks"] if one["name"] == "local customer")
+    assert check["state"] == "warn"
+    assert "cannot be used: 1" in check["sentence"]
+    code, document = inst.told("local", "install")
+    assert (code, document["error"]["code"]) == (2, "usage")
+
+
+def test_a_membership_finds_its_customer_in_the_other_file(
+    tmp_path: Path, box: ZohoSandbox
+) -> None:
+    inst = FromFile(
+        tmp_path,
+        box,
+        '[local.membership]\nfile = "cards.jsonl"\nmapping = "membership.yaml"',
+    )
+    text = inst.folder / "connector.toml"
+    text.write_text(text.read_text().replace('["customer"]', '["customer", "membership"]'))
+    (tmp_path / "membership.yaml").write_text(
+        "kind: membership\n"
+        "fields:\n"
+        "  customer: {column: client, lens: {reference: {kind: customer}}}\n"
+        "  card_no: {column: card, lens: text}\n"
+        "  plan: {column: plan, lens: {choice: {monthly: M, yearly: Y, else: refuse}}}\n"
+    )
+    inst.people([person(1), person(2), "3,Planted"])
+    cards = [
+        {"id": 1, "client": 1, "card": "C-1", "plan": "M"},
+        {"id": 2, "client": 3, "card": "C-2", "plan": "Y"},  # whose row cannot be read yet
+    ]
+    (tmp_path / "cards.jsonl").write_text("\n".join(json.dumps(one) for one in cards))
+    code, document = inst.told("plan")
+    assert code == 5
+    assert bad_lines(document) == [(4, "fields", None)]
+    code, document = inst.told("sync")
+    assert code == 5
+    ids = {r["Email"]: r["id"] for r in box.records("Contacts")}
+    (card,) = box.records("Memberships")
+    assert card["Customer"]["id"] == ids["p1@example.test"]
+    inst.people([person(1), person(2), person(3)])
+    inst.until_complete()
+    ids = {r["Email"]: r["id"] for r in box.records("Contacts")}
+    held = {r["Name"]: r["Customer"]["id"] for r in box.records("Memberships")}
+    assert held == {"C-1": ids["p1@example.test"], "C-2": ids["p3@example.test"]}
