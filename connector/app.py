@@ -25,7 +25,7 @@ from connector.local.idmap import IdMap
 from connector.local.installing import LocalStatus as LocalStatus
 from connector.local.sql import SqlLocal
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
-from connector.plugin import Clock, Kind, LinksRecords, Plugin, Ref, Remote, Target
+from connector.plugin import Clock, Kind, LinksRecords, NamesEditors, Plugin, Ref, Remote, Target
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
 from connector.settings import Settings
@@ -378,6 +378,17 @@ class Connector:
         if not isinstance(remote, LinksRecords) or kind not in self._kinds(name) or not ref:
             return None
         return remote.record_url(Kind(kind), Ref(ref))
+
+    def edited_by(self, name: str, kind: str, ref: str) -> str | None:
+        """The vendor's id of the user who saved a record last; None if it does not tell, or does
+        not answer now. Asks the vendor once."""
+        try:
+            remote = self.remote(name)
+            if not isinstance(remote, NamesEditors) or kind not in self._kinds(name) or not ref:
+                return None
+            return remote.edited_by(Kind(kind), Ref(ref))
+        except ConnectorError:
+            return None
 
     def letters(self, where: Where | None = None) -> list[Letter]:
         return self._review.letters(where)

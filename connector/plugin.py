@@ -41,6 +41,7 @@ __all__ = [
     "Host",
     "Kind",
     "LinksRecords",
+    "NamesEditors",
     "NamesFieldTypes",
     "Op",
     "Outcome",
@@ -360,6 +361,16 @@ class LinksRecords(Protocol):
     def record_url(self, kind: Kind, ref: Ref) -> str | None:
         """The address, made of the object and the ref alone: no value, no secret. None if nobody
         has said what addresses look like. Asks nobody."""
+        ...
+
+
+@runtime_checkable
+class NamesEditors(Protocol):
+    """A remote whose vendor tells which of its users saved a record last."""
+
+    def edited_by(self, kind: Kind, ref: Ref) -> str | None:
+        """The user's id at the vendor, never a name; None if the record is not there or does not
+        say. One call. Raises: VendorError."""
         ...
 
 

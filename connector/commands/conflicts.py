@@ -80,10 +80,13 @@ def show(invocation: Invocation, id: str, clear: bool) -> None:
     """Show one; its values are masked without --show."""
     with invocation.connector() as connector:
         one = connector.conflict(id, show=clear)
+        editor = connector.edited_by(one.connection, one.kind, one.remote_id or "")
     if invocation.as_json:
-        output.document(asdict(one))
+        output.document({**asdict(one), "edited_by": editor})
         return
     _print(one)
+    if editor:
+        output.show(f"  the vendor's record was last saved by its user {editor}")
 
 
 @conflicts.command()

@@ -290,6 +290,9 @@ def test_one_conflict_is_shown_in_clear_when_asked_and_that_is_noted(rig: Rig) -
     assert shown["remote"] == {"phones.mobile": "+8613900000012"}
     last = explained(rig, "zoho/customer/2")["events"][-1]
     assert (last["cause"], last["field"]) == ("shown", "phones.mobile")
+    assert shown["edited_by"].isdigit()
+    said = rig.run("conflicts", "show", one["id"]).out
+    assert f"the vendor's record was last saved by its user {shown['edited_by']}" in said
 
 
 def test_letters_are_filtered_and_retried_together(rig: Rig) -> None:

@@ -1,4 +1,4 @@
-"""Where a person finds a record at the vendor: the address that the settings tell."""
+"""Where a person finds a record at the vendor, and who saved it there last."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from connector_zoho.sandbox.handle import ZohoSandbox
 from connector_zoho.settings import ZohoSettings
 from pydantic import ValidationError
 
-from connector.plugin import Kind, LinksRecords, Ref
+from connector.plugin import Kind, LinksRecords, NamesEditors, Ref
 from tests.unit import fxiaoke_rig, zoho_rig
 
 FORM = "https://crm.example.test/tab/{object}/{ref}"
@@ -32,6 +32,21 @@ def test_an_address_is_made_of_the_object_and_the_ref_without_a_call(
         assert url == f"https://crm.example.test/tab/{object_}/1%2F2%20%3F"
         assert rig(running).open().record_url(Kind.CUSTOMER, Ref("1")) is None
         assert running.calls() == before
+
+
+@pytest.mark.parametrize(("sandbox", "rig", "object_"), RIGS, ids=["zoho", "fxiaoke"])
+def test_a_vendor_tells_by_an_id_who_saved_a_record_last(
+    sandbox: Any, rig: Any, object_: str
+) -> None:
+    with sandbox() as running:
+        remote = rig(running).open()
+        assert isinstance(remote, NamesEditors)
+        name = "Last_Name" if object_ == "Contacts" else "name"
+        [ref] = running.seed(object_, [{name: "Novak"}])
+        editor = remote.edited_by(Kind.CUSTOMER, ref)
+        assert editor is not None
+        assert editor.isdigit()
+        assert remote.edited_by(Kind.CUSTOMER, Ref("4150000000099999999")) is None
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,13 @@ class Records:
                 seen.append(self.seen(row))
         return seen + list(self._missing(missing))
 
+    def edited_by(self, ref: Ref) -> str | None:
+        """The id of the user who saved a record last; a person field is a list of ids."""
+        one = queries.record_id(ref)
+        row = self.row_of(*self.look(one))
+        users = row.get("last_modified_by") if row is not None else None
+        return str(users[0]) if isinstance(users, list) and users else None
+
     def look(self, ref: str) -> tuple[str, Answer]:
         """Read one record by its id; the answer may be a refusal."""
         body = queries.get(self.object, ref)

@@ -29,7 +29,10 @@ from connector_fxiaoke.settings import FxiaokeSettings
 
 
 class FxiaokeRemote:
-    """Implements `connector.plugin.Remote`, `Probing` and `LinksRecords`. Safe for threads."""
+    """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`.
+
+    Safe for threads.
+    """
 
     def __init__(
         self, settings: FxiaokeSettings, targets: Mapping[Kind, Target], host: Host
@@ -105,6 +108,10 @@ class FxiaokeRemote:
     def record_url(self, kind: Kind, ref: Ref) -> str | None:
         """As the setting `record_url` says."""
         return self._settings.url_of(self._of(kind).object, ref)
+
+    def edited_by(self, kind: Kind, ref: Ref) -> str | None:
+        """`last_modified_by` of the record."""
+        return self._of(kind).edited_by(ref)
 
     def _of(self, kind: Kind) -> Records:
         found = self._records.get(kind)

@@ -212,6 +212,12 @@ class Records:
         found = self._by_ids(ids, _ALWAYS)
         return {one: changed(row)[1] for one, row in found.items()}
 
+    def edited_by(self, ref: Ref) -> str | None:
+        """The id of the user who saved a record last."""
+        one = queries.record_id(ref)
+        user = self._by_ids([one], ("Modified_By",)).get(one, {}).get("Modified_By")
+        return str(user["id"]) if isinstance(user, dict) and user.get("id") else None
+
     def _missing(self, one: str) -> Seen:
         params = {"fields": ",".join(self.parts[0])}
         try:

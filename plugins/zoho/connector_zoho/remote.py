@@ -30,7 +30,10 @@ from connector_zoho.settings import ZohoSettings
 
 
 class ZohoRemote:
-    """Implements `connector.plugin.Remote`, `Probing` and `LinksRecords`. Safe for threads."""
+    """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`.
+
+    Safe for threads.
+    """
 
     def __init__(self, settings: ZohoSettings, targets: Mapping[Kind, Target], host: Host) -> None:
         self._settings = settings
@@ -127,6 +130,10 @@ class ZohoRemote:
     def record_url(self, kind: Kind, ref: Ref) -> str | None:
         """As the setting `record_url` says."""
         return self._settings.url_of(self._of(kind).module, ref)
+
+    def edited_by(self, kind: Kind, ref: Ref) -> str | None:
+        """`Modified_By` of the record."""
+        return self._of(kind).edited_by(ref)
 
     def _of(self, kind: Kind) -> Records:
         found = self._records.get(kind)
