@@ -18,9 +18,7 @@ from connector import registry, shop
 from connector import settings as settings_module
 from connector.errors import ConnectorError, UsageError
 from connector.host import MachineClock, StoreHost, in_threads
-from connector.local import capture
-from connector.local.contract import Capture
-from connector.local.dialects import open_local
+from connector.local.contract import Capture, Local
 from connector.local.sql import SqlLocal
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
 from connector.plugin import Clock, Kind, LinksRecords, Plugin, Ref, Remote, Target
@@ -46,16 +44,29 @@ class LocalStatus:
 
 
 def open_connector(
-    settings: Settings | str | os.PathLike[str] | None = None, *, clock: Clock | None = None
+    settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    local: shop.Given = None,
+    clock: Clock | None = None,
 ) -> Connector:
-    """Open the connector on a settings file (or loaded settings). Use it as a context manager.
+    """Open the connector on a settings file, on a table of the same shape, or on loaded settings.
 
-    Nothing is opened before it is needed; no logging or signals are touched.
-    Raises: SettingsError with all faults at once.
+    A table has no file's folder for relative paths to count from: name one as `folder`. `local` is
+    the host's SQLAlchemy engine, used as it is and never disposed of, or a callable that makes the
+    host's own side of the state's id; see `docs/embedding.md`.
+
+    Use it as a context manager. Nothing is opened before it is needed; no logging or signals are
+    touched. Raises: SettingsError with all faults at once, UsageError.
     """
-    if not isinstance(settings, Settings):
+    if isinstance(settings, Mapping):
+        if folder is None:
+            raise UsageError("Settings that are a table need a `folder` to count paths from.")
+        settings = settings_module.parse(settings, Path(folder).resolve())
+    elif not isinstance(settings, Settings):
         settings = settings_module.load(settings)
-    return Connector(settings, clock or MachineClock())
+    shop.check_side(settings, local)
+    return Connector(settings, clock or MachineClock(), local)
 
 
 def init_keys(settings: Settings, clock: Clock | None = None) -> Path:
@@ -77,16 +88,17 @@ class _Open:
 
     store: Store | None = None
     vault: Vault | None = None
-    local: SqlLocal | None = None
+    local: Local | None = None
     remotes: dict[str, Remote] = field(default_factory=dict)
 
 
 class Connector:
     """One installation. Methods may be called in any order, by one thread at a time."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, given: shop.Given = None) -> None:
         self.settings = settings
         self._clock = clock
+        self._given = given
         self._open = _Open()
 
     def __enter__(self) -> Connector:
@@ -139,17 +151,18 @@ class Connector:
         return self._open.vault
 
     @property
-    def local(self) -> SqlLocal:
+    def local(self) -> Local:
         if self._open.local is None:
             self._open.local = self._open_local(self.store)
         return self._open.local
 
-    def _open_local(self, store: Store) -> SqlLocal:
-        kinds = self.settings.local.kinds()
-        tables = shop.tables(self.settings, {kind: self.local_mapping(kind) for kind in kinds})
-        home = self.settings.local
-        engine = open_local(self.settings.url(home.url), home.zone)
-        return SqlLocal(engine, tables, store.store_id)
+    def _open_local(self, store: Store) -> Local:
+        mappings = {kind: self.local_mapping(kind) for kind in self.settings.local.kinds()}
+        return shop.open_side(self.settings, self._given, mappings, store.store_id)
+
+    def make_keys(self) -> Path:
+        """Make the key ring, once for an installation. Raises: UsageError if the ring exists."""
+        return init_keys(self.settings, self._clock)
 
     def plugin(self, name: str) -> Plugin[Any]:
         """The plugin of a connection. Raises: UnknownPluginError."""
@@ -284,7 +297,7 @@ class Connector:
     def _runner(
         self,
         store: Store,
-        local: SqlLocal,
+        local: Local,
         connections: Iterable[str] | None,
         kinds: Iterable[Kind] | None,
         max_delete: str | None,
@@ -310,7 +323,7 @@ class Connector:
             Connection(
                 name,
                 self.remote(name),
-                {kind: self._setup(name, kind) for kind in self._kinds(name) if kind in wanted},
+                {k: self._setup(name, k, local) for k in self._kinds(name) if k in wanted},
                 _every(self._connection(name).sweep_h),
                 self._connection(name).compare_daily,
             )
@@ -328,14 +341,14 @@ class Connector:
         )
         return Runner(ports, setup, opened)
 
-    def _setup(self, name: str, kind: Kind) -> KindSetup:
+    def _setup(self, name: str, kind: Kind, local: Local) -> KindSetup:
         one = self.settings.local.kinds()[kind]
         return KindSetup(
             self.vendor_mapping(name, kind),
             self.local_mapping(kind),
             first_contact=one.first_contact,
             create_local=one.create,
-            archive_local=shop.can_archive(one),
+            archive_local=local.archives(kind),
             in_row=one.part_of is not None,
         )
 
@@ -399,30 +412,26 @@ class Connector:
 
     def install_local(self) -> LocalStatus:
         """Make our two tables and the triggers in the host's database; again changes nothing."""
-        store, local = self.store, self.local
-        with local.changing() as tx:
-            capture.install(tx, store.store_id, self._watched(), store.new_id())
+        self.local.install(self.store.new_id())
         return self.local_status()
 
-    def remove_local(self) -> list[str]:
+    def remove_local(self) -> Sequence[str]:
         """Drop them; the host's own tables are as they were. Returns the names dropped."""
-        with self.local.changing() as tx:
-            return capture.remove(tx, self.store.store_id)
+        return self.local.remove()
 
     def local_status(self) -> LocalStatus:
-        store, local = self.store, self.local
+        local = self.local
         installed = local.identity() is not None
-        with local.changing() as tx:
-            missing = capture.missing_triggers(tx, store.store_id, self._watched())
+        if isinstance(local, SqlLocal):
+            missing = local.missing()
+        else:
+            missing = {name: [] for name in local.lacking()}
         waiting = {
             kind.value: len(local.journal(kind, 0, 10_000).entries) if installed else 0
             for kind in local.kinds()
             if local.capture(kind) is Capture.JOURNAL
         }
         return LocalStatus(installed, missing, waiting)
-
-    def _watched(self) -> list[capture.Captured]:
-        return capture.watched(self.local.specs().values())
 
 
 def _every(hours: float) -> dt.timedelta | None:

@@ -87,9 +87,9 @@ class LocalKindSettings(_Model):
 
 
 class LocalSettings(_Model):
-    """`[local]`: the host's database."""
+    """`[local]`: the host's database. Without `url` the host's program hands its side in."""
 
-    url: str
+    url: str | None = None
     zone: str = "UTC"
     phone_region: str | None = None
     customer: LocalKindSettings | None = None
@@ -260,7 +260,7 @@ def _wrong(settings: Settings) -> Iterator[str]:
 
 
 def _wrong_table(settings: Settings, kind: Kind, one: LocalKindSettings) -> Iterator[str]:
-    if one.table is None:
+    if one.table is None and settings.local.url is not None:
         yield f"local.{kind}.table is missing"
     if isinstance(one.key, list) and not one.key:
         yield f"local.{kind}.key names no column"

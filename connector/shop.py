@@ -1,17 +1,63 @@
-"""The shop's tables, as settings and mappings together describe them."""
+"""The shop's side: its tables as settings and mappings describe them, or what the host hands in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
-from connector.errors import MappingError
-from connector.local.contract import Capture
+import sqlalchemy as sa
+
+from connector.errors import MappingError, SettingsError
+from connector.local.borrowed import borrow
+from connector.local.contract import Capture, Local
+from connector.local.dialects import open_local
 from connector.local.shapes import KEY, Condition, Derived, Inner, KindTable, Match
+from connector.local.sql import SqlLocal
 from connector.mapping.lenses import LensSpec
 from connector.mapping.schema import LocalMapping, Rule
 from connector.records import Kind
 from connector.settings import ConditionSettings, LocalKindSettings, Settings
+
+Given: TypeAlias = "sa.Engine | Callable[[str], Local] | None"
+"""What a host hands in: an engine on its tables, or what makes a side of its own from the state's
+id. None: `[local] url` says where the tables are."""
+
+_OF_TABLES = ("table", "key", "capture", "modified", "deleted", "where", "part_of", "exists")
+
+
+def check_side(settings: Settings, given: Given) -> None:
+    """Whether the settings fit to what the host hands in. Raises: SettingsError with all faults."""
+    faults = []
+    for kind, one in settings.local.kinds().items():
+        if isinstance(given, sa.Engine) and one.table is None and one.part_of is None:
+            faults.append(f"local.{kind}.table is missing")
+        elif given is not None and not isinstance(given, sa.Engine):
+            own = [name for name in (*_OF_TABLES, "defaults") if name in one.model_fields_set]
+            faults += [f"local.{kind}.{name} is decided by the side handed in" for name in own]
+    if given is not None and not isinstance(given, sa.Engine) and settings.local.url is not None:
+        faults.append("local.url stands beside a side handed in; leave it out")
+    if faults:
+        raise SettingsError("The settings do not fit to what is handed in:", faults=faults)
+
+
+def open_side(
+    settings: Settings, given: Given, mappings: Mapping[Kind, LocalMapping], store_id: str
+) -> Local:
+    """The shop's side. Raises: SettingsError, LocalError."""
+    home = settings.local
+    if given is not None and not isinstance(given, sa.Engine):
+        return given(store_id)
+    if given is not None:
+        lent = borrow(given, home.zone)
+        return SqlLocal(lent, tables(settings, mappings), store_id, borrowed=True)
+    if home.url is None:
+        raise SettingsError(
+            "The settings have no [local] url, and nobody handed the shop's side in.",
+            hint="Give the URL, or open it from the host's program: docs/embedding.md.",
+        )
+    engine = open_local(settings.url(home.url), home.zone)
+    return SqlLocal(engine, tables(settings, mappings), store_id)
 
 
 def tables(settings: Settings, mappings: Mapping[Kind, LocalMapping]) -> dict[Kind, KindTable]:
@@ -83,14 +129,6 @@ def in_row(mapping: LocalMapping) -> LocalMapping:
         canonical="customer", own=KEY, lens=LensSpec("reference", {"kind": str(Kind.CUSTOMER)})
     )
     return replace(mapping, rules=(own, *mapping.rules))
-
-
-def can_archive(one: LocalKindSettings) -> bool:
-    """Whether a record can go and its row stay: softly, or by its columns alone."""
-    if one.part_of is not None:
-        return True
-    condition = _condition(one.deleted)
-    return condition is not None and condition.can_be_made_true
 
 
 def _condition(given: ConditionSettings | None) -> Condition | None:

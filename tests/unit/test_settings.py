@@ -104,7 +104,7 @@ def test_paths_and_urls_count_from_the_files_folder(
     )
     monkeypatch.chdir(tmp_path)
     found = load("etc/connector.toml")
-    assert found.url(found.local.url) == f"sqlite:///{folder}/shop.db"
+    assert found.url(found.local.url or "") == f"sqlite:///{folder}/shop.db"
     assert found.path("keyring.json") == folder / "keyring.json"
     assert found.url("sqlite:////abs/shop.db") == "sqlite:////abs/shop.db"
     assert found.path("/abs/keyring.json") == Path("/abs/keyring.json")
