@@ -110,6 +110,8 @@ class RunReport:
     passes: list[PassReport] = field(default_factory=list)
     errors: list[ConnectorError] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    locked: bool = False
+    """Another run was at work on something of this one, which was left to it."""
     writes: list[PlannedWrite] = field(default_factory=list)
     off: list[str] = field(default_factory=list)
     """Sentences on fields that are switched off because the account changed."""
@@ -154,6 +156,7 @@ class Runner:
                     if fail_if_locked:
                         raise
                     report.skipped.append(str(error))
+                    report.locked = True
                 except SchemaDriftError as error:
                     report.errors.append(error)  # the other connections go on
                 except SettingsError:
@@ -419,6 +422,7 @@ class Runner:
                 if fail_if_locked:
                     raise
                 report.skipped.append(str(error))
+                report.locked = True
             for scope in held:
                 look_at_all_rows(scope)
 
