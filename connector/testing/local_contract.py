@@ -21,7 +21,7 @@ from connector.local.contract import Capture, Local, LocalResult, LocalWrite, Ro
 from connector.plugin import Op, Outcome
 from connector.records import Kind
 
-__all__ = ["LocalContract", "LocalHands", "Open", "Sample"]
+__all__ = ["LocalContract", "LocalHands", "Open", "Sample", "away", "create", "update"]
 
 Open = Callable[[], Local]
 Sample = Callable[[int], Mapping[str, Any]]
@@ -49,14 +49,17 @@ class LocalHands(Protocol):
 
 
 def create(values: Mapping[str, Any]) -> LocalWrite:
+    """A write that makes a record."""
     return LocalWrite(id=uuid4().hex, op=Op.CREATE, key=None, values=values, old={})
 
 
 def update(key: str, old: Mapping[str, Any], values: Mapping[str, Any]) -> LocalWrite:
+    """A write that changes a record where it still holds `old`."""
     return LocalWrite(id=uuid4().hex, op=Op.UPDATE, key=key, values=values, old=old)
 
 
 def away(op: Op, key: str, old: Mapping[str, Any]) -> LocalWrite:
+    """A removal or a purge of a record that still holds `old`."""
     return LocalWrite(id=uuid4().hex, op=op, key=key, values={}, old=old)
 
 
@@ -160,7 +163,7 @@ class LocalContract:
             assert len(page) <= 5
             seen += [row.key for row in page]
             after = seen[-1]
-            hands.delete(seen[0])
+            hands.delete(after)
         assert sorted(seen) == sorted(keys)
 
     # --- writing --------------------------------------------------------------------------------

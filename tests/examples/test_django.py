@@ -1,0 +1,63 @@
+"""`examples/django`: a host with a local side of its own, played in a process of its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from tests.examples.hosts import play, run
+from tests.servers import database
+
+KIT = Path(__file__).with_name("django_contract.py")
+
+
+def told(story: str, folder: Path) -> str:
+    return play("django", story, folder, module="tests.examples.django_stories")
+
+
+def test_records_of_three_models_travel_both_ways(tmp_path: Path) -> None:
+    assert "zoho/feedback: 2 created, 0 updated, 0 removed" in told("both_ways", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "a_view_wakes_the_thread",
+        "a_sync_inside_a_transaction_is_refused",
+        "what_sends_no_signal_is_found_within_a_day",
+        "leaves_no_trace",
+    ],
+)
+def test_the_story(story: str, tmp_path: Path) -> None:
+    told(story, tmp_path)
+
+
+def kit(folder: Path, **environment: str) -> None:
+    """The kit of local sides, in the example's own process."""
+    arguments = ["-m", "pytest", str(KIT), "-p", "no:cacheprovider"]
+    output = run("django", arguments, DESK_DATA=str(folder), **environment)
+    counted = re.search(r"(\d+) passed, (\d+) skipped", output)
+    assert counted is not None, output
+    assert int(counted[1]) > 50
+
+
+def test_its_side_keeps_every_promise(tmp_path: Path) -> None:
+    kit(tmp_path)
+
+
+def test_its_side_keeps_every_promise_on_postgresql(tmp_path: Path) -> None:
+    with database("postgresql") as url:
+        place = sa.make_url(url)
+        kit(
+            tmp_path,
+            DESK_POSTGRES_PORT=str(place.port),
+            DESK_POSTGRES_NAME=str(place.database),
+            DESK_POSTGRES_USER=str(place.username),
+        )
+
+
+def test_its_migrations_are_those_of_its_models(tmp_path: Path) -> None:
+    run("django", ["manage.py", "makemigrations", "--check"], DESK_DATA=str(tmp_path))
