@@ -23,8 +23,6 @@ from connector.sync.run import RunReport
 
 _log = logging.getLogger(__name__)
 
-AGAIN: Final = dt.timedelta(seconds=30)
-"""When a run is tried again that another run kept from something, or that may be repeated."""
 _REPEATABLE: Final = 6
 """The exit code of what waiting may mend; see `docs/errors.md`."""
 
@@ -44,12 +42,15 @@ class Background:
         local: Given = None,
         every: dt.timedelta | None = None,
         apart: dt.timedelta = dt.timedelta(seconds=2),
+        again: dt.timedelta = dt.timedelta(seconds=30),
     ) -> None:
         """`every`: how long without a ring until it runs all the same, which is how the vendor's
         changes arrive; None: never. `apart`: how long from one run's end to the next one's begin.
+        `again`: when a run is repeated that another run kept from something, or that an error ended
+        which waiting may mend.
         """
         self._settings, self._folder, self._local = settings, folder, local
-        self._every, self._apart = every, apart
+        self._every, self._apart, self._again = every, apart, again
         self._lock = threading.Lock()
         self._begin()
         self.last: RunReport | ConnectorError | None = None
@@ -110,7 +111,7 @@ class Background:
             self.runs += 1
             if self._closing.wait(self._apart.total_seconds()):
                 return
-            wait = self._every if not again else min(AGAIN, self._every or AGAIN)
+            wait = min(self._again, self._every or self._again) if again else self._every
 
     def _run(self) -> bool:
         """One run. Whether it should be tried again soon."""
@@ -130,9 +131,12 @@ class Background:
             _log.error("sync broke", extra={"error_class": type(error).__name__})
             return False
         self.last = report
+        for fault in report.errors:
+            _log.error("sync: %s", fault, extra={"exit": fault.exit_code})
         written = sum(one.counts.written for one in report.passes)
-        waiting = {"letters": report.letters, "conflicts": report.conflicts}
-        _log.info("sync ended", extra={"exit": report.exit, "written": written, **waiting})
+        said = "sync ended: %d written; for a person: %d letters, %d conflicts"
+        told = {"exit": report.exit}
+        _log.info(said, written, report.letters, report.conflicts, extra=told)
         return report.locked or report.exit == _REPEATABLE
 
     def _check(self, connection: str, kind: str, phase: str, count: int) -> None:

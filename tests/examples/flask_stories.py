@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import atexit
+import datetime as dt
+import io
 import json
+import logging
 import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from connector import open_connector
 from tests.examples import inside
 
 if TYPE_CHECKING:
@@ -152,6 +157,77 @@ def a_ring_during_a_run_is_another_run(folder: Path) -> None:
         inside.until(lambda: len(here.box.records("Contacts")) == 101)
         inside.until(lambda: here.bell.runs >= 2)
         assert here.bell.runs <= 10
+
+
+def what_waiting_mends_is_tried_again(folder: Path) -> None:
+    """A scope that another run has, a vendor that is away: nobody rings, and it goes on."""
+    from shop.crm import settings
+
+    from connector import Background
+    from connector.sync.run import RunReport
+
+    with site(folder) as here:
+        table, engine = settings(here.app), here.app.extensions["sessions"].kw["bind"]
+        soon = dt.timedelta(milliseconds=50)
+        bell = Background(table, folder=folder, local=engine, apart=soon, again=soon)
+        with open_connector(table, folder=folder, local=engine) as other:
+            lease = other.store.acquire("zoho", "customer")
+            bell.ring()
+            inside.until(lambda: bell.runs >= 3)
+            assert isinstance(bell.last, RunReport)
+            assert bell.last.locked
+            other.store.release(lease)
+            inside.until(lambda: isinstance(bell.last, RunReport) and not bell.last.locked)
+        runs = bell.runs
+        time.sleep(1)
+        assert bell.runs <= runs + 1, "then it rests"
+        here.box.fault("lost_before", count=1000)
+        log = io.StringIO()
+        logging.getLogger("connector").addHandler(logging.StreamHandler(log))
+        bell.ring()
+        inside.until(lambda: bell.runs >= runs + 4)
+        assert bell.last.exit == 6
+        assert bell.close()
+        print(log.getvalue().splitlines()[0])
+
+
+def a_broken_side_ends_no_thread_and_is_quoted_nowhere(folder: Path) -> None:
+    """Whatever the host's own code raises: the thread lives, and the log shows the class alone."""
+    from shop.crm import settings
+
+    from connector import Background, SealError
+    from connector.sync.run import RunReport
+
+    def broken(store_id: str) -> Any:
+        raise ZeroDivisionError("Ada's number is 13800000001")
+
+    log = io.StringIO()
+    logging.getLogger("connector").addHandler(logging.StreamHandler(log))
+    with inside.sandbox() as box:
+        app = made(folder, box.settings)
+        bell = app.extensions["crm"]
+        bell.ring()
+        inside.until(lambda: bell.runs == 1)
+        first = bell.last
+        assert isinstance(first, SealError), "there are no keys yet"
+        assert Site(app, box, app.test_client()).command("setup")
+        bell.ring()
+        inside.until(lambda: bell.runs == 2)
+        assert isinstance(bell.last, RunReport)
+        assert bell.close()
+
+        table = settings(app)
+        for kind in table["local"].values():
+            if isinstance(kind, dict):
+                for name in ("table", "deleted"):
+                    kind.pop(name, None)
+        bell = Background(table, folder=folder, local=broken, apart=dt.timedelta())
+        for runs in (1, 2):
+            bell.ring()
+            inside.until(lambda runs=runs: bell.runs == runs)
+        assert bell.close()
+        assert "13800000001" not in log.getvalue()
+        assert "sync broke" in log.getvalue()
 
 
 def a_child_of_a_fork_has_its_own_thread(folder: Path) -> None:

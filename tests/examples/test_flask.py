@@ -26,7 +26,13 @@ def test_records_travel_both_ways(tmp_path: Path) -> None:
         "a_ring_during_a_run_is_another_run",
         "a_child_of_a_fork_has_its_own_thread",
         "a_process_ends_in_a_run",
+        "a_broken_side_ends_no_thread_and_is_quoted_nowhere",
     ],
 )
 def test_the_story(story: str, tmp_path: Path) -> None:
     told(story, tmp_path)
+
+
+def test_what_waiting_mends_is_tried_again_and_said(tmp_path: Path) -> None:
+    log = told("what_waiting_mends_is_tried_again", tmp_path)
+    assert log == "sync: The answer was lost (RemoteDisconnected).\n"
