@@ -98,12 +98,16 @@ def both_ways(folder: Path) -> None:
     from django.db import transaction
 
     with site(folder, thread=False) as here:
+        from backoffice.crm.background import opened
         from backoffice.desk.models import Card, Customer, Remark
 
-        here.post("/customers", ADA)
+        assert here.post("/customers", ADA).status_code == 201
         with transaction.atomic():
             Remark.objects.create(customer_id=1, title="Tea", body="Small tins, please", score=4)
             Remark.objects.create(title="From nobody")
+        with opened() as connector:
+            assert len(connector.plan().writes) == 4
+        assert here.box.records("Contacts") == [], "a plan writes nothing"
         print(command("crm_sync"), end="")
         ada = inside.live(here.box)["Ada"]
         (card,) = here.box.records("Memberships")
@@ -203,6 +207,61 @@ def what_sends_no_signal_is_found_within_a_day(folder: Path) -> None:
         state.close()
         command("crm_sync")
         assert inside.live(here.box)["Bo"]["Mailing_City"] == "Lima"
+
+
+def the_tables_will_do(folder: Path) -> None:
+    """The same project by its tables alone: everything is noticed, and no model has a say."""
+    from django.conf import settings
+    from django.db import connection, models
+
+    from connector import SettingsError, open_connector
+
+    with site(folder, thread=False) as here:
+        from backoffice.desk.models import Customer
+
+        (folder / "customer.yaml").write_text(
+            "kind: customer\nfields:\n"
+            "  names.full: {column: name, lens: text}\n"
+            "  emails.primary: {column: email, lens: email}\n"
+            "  phones.mobile: {column: mobile, lens: {phone: {none: ''}}}\n"
+            "  address.city: {column: city, lens: {text: {none: ''}}}\n"
+        )
+        customer = {
+            "table": "desk_customer",
+            "deleted": {"column": "deleted_at", "is_null": False},
+            "mapping": "customer.yaml",
+            "defaults": {"found_by": "", "password": "", "joined_at": "2026-01-01 00:00:00"},
+        }
+        table = {
+            **settings.CRM,
+            "state": {"url": "sqlite:///tables.db"},
+            "local": {"url": "sqlite:///desk.db", "phone_region": "CN", "customer": customer},
+        }
+        table["connections"]["zoho"]["kinds"] = ["customer"]
+        here.post("/customers", BO)
+        with open_connector(table, folder=folder) as connector:
+            connector.install_local()
+            assert connector.sync().exit == 0
+            Customer.objects.update(city="Lima")
+            here.box.create("Contacts", {"Last_Name": "Cy", "Email": "cy@example.test"})
+            assert connector.sync().exit == 0, [one.reason for one in connector.letters()]
+            assert inside.live(here.box)["Bo"]["Mailing_City"] == "Lima"
+            assert here.people()["Cy"]["found_by"] == "", "its `save` did nothing"
+
+            changed = models.CharField(max_length=70, blank=True)
+            changed.set_attributes_from_name("city")
+            with connection.schema_editor() as editor:
+                editor.alter_field(Customer, Customer._meta.get_field("city"), changed)
+            Customer.objects.update(city="Quito")
+            try:
+                connector.sync()
+            except SettingsError as error:
+                assert "desk_customer" in str(error)
+            else:
+                raise AssertionError("the migration took the triggers away")
+            connector.install_local()
+            assert connector.sync().exit == 0
+            assert inside.live(here.box)["Bo"]["Mailing_City"] == "Quito"
 
 
 def leaves_no_trace(folder: Path) -> None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -224,10 +225,14 @@ def a_broken_side_ends_no_thread_and_is_quoted_nowhere(folder: Path) -> None:
         bell = Background(table, folder=folder, local=broken, apart=dt.timedelta())
         for runs in (1, 2):
             bell.ring()
-            inside.until(lambda runs=runs: bell.runs == runs)
+            inside.until(partial(_has_run, bell, runs))
         assert bell.close()
         assert "13800000001" not in log.getvalue()
         assert "sync broke" in log.getvalue()
+
+
+def _has_run(bell: Background, runs: int) -> bool:
+    return bell.runs == runs
 
 
 def a_child_of_a_fork_has_its_own_thread(folder: Path) -> None:

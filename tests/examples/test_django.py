@@ -28,6 +28,7 @@ def test_records_of_three_models_travel_both_ways(tmp_path: Path) -> None:
         "a_view_wakes_the_thread",
         "a_sync_inside_a_transaction_is_refused",
         "what_sends_no_signal_is_found_within_a_day",
+        "the_tables_will_do",
         "leaves_no_trace",
     ],
 )
