@@ -149,9 +149,9 @@ class LocalContract:
     ) -> None:
         key = hands.create(sample(1))
         others = ["", " ", f"0{key}", f"{key} ", "nobody", "9" * 30, "-1", "1.0", "é"]
+        assert (local.read(kind, others), set(local.present(kind, others))) == ({}, set())
         assert list(local.read(kind, [key, *others])) == [key]
         assert set(local.present(kind, [*others, key])) == {key}
-        assert local.read(kind, []) == {}
 
     def test_a_scan_meets_every_row_once_whatever_goes_meanwhile(
         self, local: Local, hands: LocalHands, kind: Kind, sample: Sample
