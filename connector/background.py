@@ -80,7 +80,11 @@ class Background:
                 self._thread = threading.Thread(
                     target=self._work, name="crm-connector", daemon=True
                 )
-                self._thread.start()
+                try:
+                    self._thread.start()
+                except RuntimeError:  # whoever rings has committed, and is not to be told of this
+                    self._thread = None
+                    _log.error("no thread could be started; the next ring tries again")
 
     def close(self, timeout_s: float = 30) -> bool:
         """End the thread; a run under way stops at its next safe point, and loses nothing.

@@ -1,4 +1,5 @@
-"""A host's engine on a server: the kit, and the session as it was when its line comes back."""
+"""The kit of local sides on servers, by our own engine and by a host's; and the host's session, as
+it was when its line comes back."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from connector.drivers import server_url
 from connector.errors import SettingsError
 from connector.local.borrowed import began, borrow
 from connector.local.contract import LocalWrite
+from connector.local.dialects import open_local
 from connector.local.sql import SqlLocal
 from connector.plugin import Kind, Op, Outcome
 from connector.testing.local_contract import Open
@@ -51,7 +53,7 @@ def hosts_engine(url: str, server_name: str, **how: Any) -> sa.Engine:
     return engine
 
 
-class TestBorrowed(OnTables):
+class OnServers(OnTables):
     @pytest.fixture
     def engine(self, url: str, server_name: str) -> Iterator[sa.Engine]:
         engine = sa.create_engine(server_url(url, "url"), isolation_level="SERIALIZABLE")
@@ -67,6 +69,16 @@ class TestBorrowed(OnTables):
         with database(server_name) as url:
             yield url
 
+
+class TestOwn(OnServers):
+    @pytest.fixture
+    def opened(self, engine: sa.Engine, url: str) -> Iterator[Open]:
+        ours = open_local(url)
+        yield lambda: SqlLocal(ours, {Kind.CUSTOMER: TABLE}, "1a2b", borrowed=True)
+        ours.dispose()
+
+
+class TestBorrowed(OnServers):
     @pytest.fixture
     def opened(self, engine: sa.Engine) -> Open:
         lent = borrow(engine, "UTC")

@@ -11,6 +11,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -229,6 +230,19 @@ def a_broken_side_ends_no_thread_and_is_quoted_nowhere(folder: Path) -> None:
         assert bell.close()
         assert "13800000001" not in log.getvalue()
         assert "sync broke" in log.getvalue()
+
+
+def no_thread_to_be_had(folder: Path) -> None:
+    """A machine without room for a thread breaks no request; what was noted waits."""
+    with site(folder) as here:
+        logging.getLogger("connector").addHandler(logging.StreamHandler(io.StringIO()))
+        before = threading.stack_size(1 << 46)
+        assert here.client.post("/customers", json=ADA).status_code == 201
+        threading.stack_size(before)
+        assert inside.threads() == {"MainThread"}
+        here.bell.ring()
+        inside.until(lambda: here.bell.runs == 1)
+        assert set(inside.live(here.box)) == {"Ada"}
 
 
 def _has_run(bell: Background, runs: int) -> bool:

@@ -26,6 +26,7 @@ def test_records_travel_both_ways(tmp_path: Path) -> None:
         "a_ring_during_a_run_is_another_run",
         "a_child_of_a_fork_has_its_own_thread",
         "a_process_ends_in_a_run",
+        "no_thread_to_be_had",
         "a_broken_side_ends_no_thread_and_is_quoted_nowhere",
     ],
 )

@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from connector import open_connector
+from connector.doctor import examine
 from connector.errors import SettingsError, UsageError
+from connector.host import MachineClock
 from connector.local.contract import Local
 from connector.settings import plugin_settings
 
@@ -68,6 +70,16 @@ def test_without_url_and_side_nothing_is_read_and_the_rest_works(folder: Path) -
         assert connector.letters() == []
         with pytest.raises(SettingsError, match="nobody handed the shop's side in"):
             connector.local_status()
+
+
+def test_the_doctor_does_not_look_for_what_a_program_hands_in(folder: Path) -> None:
+    file = folder / "connector.toml"
+    file.write_text(
+        'tenant = "host"\n[local.customer]\nmapping = "customer.yaml"\n', encoding="utf-8"
+    )
+    checks = {one.name: one for one in examine(file, MachineClock())}
+    assert checks["settings"].state == checks["local database"].state == "ok"
+    assert "hands the shop's side in" in checks["local database"].sentence
 
 
 def test_an_engine_without_a_table_in_the_settings_is_refused_at_once(
