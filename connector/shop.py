@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import sqlalchemy as sa
 
-from connector.errors import MappingError, SettingsError
+from connector.errors import MappingError, SettingsError, UsageError
 from connector.local.borrowed import borrow
 from connector.local.contract import Capture, Local
 from connector.local.dialects import open_local
@@ -27,7 +27,15 @@ _OF_TABLES = ("table", "key", "capture", "modified", "deleted", "where", "part_o
 
 
 def check_side(settings: Settings, given: Given) -> None:
-    """Whether the settings fit to what the host hands in. Raises: SettingsError with all faults."""
+    """Whether the settings fit to what the host hands in.
+
+    Raises: UsageError if that is nothing we could use, SettingsError with all faults.
+    """
+    if given is not None and not isinstance(given, sa.Engine) and not callable(given):
+        raise UsageError(
+            f"`local` is a {type(given).__name__}; it takes an SQLAlchemy Engine, no asynchronous"
+            " one, or a callable that makes a local side of the state's id."
+        )
     faults = []
     for kind, one in settings.local.kinds().items():
         if isinstance(given, sa.Engine) and one.table is None and one.part_of is None:

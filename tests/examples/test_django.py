@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 import sqlalchemy as sa
 
 from tests.examples.hosts import play, run
@@ -22,18 +21,24 @@ def test_records_of_three_models_travel_both_ways(tmp_path: Path) -> None:
     assert "zoho/feedback: 2 created, 0 updated, 0 removed" in told("both_ways", tmp_path)
 
 
-@pytest.mark.parametrize(
-    "story",
-    [
-        "a_view_wakes_the_thread",
-        "a_sync_inside_a_transaction_is_refused",
-        "what_sends_no_signal_is_found_within_a_day",
-        "the_tables_will_do",
-        "leaves_no_trace",
-    ],
-)
-def test_the_story(story: str, tmp_path: Path) -> None:
-    told(story, tmp_path)
+def test_a_view_wakes_the_thread_after_its_commit_and_calls_nobody(tmp_path: Path) -> None:
+    told("a_view_wakes_the_thread", tmp_path)
+
+
+def test_a_sync_inside_a_transaction_is_refused(tmp_path: Path) -> None:
+    told("a_sync_inside_a_transaction_is_refused", tmp_path)
+
+
+def test_what_sends_no_signal_is_found_within_a_day(tmp_path: Path) -> None:
+    told("what_sends_no_signal_is_found_within_a_day", tmp_path)
+
+
+def test_its_tables_will_do_where_its_models_do_nothing(tmp_path: Path) -> None:
+    told("the_tables_will_do", tmp_path)
+
+
+def test_threads_log_signals_and_names_stay_the_hosts(tmp_path: Path) -> None:
+    told("leaves_no_trace", tmp_path)
 
 
 def kit(folder: Path, **environment: str) -> None:

@@ -122,3 +122,8 @@ def test_a_secret_may_be_handed_in_as_such_and_not_as_plain_text(folder: Path) -
         pytest.raises(SettingsError, match="client_secret is a secret"),
     ):
         connector.remote("crm")
+
+
+def test_something_else_than_an_engine_or_a_callable_is_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match="is a PosixPath"):
+        open_connector(TABLE, folder=folder, local=folder)  # type: ignore[arg-type]  # on purpose
