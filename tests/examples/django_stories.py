@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import io
 import os
 from collections.abc import Iterator
@@ -279,6 +280,20 @@ def leaves_no_trace(folder: Path) -> None:
         assert inside.threads() == {"MainThread"}, "a late ring is no new thread"
     assert inside.ways() == before
     inside.check_own_names(Path.cwd())
+
+
+def ends_with_its_process(folder: Path) -> None:
+    """`wsgi.py` has `atexit` close the thread: last of all, after what the story registers."""
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "backoffice.settings", "DESK_DATA": str(folder)}
+    import backoffice.wsgi
+
+    assert callable(backoffice.wsgi.application)
+    from backoffice.crm.background import bell
+
+    bell().start()
+    assert "crm-connector" in inside.threads()
+    atexit._run_exitfuncs()
+    print(inside.threads())
 
 
 if __name__ == "__main__":

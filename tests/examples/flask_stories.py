@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import atexit
 import datetime as dt
+import http.client
 import io
 import json
 import logging
 import os
+import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -243,6 +246,53 @@ def no_thread_to_be_had(folder: Path) -> None:
         here.bell.ring()
         inside.until(lambda: here.bell.runs == 1)
         assert set(inside.live(here.box)) == {"Ada"}
+
+
+def under_its_own_server(folder: Path) -> None:
+    """As the README says: settings from the environment, `flask run`, and Ctrl-C."""
+    with inside.sandbox() as box, socket.create_server(("127.0.0.1", 0)) as free:
+        told = dict(box.settings)
+        ours = {
+            **{f"ZOHO_{name.upper()}": told[name] for name in inside.SECRETS},
+            **{f"SHOP_CRM_ZOHO__{name}_url": box.url for name in ("accounts", "api", "upload")},
+            "SHOP_CRM_ZOHO__allow_loopback": "true",
+            "SHOP_CRM_FOLDER": str(folder),
+            "SHOP_DATABASE": f"sqlite:///{folder / 'shop.db'}",
+        }
+        port = free.getsockname()[1]
+        free.close()
+        flask = [sys.executable, "-W", "error", "-m", "flask", "--app", "wsgi"]
+        how: dict[str, Any] = {"env": {**os.environ, **ours}, "text": True}
+        setup = subprocess.run([*flask, "crm", "setup"], stdout=subprocess.PIPE, check=True, **how)
+        assert "changes are noted: True" in setup.stdout
+        server = subprocess.Popen(
+            [*flask, "run", "--port", str(port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            **how,
+        )
+        try:
+            inside.until(lambda: _posted(port, ADA) == 201)
+            inside.until(lambda: "Ada" in inside.live(box))
+        finally:
+            server.send_signal(signal.SIGINT)
+            errors = server.communicate(timeout=60)[1]
+        assert server.returncode in (0, 1), errors  # Flask's own server ends so
+        assert "Traceback" not in errors
+        sync = subprocess.run([*flask, "crm", "sync"], stdout=subprocess.PIPE, check=True, **how)
+        assert sync.stdout.count(": 0 created, 0 updated, 0 removed") == 2
+
+
+def _posted(port: int, person: Mapping[str, Any]) -> int:
+    line = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        headers = {"Content-Type": "application/json"}
+        line.request("POST", "/customers", json.dumps(person), headers)
+        return line.getresponse().status
+    except ConnectionError:
+        return 0
+    finally:
+        line.close()
 
 
 def _has_run(bell: Background, runs: int) -> bool:

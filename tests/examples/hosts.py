@@ -11,9 +11,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def play(example: str, story: str, folder: Path, *, module: str) -> str:
+def play(example: str, story: str, folder: Path, *, module: str, **environment: str) -> str:
     """Run one story of a module beside this file. Returns its output."""
-    return run(example, ["-m", module, story, str(folder)])
+    return run(example, ["-m", module, story, str(folder)], **environment)
 
 
 def run(example: str, arguments: Sequence[str], **environment: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -13,12 +15,31 @@ from tests.servers import database
 KIT = Path(__file__).with_name("django_contract.py")
 
 
-def told(story: str, folder: Path) -> str:
-    return play("django", story, folder, module="tests.examples.django_stories")
+def told(story: str, folder: Path, **environment: str) -> str:
+    module = "tests.examples.django_stories"
+    return play("django", story, folder, module=module, **environment)
+
+
+@contextmanager
+def postgres() -> Iterator[dict[str, str]]:
+    """What has the example work on a PostgreSQL database of its own."""
+    with database("postgresql") as url:
+        place = sa.make_url(url)
+        yield {
+            "DESK_POSTGRES_PORT": str(place.port),
+            "DESK_POSTGRES_NAME": str(place.database),
+            "DESK_POSTGRES_USER": str(place.username),
+        }
 
 
 def test_records_of_three_models_travel_both_ways(tmp_path: Path) -> None:
     assert "zoho/feedback: 2 created, 0 updated, 0 removed" in told("both_ways", tmp_path)
+
+
+def test_they_do_on_postgresql(tmp_path: Path) -> None:
+    with postgres() as environment:
+        output = told("both_ways", tmp_path, **environment)
+    assert "zoho/feedback: 2 created, 0 updated, 0 removed" in output
 
 
 def test_a_view_wakes_the_thread_after_its_commit_and_calls_nobody(tmp_path: Path) -> None:
@@ -41,6 +62,10 @@ def test_threads_log_signals_and_names_stay_the_hosts(tmp_path: Path) -> None:
     told("leaves_no_trace", tmp_path)
 
 
+def test_its_thread_ends_with_the_process(tmp_path: Path) -> None:
+    assert told("ends_with_its_process", tmp_path) == "{'MainThread'}\n"
+
+
 def kit(folder: Path, **environment: str) -> None:
     """The kit of local sides, in the example's own process."""
     arguments = ["-m", "pytest", str(KIT), "-p", "no:cacheprovider"]
@@ -55,14 +80,8 @@ def test_its_side_keeps_every_promise(tmp_path: Path) -> None:
 
 
 def test_its_side_keeps_every_promise_on_postgresql(tmp_path: Path) -> None:
-    with database("postgresql") as url:
-        place = sa.make_url(url)
-        kit(
-            tmp_path,
-            DESK_POSTGRES_PORT=str(place.port),
-            DESK_POSTGRES_NAME=str(place.database),
-            DESK_POSTGRES_USER=str(place.username),
-        )
+    with postgres() as environment:
+        kit(tmp_path, **environment)
 
 
 def test_its_migrations_are_those_of_its_models(tmp_path: Path) -> None:

@@ -50,3 +50,7 @@ def test_a_broken_side_ends_no_thread_and_is_quoted_nowhere(tmp_path: Path) -> N
 
 def test_no_thread_to_be_had_breaks_no_request(tmp_path: Path) -> None:
     told("no_thread_to_be_had", tmp_path)
+
+
+def test_it_runs_under_its_own_server_as_its_readme_says(tmp_path: Path) -> None:
+    told("under_its_own_server", tmp_path)

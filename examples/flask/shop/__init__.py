@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 from flask import Flask
@@ -16,7 +17,7 @@ from shop.models import Base
 def create_app(config: Mapping[str, Any] | None = None) -> Flask:
     """The application. Without `config`, variables such as SHOP_DATABASE say where things are."""
     app = Flask("shop")
-    app.config.from_mapping(DATABASE="sqlite:///shop.db", **crm.DEFAULTS)
+    app.config.from_mapping(DATABASE="sqlite:///shop.db", **deepcopy(crm.DEFAULTS))
     app.config.from_prefixed_env("SHOP")
     app.config.from_mapping(config)
     engine = create_engine(app.config["DATABASE"])  # with Flask-SQLAlchemy: db.engine
