@@ -160,6 +160,11 @@ class Connector:
         mappings = {kind: self.local_mapping(kind) for kind in self.settings.local.kinds()}
         return shop.open_side(self.settings, self._given, mappings, store.store_id)
 
+    @property
+    def reaches_local(self) -> bool:
+        """Whether it is known where the shop's side is: by URL, or handed in."""
+        return self._given is not None or self.settings.local.url is not None
+
     def make_keys(self) -> Path:
         """Make the key ring, once for an installation. Raises: UsageError if the ring exists."""
         return init_keys(self.settings, self._clock)

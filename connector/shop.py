@@ -55,7 +55,11 @@ def open_side(
     """The shop's side. Raises: SettingsError, LocalError."""
     home = settings.local
     if given is not None and not isinstance(given, sa.Engine):
-        return given(store_id)
+        side = given(store_id)
+        lacking = settings.local.kinds().keys() - set(side.kinds())
+        if lacking:
+            raise SettingsError(f"The side handed in has no {', '.join(sorted(lacking))}.")
+        return side
     if given is not None:
         lent = borrow(given, home.zone)
         return SqlLocal(lent, tables(settings, mappings), store_id, borrowed=True)

@@ -6,7 +6,7 @@ import atexit
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -280,6 +280,32 @@ def leaves_no_trace(folder: Path) -> None:
         assert inside.threads() == {"MainThread"}, "a late ring is no new thread"
     assert inside.ways() == before
     inside.check_own_names(Path.cwd())
+    inside.check_private(folder)
+
+
+def the_operators_command(folder: Path) -> None:
+    from django.core.management import execute_from_command_line
+
+    with site(folder, thread=False) as here:
+
+        def operate(*words: str) -> str:
+            out = io.StringIO()
+            try:
+                with redirect_stdout(out), redirect_stderr(io.StringIO()):
+                    execute_from_command_line(["manage.py", "crm", *words])
+            except SystemExit as end:
+                assert end.code == 0, (words, out.getvalue())
+            return out.getvalue()
+
+        told = operate("doctor")
+        assert "ok    local customer: The host's own side, 5 fields mapped." in told
+        assert "The journal does not see what QuerySet.update()" in told
+        assert "Changes are noticed; 0 wait to be read." in told
+        here.post("/customers", BO)
+        assert "create     1" in operate("plan")
+        operate("sync")
+        assert "zoho/customer" in operate("explain", "zoho/customer/1")
+        assert set(inside.live(here.box)) == {"Bo"}
 
 
 def ends_with_its_process(folder: Path) -> None:

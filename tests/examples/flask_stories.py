@@ -148,6 +148,7 @@ def leaves_no_trace(folder: Path) -> None:
         assert inside.threads() == {"MainThread"}, "a late ring is no new thread"
     assert inside.ways() == before
     inside.check_own_names(Path.cwd())
+    inside.check_private(folder)
 
 
 def a_ring_during_a_run_is_another_run(folder: Path) -> None:
@@ -233,6 +234,30 @@ def a_broken_side_ends_no_thread_and_is_quoted_nowhere(folder: Path) -> None:
         assert bell.close()
         assert "13800000001" not in log.getvalue()
         assert "sync broke" in log.getvalue()
+
+
+def the_operators_command(folder: Path) -> None:
+    """What waits for a person is listed, retried and settled on the host's own settings."""
+    with site(folder) as here:
+        told = _operate(here, 0, "doctor")
+        assert "ok    local customer: Table customers, key id, 4 columns mapped." in told
+        here.client.post("/customers", json={**BO, "mobile": "13800000002"})
+        here.client.post("/customers", json={**ADA, "mobile": "13800000002"})
+        assert here.bell.close()
+        assert "zoho        customer  " in _operate(here, 5, "sync")
+        assert "zoho/customer/local/2" in _operate(here, 0, "letters", "list")
+        _operate(here, 0, "letters", "retry", "zoho/customer/local/2", "--as-new")
+        _operate(here, 0, "sync", "--json")
+        assert set(inside.live(here.box)) == {"Bo", "Ada"}
+        assert "Bo" not in _operate(here, 0, "explain", "zoho/customer/1")
+        _operate(here, 2, "no-such-verb")
+    assert inside.threads() == {"MainThread"}
+
+
+def _operate(here: Site, code: int, *words: str) -> str:
+    told = here.app.test_cli_runner().invoke(args=["crm", "connector", *words])
+    assert told.exit_code == code, (words, told.exit_code, told.output)
+    return told.output
 
 
 def no_thread_to_be_had(folder: Path) -> None:

@@ -77,6 +77,12 @@ def threads() -> set[str]:
     return {thread.name for thread in threading.enumerate()}
 
 
+def check_private(folder: Path) -> None:
+    """Nobody else on the machine reads the state and the keys, whatever the host's umask is."""
+    for file in ("state.db", "keys.db", "keyring.json", "kek.bin"):
+        assert (folder / file).stat().st_mode & 0o077 == 0, file
+
+
 def check_own_names(folder: Path) -> None:
     """The host's packages are the host's, whatever folders the connector's checkout has."""
     for name in OWN_NAMES:

@@ -62,6 +62,10 @@ def test_threads_log_signals_and_names_stay_the_hosts(tmp_path: Path) -> None:
     told("leaves_no_trace", tmp_path)
 
 
+def test_the_operators_command_works_on_the_hosts_settings(tmp_path: Path) -> None:
+    told("the_operators_command", tmp_path)
+
+
 def test_its_thread_ends_with_the_process(tmp_path: Path) -> None:
     assert told("ends_with_its_process", tmp_path) == "{'MainThread'}\n"
 

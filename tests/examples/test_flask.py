@@ -54,3 +54,7 @@ def test_no_thread_to_be_had_breaks_no_request(tmp_path: Path) -> None:
 
 def test_it_runs_under_its_own_server_as_its_readme_says(tmp_path: Path) -> None:
     told("under_its_own_server", tmp_path)
+
+
+def test_the_operators_command_works_on_the_hosts_settings(tmp_path: Path) -> None:
+    told("the_operators_command", tmp_path)

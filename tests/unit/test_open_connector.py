@@ -77,7 +77,7 @@ def test_the_doctor_does_not_look_for_what_a_program_hands_in(folder: Path) -> N
     file.write_text(
         'tenant = "host"\n[local.customer]\nmapping = "customer.yaml"\n', encoding="utf-8"
     )
-    checks = {one.name: one for one in examine(file, MachineClock())}
+    checks = {one.name: one for one in examine(lambda: open_connector(file), MachineClock())}
     assert checks["settings"].state == checks["local database"].state == "ok"
     assert "hands the shop's side in" in checks["local database"].sentence
 

@@ -16,6 +16,8 @@ from flask.cli import AppGroup
 from sqlalchemy import Engine
 
 from connector import Background, Connector, open_connector
+from connector.commands import run
+from connector.plugin import Clock
 
 HERE = Path(__file__).resolve().parent.parent / "crm"
 
@@ -62,8 +64,10 @@ def settings(app: Flask) -> dict[str, Any]:
 def init_app(app: Flask, engine: Engine) -> None:
     """Nothing is opened, and no thread begins, before the first ring."""
 
-    def opened() -> Connector:
-        return open_connector(settings(app), folder=app.config["CRM_FOLDER"], local=engine)
+    def opened(clock: Clock | None = None) -> Connector:
+        return open_connector(
+            settings(app), folder=app.config["CRM_FOLDER"], local=engine, clock=clock
+        )
 
     app.extensions["crm"] = Background(
         settings(app),
@@ -93,6 +97,12 @@ def init_app(app: Flask, engine: Engine) -> None:
             )
         click.echo(f"for a person: {report.letters} letters, {report.conflicts} conflicts")
         raise SystemExit(report.exit)
+
+    @commands.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+    @click.argument("words", nargs=-1, type=click.UNPROCESSED)
+    def connector(words: tuple[str, ...]) -> None:
+        """The connector's own command: `flask crm connector doctor`, `letters list`, ...."""
+        raise SystemExit(run(words, opened=opened))
 
     app.cli.add_command(commands)
 

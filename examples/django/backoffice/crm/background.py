@@ -9,11 +9,12 @@ from django.conf import settings
 
 from backoffice.crm.side import DjangoSide
 from connector import Background, Connector, open_connector
+from connector.plugin import Clock
 
 
-def opened() -> Connector:
+def opened(clock: Clock | None = None) -> Connector:
     """The connector, for commands. Close it, best as a context manager."""
-    return open_connector(settings.CRM, folder=settings.CRM_FOLDER, local=DjangoSide)
+    return open_connector(settings.CRM, folder=settings.CRM_FOLDER, local=DjangoSide, clock=clock)
 
 
 @cache
