@@ -13,6 +13,7 @@ from connector.version import __version__
 
 if TYPE_CHECKING:
     from connector.app import Connector, open_connector
+    from connector.background import Background
     from connector.errors import (
         ConnectorError,
         CursorExpiredError,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FIELDS",
     "MISSING",
+    "Background",
     "Canonical",
     "Connector",
     "ConnectorError",
@@ -100,6 +102,8 @@ def __getattr__(name: str) -> Any:
     home = "records"
     if name in ("Connector", "open_connector"):
         home = "app"
+    elif name == "Background":
+        home = "background"
     elif name.endswith("Error"):
         home = "errors"
     value = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)

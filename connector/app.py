@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +18,10 @@ from connector import registry, shop
 from connector import settings as settings_module
 from connector.errors import ConnectorError, UsageError
 from connector.host import MachineClock, StoreHost, in_threads
-from connector.local import installing
-from connector.local.dialects import open_local
+from connector.local.contract import Local
 from connector.local.files import FileLocal
 from connector.local.idmap import IdMap
-from connector.local.installing import LocalStatus as LocalStatus
-from connector.local.sql import SqlLocal
+from connector.local.status import LocalStatus, status_of_local
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
 from connector.plugin import Clock, Kind, LinksRecords, NamesEditors, Plugin, Ref, Remote, Target
 from connector.privacy.ring import create_ring
@@ -39,16 +37,29 @@ from connector.sync.status import Status, status_of
 
 
 def open_connector(
-    settings: Settings | str | os.PathLike[str] | None = None, *, clock: Clock | None = None
+    settings: Settings | Mapping[str, Any] | str | os.PathLike[str] | None = None,
+    *,
+    folder: str | os.PathLike[str] | None = None,
+    local: shop.Given = None,
+    clock: Clock | None = None,
 ) -> Connector:
-    """Open the connector on a settings file (or loaded settings). Use it as a context manager.
+    """Open the connector on a settings file, on a table of the same shape, or on loaded settings.
 
-    Nothing is opened before it is needed; no logging or signals are touched.
-    Raises: SettingsError with all faults at once.
+    A table has no file's folder for relative paths to count from: name one as `folder`. `local` is
+    the host's SQLAlchemy engine, used as it is and never disposed of, or a callable that makes the
+    host's own side of the state's id; see `docs/embedding.md`.
+
+    Use it as a context manager. Nothing is opened before it is needed; no logging or signals are
+    touched. Raises: SettingsError with all faults at once, UsageError.
     """
-    if not isinstance(settings, Settings):
+    if isinstance(settings, Mapping):
+        if folder is None:
+            raise UsageError("Settings that are a table need a `folder` to count paths from.")
+        settings = settings_module.parse(settings, Path(folder).resolve())
+    elif not isinstance(settings, Settings):
         settings = settings_module.load(settings)
-    return Connector(settings, clock or MachineClock())
+    shop.check_side(settings, local)
+    return Connector(settings, clock or MachineClock(), local)
 
 
 def init_keys(settings: Settings, clock: Clock | None = None) -> Path:
@@ -70,16 +81,17 @@ class _Open:
 
     store: Store | None = None
     vault: Vault | None = None
-    local: SqlLocal | FileLocal | None = None
+    local: Local | None = None
     remotes: dict[str, Remote] = field(default_factory=dict)
 
 
 class Connector:
     """One installation. Methods may be called in any order, by one thread at a time."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(self, settings: Settings, clock: Clock, given: shop.Given = None) -> None:
         self.settings = settings
         self._clock = clock
+        self._given = given
         self._open = _Open()
 
     def __enter__(self) -> Connector:
@@ -132,30 +144,23 @@ class Connector:
         return self._open.vault
 
     @property
-    def local(self) -> SqlLocal | FileLocal:
+    def local(self) -> Local:
         if self._open.local is None:
             self._open.local = self._open_local(self.store)
         return self._open.local
 
-    def _open_local(self, store: Store) -> SqlLocal | FileLocal:
-        home = self.settings.local
-        mappings = {kind: self.local_mapping(kind) for kind in home.kinds()}
-        if home.in_files:
-            return FileLocal(shop.files(self.settings, mappings))
-        assert home.url is not None, "the settings were checked"
-        engine = open_local(self.settings.url(home.url), home.zone)
-        return SqlLocal(engine, shop.tables(self.settings, mappings), store.store_id)
+    def _open_local(self, store: Store) -> Local:
+        mappings = {kind: self.local_mapping(kind) for kind in self.settings.local.kinds()}
+        return shop.open_side(self.settings, self._given, mappings, store.store_id)
 
     @property
-    def _database(self) -> SqlLocal:
-        """The shop's database. Raises: UsageError where the rows are in files."""
-        local = self.local
-        if isinstance(local, FileLocal):
-            raise UsageError(
-                "The rows are in files: there is no database to install anything in.",
-                hint="Run `crm-connector plan`, then `crm-connector sync`.",
-            )
-        return local
+    def reaches_local(self) -> bool:
+        """Whether it is known where the shop's side is: by URL, or handed in."""
+        return self._given is not None or self.settings.local.url is not None
+
+    def make_keys(self) -> Path:
+        """Make the key ring, once for an installation. Raises: UsageError if the ring exists."""
+        return init_keys(self.settings, self._clock)
 
     def plugin(self, name: str) -> Plugin[Any]:
         """The plugin of a connection. Raises: UnknownPluginError."""
@@ -304,7 +309,7 @@ class Connector:
     def _runner(
         self,
         store: Store,
-        local: SqlLocal | FileLocal,
+        local: Local,
         connections: Iterable[str] | None,
         kinds: Iterable[Kind] | None,
         max_delete: str | None,
@@ -332,7 +337,7 @@ class Connector:
             Connection(
                 name,
                 self.remote(name),
-                {kind: self._setup(name, kind) for kind in self._kinds(name) if kind in wanted},
+                {k: self._setup(name, k, local) for k in self._kinds(name) if k in wanted},
                 _every(self._connection(name).sweep_h),
                 self._connection(name).compare_daily,
             )
@@ -351,7 +356,7 @@ class Connector:
         )
         return Runner(ports, setup, opened)
 
-    def _setup(self, name: str, kind: Kind) -> KindSetup:
+    def _setup(self, name: str, kind: Kind, local: Local) -> KindSetup:
         one = self.settings.local.kinds()[kind]
         return KindSetup(
             self.vendor_mapping(name, kind),
@@ -359,7 +364,7 @@ class Connector:
             first_contact=one.first_contact,
             create_local=one.create and one.file is None,
             read_only=one.file is not None,
-            archive_local=shop.can_archive(one),
+            archive_local=local.archives(kind),
             in_row=one.part_of is not None,
         )
 
@@ -434,15 +439,16 @@ class Connector:
 
     def install_local(self) -> LocalStatus:
         """Make our two tables and the triggers in the host's database; again changes nothing."""
-        installing.install(self._database, self.store.store_id, self.store.new_id())
+        self.local.install(self.store.new_id())
         return self.local_status()
 
-    def remove_local(self) -> list[str]:
+    def remove_local(self) -> Sequence[str]:
         """Drop them; the host's own tables are as they were. Returns the names dropped."""
-        return installing.remove(self._database, self.store.store_id)
+        return self.local.remove()
 
     def local_status(self) -> LocalStatus:
-        return installing.status(self._database, self.store.store_id)
+        """Whether changes of the host's rows are noticed, and how many wait to be read."""
+        return status_of_local(self.local)
 
 
 def _every(hours: float) -> dt.timedelta | None:

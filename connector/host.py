@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from random import Random, SystemRandom
 from typing import TypeVar
 
-from connector.errors import LeaseHeldError, RateLimitedError, UnreachableError
+from connector.errors import LeaseHeldError, RateLimitedError, StopRequest, UnreachableError
 from connector.http.limits import parse_rate, reserve
 from connector.http.session import HttpSession
 from connector.lent import LONGEST_WAIT
@@ -43,7 +43,10 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], width: int) -> Iterat
         running: set[Future[R]] = set()
         while True:
             for item in waiting:
-                running.add(pool.submit(work, item))
+                try:
+                    running.add(pool.submit(work, item))
+                except RuntimeError:  # the interpreter is on its way out, and begins no thread
+                    raise StopRequest from None
                 if len(running) >= width:
                     break
             if not running:

@@ -92,7 +92,7 @@ class LocalKindSettings(_Model):
 
 
 class LocalSettings(_Model):
-    """`[local]`: the host's database, or files."""
+    """`[local]`: the host's database, or files. Without either the host hands its side in."""
 
     url: str | None = None
     zone: str = "UTC"
@@ -297,7 +297,7 @@ def _wrong_table(settings: Settings, kind: Kind, one: LocalKindSettings) -> Iter
     for key in _OF_FILES:
         if key in one.model_fields_set:
             yield f"local.{kind}.{key} stands with `file` only"
-    if one.table is None:
+    if one.table is None and settings.local.url is not None:
         yield f"local.{kind}.table is missing"
     if isinstance(one.key, list) and not one.key:
         yield f"local.{kind}.key names no column"

@@ -1,19 +1,79 @@
-"""The shop's tables or files, as settings and mappings together describe them."""
+"""The shop's side: tables or files as settings and mappings describe them, or what is handed in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import TypeAlias
 
-from connector.errors import MappingError
-from connector.local.contract import Capture
-from connector.local.files import KindFile
+import sqlalchemy as sa
+
+from connector.errors import MappingError, SettingsError, UsageError
+from connector.local.borrowed import borrow
+from connector.local.contract import Capture, Local
+from connector.local.dialects import open_local
+from connector.local.files import FileLocal, KindFile
 from connector.local.shapes import KEY, Condition, Derived, Inner, KindTable, Match
+from connector.local.sql import SqlLocal
 from connector.mapping.lenses import LensSpec
 from connector.mapping.schema import LocalMapping, Rule, VendorMapping
 from connector.plugin import Target
 from connector.records import Kind
 from connector.settings import ConditionSettings, LocalKindSettings, Settings
+
+Given: TypeAlias = "sa.Engine | Callable[[str], Local] | None"
+"""What a host hands in: an engine on its tables, or what makes a side of its own from the state's
+id. None: `[local] url` says where the tables are."""
+
+_OF_TABLES = ("table", "key", "capture", "modified", "deleted", "where", "part_of", "exists")
+
+
+def check_side(settings: Settings, given: Given) -> None:
+    """Whether the settings fit to what the host hands in.
+
+    Raises: UsageError if that is nothing we could use, SettingsError with all faults.
+    """
+    if given is not None and not isinstance(given, sa.Engine) and not callable(given):
+        raise UsageError(
+            f"`local` is a {type(given).__name__}; it takes an SQLAlchemy Engine, no asynchronous"
+            " one, or a callable that makes a local side of the state's id."
+        )
+    faults = []
+    for kind, one in settings.local.kinds().items():
+        if isinstance(given, sa.Engine) and one.table is None and one.part_of is None:
+            faults.append(f"local.{kind}.table is missing")
+        elif given is not None and not isinstance(given, sa.Engine):
+            own = [name for name in (*_OF_TABLES, "defaults") if name in one.model_fields_set]
+            faults += [f"local.{kind}.{name} is decided by the side handed in" for name in own]
+    if given is not None and not isinstance(given, sa.Engine) and settings.local.url is not None:
+        faults.append("local.url stands beside a side handed in; leave it out")
+    if faults:
+        raise SettingsError("The settings do not fit to what is handed in:", faults=faults)
+
+
+def open_side(
+    settings: Settings, given: Given, mappings: Mapping[Kind, LocalMapping], store_id: str
+) -> Local:
+    """The shop's side. Raises: SettingsError, LocalError."""
+    home = settings.local
+    if given is not None and not isinstance(given, sa.Engine):
+        side = given(store_id)
+        lacking = settings.local.kinds().keys() - set(side.kinds())
+        if lacking:
+            raise SettingsError(f"The side handed in has no {', '.join(sorted(lacking))}.")
+        return side
+    if given is not None:
+        lent = borrow(given, home.zone)
+        return SqlLocal(lent, tables(settings, mappings), store_id, borrowed=True)
+    if home.in_files:
+        return FileLocal(files(settings, mappings))
+    if home.url is None:
+        raise SettingsError(
+            "The settings have no [local] url, and nobody handed the shop's side in.",
+            hint="Give the URL, or open it from the host's program: docs/embedding.md.",
+        )
+    engine = open_local(settings.url(home.url), home.zone)
+    return SqlLocal(engine, tables(settings, mappings), store_id)
 
 
 def tables(settings: Settings, mappings: Mapping[Kind, LocalMapping]) -> dict[Kind, KindTable]:
@@ -128,14 +188,6 @@ def target(mapping: VendorMapping) -> Target:
         key_field=mapping.external_key,
         match_fields=tuple(by_name[m] for m in mapping.match if m in by_name),
     )
-
-
-def can_archive(one: LocalKindSettings) -> bool:
-    """Whether a record can go and its row stay: softly, or by its columns alone."""
-    if one.part_of is not None:
-        return True
-    condition = _condition(one.deleted)
-    return condition is not None and condition.can_be_made_true
 
 
 def _condition(given: ConditionSettings | None) -> Condition | None:

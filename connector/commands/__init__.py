@@ -7,9 +7,14 @@ click alone, and each verb for what it needs.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from connector.version import __version__
+
+if TYPE_CHECKING:
+    from connector.app import Connector
+    from connector.plugin import Clock
 
 
 def main() -> None:
@@ -17,11 +22,14 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(argv: Sequence[str]) -> int:
-    """Carry out one command line and return its exit code; nothing is raised."""
+def run(argv: Sequence[str], *, opened: Callable[[Clock], Connector] | None = None) -> int:
+    """Carry out one command line and return its exit code; nothing is raised.
+
+    `opened`: how a host opens its connector, in place of a settings file; see `docs/embedding.md`.
+    """
     if list(argv) == ["--version"]:
         print(f"crm-connector {__version__}")
         return 0
     from connector.commands.boundary import carry_out
 
-    return carry_out(argv)
+    return carry_out(argv, opened)

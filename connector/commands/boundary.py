@@ -14,7 +14,7 @@ import click
 
 from connector.commands import output
 from connector.commands.group import cli
-from connector.commands.invocation import Invocation
+from connector.commands.invocation import Invocation, Opened
 from connector.commands.stopping import Stopped, Stopping
 from connector.errors import ConnectorError
 
@@ -26,7 +26,7 @@ CLOSED_PIPE = 141
 """As a program that SIGPIPE ends: nobody reads on."""
 
 
-def carry_out(argv: Sequence[str]) -> int:
+def carry_out(argv: Sequence[str], opened: Opened | None = None) -> int:
     """Run one command line; returns its exit code."""
     _keep_to_ourselves()
     for stream in (sys.stdout, sys.stderr):
@@ -34,7 +34,7 @@ def carry_out(argv: Sequence[str]) -> int:
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")  # a terminal without Chinese is no error
     stopping = Stopping()
-    invocation = Invocation(stopping, as_json=_wants_json(argv))
+    invocation = Invocation(stopping, as_json=_wants_json(argv), opened=opened)
     with stopping.installed():
         try:
             done: Any = cli.main(

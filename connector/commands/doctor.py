@@ -27,8 +27,8 @@ def doctor(invocation: Invocation) -> int:
     from connector.commands.stopping import StoppableClock
 
     checks: list[Check] = []
-    invocation.register_secrets()
-    for check in examine(invocation.config, StoppableClock(invocation.stopping)):
+    clock = StoppableClock(invocation.stopping)
+    for check in examine(lambda: invocation.open(clock), clock):
         checks.append(check)
         if not invocation.as_json:
             _print(check)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from connector.errors import SettingsError, UsageError
 from connector.log import JsonFormatter, Redactor, quiet_libraries
@@ -15,17 +15,25 @@ from connector.log import JsonFormatter, Redactor, quiet_libraries
 if TYPE_CHECKING:
     from connector.app import Connector
     from connector.commands.stopping import Stopping
-    from connector.plugin import Kind
+    from connector.plugin import Clock, Kind
     from connector.settings import Settings
+
+
+Opened: TypeAlias = "Callable[[Clock], Connector]"
+"""How a host opens its connector on this clock."""
 
 
 @dataclass(slots=True)
 class Invocation:
-    """click's `ctx.obj`. `as_json`: results and errors are one JSON document on stdout."""
+    """click's `ctx.obj`. `as_json`: results and errors are one JSON document on stdout.
+
+    `opened` takes the place of the settings file `config`.
+    """
 
     stopping: Stopping
     config: str | None = None
     as_json: bool = False
+    opened: Opened | None = None
     redactor: Redactor = field(default_factory=Redactor)
 
     def log_to_stderr(self, level: str) -> None:
@@ -40,20 +48,17 @@ class Invocation:
         root.setLevel(level.upper())
         quiet_libraries()
 
-    def settings(self) -> Settings:
-        """The settings file, read and checked; its secrets never reach a log line."""
-        from connector import settings as settings_module
+    def open(self, clock: Clock) -> Connector:
+        """The connector on the settings file, or the host's; its secrets never reach a log line."""
+        # lazily: most of it is heavy
+        from connector.app import open_connector
 
-        loaded = settings_module.load(self.config)
-        self._register_all(loaded)
-        return loaded
-
-    def register_secrets(self) -> None:
-        """Only keep the secrets out of the log: for a verb that looks at the settings itself."""
-        from connector import settings as settings_module
-
-        with suppress(SettingsError):
-            self._register_all(settings_module.load(self.config))
+        if self.opened is not None:
+            connector = self.opened(clock)
+        else:
+            connector = open_connector(self.config, clock=clock)
+        self._register_all(connector.settings)
+        return connector
 
     def _register_all(self, loaded: Settings) -> None:
         for name, connection in loaded.connections.items():
@@ -69,11 +74,10 @@ class Invocation:
 
     @contextmanager
     def connector(self) -> Iterator[Connector]:
-        """The connector on the settings file."""
-        from connector.app import open_connector
+        """The same, closed at the end."""
         from connector.commands.stopping import StoppableClock
 
-        with open_connector(self.settings(), clock=StoppableClock(self.stopping)) as connector:
+        with self.open(StoppableClock(self.stopping)) as connector:
             yield connector
 
 

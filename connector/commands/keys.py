@@ -22,10 +22,8 @@ def init(invocation: Invocation) -> None:
 
     Back up both, apart from the state database: without them the state cannot be read.
     """
-    from connector.app import init_keys
-
-    settings = invocation.settings()
-    path = init_keys(settings)
+    with invocation.connector() as connector:
+        path = connector.make_keys()
     if invocation.as_json:
         output.document({"ring": str(path)})
         return

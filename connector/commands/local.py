@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from connector.app import LocalStatus
 from connector.commands import output
 from connector.commands.group import json_option
 from connector.commands.invocation import Invocation
+from connector.local.status import LocalStatus
 
 
 @click.group()

@@ -6,33 +6,35 @@ leaves out what cannot be looked at.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from connector import registry
 from connector.app import Connector
 from connector.doctor import installation, vendors
 from connector.doctor.check import Check, exit_of, failed
 from connector.doctor.missing import MissingField
-from connector.errors import SettingsError
+from connector.errors import ConnectorError
 from connector.plugin import Clock
-from connector.settings import load
 
 __all__ = ["Check", "MissingField", "examine", "exit_of"]
 
 
-def examine(config: str | os.PathLike[str] | None, clock: Clock) -> Iterator[Check]:
-    """Look at everything. Raises nothing of ours; a bug of a plugin's passes through."""
+def examine(opened: Callable[[], Connector], clock: Clock) -> Iterator[Check]:
+    """Look at everything. `opened` opens the connector, which is closed at the end.
+
+    Raises nothing of ours; a bug of a plugin's passes through.
+    """
     yield installation.program()
     try:
-        settings = load(config)
-    except SettingsError as error:
+        connector = opened()
+    except ConnectorError as error:
         yield failed("settings", error)
         yield from installation.plugins(())
         return
+    settings = connector.settings
     yield Check("settings", "ok", f"The settings in {settings.folder} can be used.")
     yield from installation.plugins({one.plugin for one in settings.connections.values()})
-    with Connector(settings, clock) as connector:
+    with connector:
         keys = list(installation.keys(connector))
         yield from keys
         state = list(installation.state(connector))

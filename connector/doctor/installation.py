@@ -14,8 +14,10 @@ from connector import registry
 from connector.app import Connector
 from connector.doctor.check import Check, failed
 from connector.errors import ConnectorError, SealError, SettingsError, StoreError
+from connector.local.contract import Local
 from connector.local.files import FileLocal
 from connector.local.shapes import KEY
+from connector.local.sql import SqlLocal
 from connector.version import __version__
 
 LIBRARIES = ("SQLAlchemy", "pydantic", "requests", "cryptography", "phonenumbers")
@@ -122,6 +124,10 @@ def _private(name: str, file: Path | None) -> Iterator[Check]:
 
 def local(connector: Connector) -> Iterator[Check]:
     """Whether the shop's tables are as the settings and mappings say."""
+    if not connector.reaches_local:
+        said = "The host's own program hands the shop's side in; it is not looked at from here."
+        yield Check("local database", "ok", said)
+        return
     try:
         local = connector.local
     except ConnectorError as error:
@@ -134,6 +140,19 @@ def local(connector: Connector) -> Iterator[Check]:
     if isinstance(local, FileLocal):
         yield from _files(connector, local)
         return
+    yield from _tables(connector, local) if isinstance(local, SqlLocal) else _own(connector, local)
+    try:
+        yield _capture(connector)
+        for kind in local.kinds():
+            if unseen := local.unseen(kind):
+                said = f"The {local.capture(kind)} does not see {', or '.join(unseen)};"
+                said += " once a day all rows are looked at, which finds it."
+                yield Check(f"local {kind} capture", "ok", said)
+    except ConnectorError as error:
+        yield failed("local capture", error)
+
+
+def _tables(connector: Connector, local: SqlLocal) -> Iterator[Check]:
     for kind, spec in local.specs().items():
         name = f"local {kind}"
         try:
@@ -157,15 +176,22 @@ def local(connector: Connector) -> Iterator[Check]:
         where = "In the rows of table" if spec.inner is not None else "Table"
         said = f"{where} {spec.table}, key {', '.join(spec.keys)}, {mapped} columns mapped."
         yield Check(name, "ok", said)
-    try:
-        yield _capture(connector)
-        for kind in local.kinds():
-            if unseen := local.unseen(kind):
-                said = f"The {local.capture(kind)} does not see {', or '.join(unseen)};"
-                said += " once a day all rows are looked at, which finds it."
-                yield Check(f"local {kind} capture", "ok", said)
-    except ConnectorError as error:
-        yield failed("local capture", error)
+
+
+def _own(connector: Connector, local: Local) -> Iterator[Check]:
+    """A side that the host wrote."""
+    for kind in connector.settings.local.kinds():
+        name = f"local {kind}"
+        try:
+            mapping = connector.local_mapping(kind)
+            local.observe(
+                kind, [n for r in mapping.rules for n in (r.own, r.time) if n is not None]
+            )
+        except ConnectorError as error:
+            yield failed(name, error)
+            continue
+        mapped = len({rule.canonical for rule in mapping.rules})
+        yield Check(name, "ok", f"The host's own side, {mapped} fields mapped.")
 
 
 def _files(connector: Connector, local: FileLocal) -> Iterator[Check]:

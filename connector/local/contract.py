@@ -86,13 +86,37 @@ class LocalResult:
     """An earlier write of the same id had landed already, perhaps with other values."""
 
 
+class Refused(Exception):
+    """A row that the host's side does not take. `code` is a word, `text` names no value."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = Reason(code=code, text=text)
+
+
 class Local(Protocol):
-    """The host's records of all kinds. Raises LocalError when the database is not there."""
+    """The host's records of all kinds. Raises LocalError when the database is not there.
+
+    Used by one thread at a time. A host that implements it derives from `side.LocalSide`, which
+    leaves about half of this to write; `connector.testing.local_contract` tests what is promised.
+    """
 
     def kinds(self) -> Sequence[Kind]: ...
 
+    def install(self, identity: str) -> None:
+        """Put what we need into the database, under this name of it; again changes nothing."""
+        ...
+
+    def remove(self) -> Sequence[str]:
+        """Take that away again; the names of what is gone."""
+        ...
+
     def identity(self) -> str | None:
         """A random name of this database that stays; None before `install`."""
+        ...
+
+    def archives(self, kind: Kind) -> bool:
+        """Whether a record can go and its row stay: `Op.REMOVE` beside `Op.PURGE`."""
         ...
 
     def generation(self) -> int | None:

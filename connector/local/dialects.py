@@ -370,6 +370,16 @@ def _open_postgres(url: sa.URL, zone: str) -> sa.Engine:
     return engine
 
 
+def offset_of(zone: dt.tzinfo) -> str:
+    """A zone of one fixed distance as MariaDB writes it.
+
+    >>> offset_of(dt.timezone(-dt.timedelta(hours=3, minutes=30)))
+    '-03:30'
+    """
+    offset = dt.datetime.now(zone).strftime("%z")
+    return f"{offset[:3]}:{offset[3:]}"
+
+
 def _open_mariadb(url: sa.URL, zone: dt.tzinfo) -> sa.Engine:
     # As a fixed distance: a server may not know zones by name. Instants pass by the same one.
     distance = dt.datetime.now(zone).utcoffset() or dt.timedelta()
@@ -377,12 +387,12 @@ def _open_mariadb(url: sa.URL, zone: dt.tzinfo) -> sa.Engine:
         url,
         MARIADB,
     ).execution_options(zone=zone, session_zone=dt.timezone(distance))
-    offset = dt.datetime.now(dt.timezone(distance)).strftime("%z")
+    offset = offset_of(dt.timezone(distance))
 
     @sa_event.listens_for(engine, "connect")
     def connect(dbapi: Any, record: Any) -> None:
         with dbapi.cursor() as cursor:
-            cursor.execute("SET SESSION time_zone = %s", (f"{offset[:3]}:{offset[3:]}",))
+            cursor.execute("SET SESSION time_zone = %s", (offset,))
             # Without it a server cuts what does not fit, and says nothing.
             cursor.execute("SET SESSION sql_mode = CONCAT_WS(',', @@sql_mode, 'STRICT_ALL_TABLES')")
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from connector.errors import LocalError, SchemaDriftError
+from connector.errors import LocalError, SchemaDriftError, UsageError
 from connector.local.contract import (
     Capture,
     Changed,
@@ -40,6 +40,15 @@ CREATE TABLE place (key TEXT PRIMARY KEY, line INT, last INT, at INT, size INT, 
 CREATE TABLE bad (line INT, last INT, code TEXT, text TEXT, column_ TEXT, key TEXT);
 CREATE INDEX bad_key ON bad (key);
 """
+
+
+def _nothing_to_install() -> UsageError:
+    return UsageError(
+        "The rows are in files: there is no database to install anything in.",
+        hint="Run `crm-connector plan`, then `crm-connector sync`.",
+    )
+
+
 _READ_ONLY: Final = Reason(code="read_only", text="the rows are in a file, which is never written")
 
 
@@ -133,8 +142,19 @@ class FileLocal:
     def kinds(self) -> Sequence[Kind]:
         return list(self._sources)
 
+    def install(self, identity: str) -> None:
+        """Raises: UsageError."""
+        raise _nothing_to_install()
+
+    def remove(self) -> Sequence[str]:
+        """Raises: UsageError."""
+        raise _nothing_to_install()
+
     def identity(self) -> str | None:
         return IDENTITY
+
+    def archives(self, kind: Kind) -> bool:
+        return False
 
     def generation(self) -> int | None:
         return None

@@ -40,8 +40,17 @@ class Foreseen:
     def kinds(self) -> Sequence[Kind]:
         return self._real.kinds()
 
+    def install(self, identity: str) -> None:
+        raise AssertionError("a plan writes nothing")
+
+    def remove(self) -> Sequence[str]:
+        raise AssertionError("a plan writes nothing")
+
     def identity(self) -> str | None:
         return self._real.identity()
+
+    def archives(self, kind: Kind) -> bool:
+        return self._real.archives(kind)
 
     def generation(self) -> int | None:
         return self._real.generation()

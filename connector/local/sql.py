@@ -12,12 +12,14 @@ from sqlalchemy import exc
 
 from connector.errors import LocalError
 from connector.local import capture
+from connector.local.borrowed import began
 from connector.local.contract import (
     Capture,
     Changed,
     Journal,
     LocalResult,
     LocalWrite,
+    Refused,
     Row,
     RowState,
 )
@@ -26,7 +28,7 @@ from connector.local.references import names_of, referred
 from connector.local.shapes import KindTable
 from connector.local.table import Bound, Finder
 from connector.local.triggers import ALL
-from connector.local.writing import Refused, Writer
+from connector.local.writing import Writer
 from connector.plugin import Kind, Op, Outcome, Reason
 
 
@@ -40,8 +42,11 @@ class SqlLocal:
         store_id: str,
         *,
         hook: Any = None,
+        borrowed: bool = False,
     ) -> None:
+        """`borrowed`: the engine's pool is the host's, and outlives us; see `borrowed.py`."""
         self._engine = engine
+        self._borrowed = borrowed
         self._dialect = dialect_of(engine)
         self._store_id = store_id
         self._ours = capture.Tables.named(store_id)
@@ -110,10 +115,7 @@ class SqlLocal:
         return self._bound[kind].spec.capture
 
     def lacking(self) -> Sequence[str]:
-        specs = [bound.spec for bound in self._bound.values()]
-        noted = capture.watched(specs)
-        with self._reading() as tx:
-            return sorted(capture.missing_triggers(tx, self._store_id, noted))
+        return sorted(self.missing())
 
     def unseen(self, kind: Kind) -> Sequence[str]:
         spec = self._bound[kind].spec
@@ -224,11 +226,34 @@ class SqlLocal:
                 return [self._refusal(writes[0], error)]
         return [result for one in writes for result in self.write(kind, [one])]
 
+    # --- what is ours in the host's database ------------------------------------------------------
+
+    def archives(self, kind: Kind) -> bool:
+        spec = self._bound[kind].spec
+        softly = spec.deleted is not None and spec.deleted.can_be_made_true
+        return softly or spec.inner is not None
+
+    def install(self, identity: str) -> None:
+        watched = capture.watched(self.specs().values())
+        with self.changing() as tx:
+            capture.install(tx, self._store_id, watched, identity)
+
+    def remove(self) -> Sequence[str]:
+        with self.changing() as tx:
+            return capture.remove(tx, self._store_id)
+
+    def missing(self) -> Mapping[str, Sequence[str]]:
+        """The triggers that are not there, by table."""
+        watched = capture.watched(self.specs().values())
+        with self._reading() as tx:
+            return capture.missing_triggers(tx, self._store_id, watched)
+
     @contextmanager
     def changing(self) -> Iterator[sa.Connection]:
         """A transaction for installing and removing our own tables. Raises: LocalError."""
         try:
             with self._engine.connect() as tx, tx.begin():
+                began(tx)
                 yield tx
         except exc.DBAPIError as error:
             raise self._lost(error) from None
@@ -241,6 +266,7 @@ class SqlLocal:
             with self._engine.connect() as tx:
                 tx = tx.execution_options(reading=True)
                 with tx.begin():
+                    began(tx)
                     yield tx
         except exc.DBAPIError as error:
             raise self._lost(error) from None
@@ -249,6 +275,7 @@ class SqlLocal:
     def _writing(self, what: str) -> Iterator[sa.Connection]:
         with self._engine.connect() as tx:
             with tx.begin():
+                began(tx)
                 yield tx
                 self._hook(f"before commit: {what}")
             self._hook(f"after commit: {what}")
@@ -336,7 +363,8 @@ class SqlLocal:
         )
 
     def close(self) -> None:
-        self._engine.dispose()
+        if not self._borrowed:
+            self._engine.dispose()
 
 
 def _refused(write: LocalWrite, reason: Reason) -> LocalResult:

@@ -7,19 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.local.contract import LocalWrite
+from connector.local.contract import LocalWrite, Refused
 from connector.local.dialects import Dialect
 from connector.local.shapes import KEY, Lookup
 from connector.local.table import Bound
-from connector.plugin import Op, Reason
-
-
-class Refused(Exception):
-    """A row that the shop's table, as the settings describe it, cannot take."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.reason = Reason(code=code, text=text)
+from connector.plugin import Op
 
 
 class Writer:

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random, SystemRandom
@@ -42,6 +42,16 @@ class Lease:
     deaths: int = 0
 
 
+def _make_private(file: str | None) -> None:
+    """Make the file, if it is not there, readable by its owner alone: a host's umask is its own.
+
+    One that is there stays as it is; one that cannot be made is told of when it is opened.
+    """
+    if file is not None:
+        with suppress(OSError):
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+
+
 def open_engine(url: str) -> sa.Engine:
     """Make an engine whose writing transactions come one after the other.
 
@@ -50,6 +60,8 @@ def open_engine(url: str) -> sa.Engine:
     if not url.startswith("sqlite"):
         return _open_postgres(server_url(url, "[state] url"))
     memory = url in ("sqlite://", "sqlite:///:memory:")
+    if not memory:
+        _make_private(sa.make_url(url).database)
     options: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else {}
     engine = sa.create_engine(
         url, connect_args={"check_same_thread": False, "timeout": 30}, **options

@@ -28,6 +28,8 @@ class RunReport:
     passes: list[PassReport] = field(default_factory=list)
     errors: list[ConnectorError] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
+    locked: bool = False
+    """Another run was at work on something of this one, which was left to it."""
     writes: list[PlannedWrite] = field(default_factory=list)
     off: list[str] = field(default_factory=list)
     """Sentences on fields that are switched off because the account changed."""

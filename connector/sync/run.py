@@ -75,6 +75,7 @@ class Runner:
                     if fail_if_locked:
                         raise
                     report.skipped.append(str(error))
+                    report.locked = True
                 except SchemaDriftError as error:
                     report.errors.append(error)  # the other connections go on
                 except SettingsError:
@@ -366,6 +367,7 @@ class Runner:
                 if fail_if_locked:
                     raise
                 report.skipped.append(str(error))
+                report.locked = True
             for scope in held:
                 look_at_all_rows(scope)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from connector.local.sql import SqlLocal
 from tests.databases.test_mall import Place, opened
 
 ANA = "00000000-0000-4000-8000-000000000001"
@@ -69,7 +70,9 @@ def test_a_patient_made_at_a_crm_gets_a_key_from_the_database(clinic: Place) -> 
     person = {"Last_Name": "Ruiz", "Mobile": "+34600000009"}
     clinic.boxes["zoho"].create("Contacts", person)
     statements: list[str] = []
-    engine = clinic.connector._database._engine  # what it runs is the point here
+    local = clinic.connector.local
+    assert isinstance(local, SqlLocal)
+    engine = local._engine  # what it runs is the point here
 
     @sa.event.listens_for(engine, "before_cursor_execute")
     def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -43,3 +45,24 @@ def test_an_error_comes_out_after_what_had_begun_and_nothing_more_begins() -> No
 
 def test_nothing_begins_before_it_is_asked_for() -> None:
     assert list(in_threads(lambda item: item, [], 4)) == []
+
+
+AT_THE_END = """
+import atexit
+from connector.errors import StopRequest
+from connector.host import in_threads
+
+def late():
+    try:
+        list(in_threads(print, ["begun"], 1))
+    except StopRequest:
+        print("stopped")
+
+list(in_threads(print, ["in time"], 1))
+atexit.register(late)
+"""
+
+
+def test_a_process_on_its_way_out_stops_a_run_as_if_it_were_asked_to() -> None:
+    told = subprocess.run([sys.executable, "-c", AT_THE_END], capture_output=True, text=True)
+    assert (told.stdout.split("\n")[:-1], told.stderr) == (["in time", "stopped"], "")

@@ -1,0 +1,3 @@
+"""The back office's own mappings; nothing of the connector is called so."""
+
+NAME = "mappings of the Django back office"

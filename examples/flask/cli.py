@@ -1,0 +1,3 @@
+"""The shop's own command line."""
+
+NAME = "cli of the Flask shop"

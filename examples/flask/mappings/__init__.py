@@ -1,0 +1,3 @@
+"""The shop's own mappings."""
+
+NAME = "mappings of the Flask shop"
