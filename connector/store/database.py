@@ -64,7 +64,10 @@ def open_engine(url: str) -> sa.Engine:
         _make_private(sa.make_url(url).database)
     options: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else {}
     engine = sa.create_engine(
-        url, connect_args={"check_same_thread": False, "timeout": 30}, **options
+        url,
+        connect_args={"check_same_thread": False, "timeout": 30},
+        hide_parameters=True,
+        **options,
     )
 
     @sa_event.listens_for(engine, "connect")

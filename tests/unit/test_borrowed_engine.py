@@ -14,6 +14,7 @@ from sqlalchemy import event
 from connector.errors import LocalError, SettingsError
 from connector.local.borrowed import borrow
 from connector.local.contract import LocalWrite
+from connector.local.dialects import open_local
 from connector.local.shapes import KindTable
 from connector.local.sql import SqlLocal
 from connector.plugin import Kind, Op, Outcome
@@ -115,17 +116,21 @@ def test_a_host_that_begins_by_itself_is_no_obstacle(engine: sa.Engine) -> None:
         assert raw.isolation_level is None
 
 
-def test_an_echo_of_the_hosts_engine_shows_no_value_of_our_statements(
-    url: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("whose", ["the host's", "ours"])
+def test_a_log_of_statements_shows_no_value_of_ours(
+    url: str, engine: sa.Engine, whose: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine = sa.create_engine(url, logging_name="shop")
-    with engine.begin() as tx:
-        tx.exec_driver_sql(SCHEMA)
+    """A host that has SQLAlchemy log its statements means its own."""
     with caplog.at_level(logging.INFO, "sqlalchemy.engine"):
-        side(engine).write(C, [create("Ada-in-the-log")])
-    assert "INSERT INTO people" in caplog.text
+        theirs = sa.create_engine(url)
+        ours = borrow(theirs, "UTC") if whose == "the host's" else open_local(url)
+        local = SqlLocal(ours, {C: KindTable("people", "id")}, "1a2b")
+        local.install("here")
+        [told] = local.write(C, [create("Ada-in-the-log")])
+        local.close()
+    assert told.outcome is Outcome.APPLIED
+    assert "INSERT INTO" in caplog.text
     assert "Ada-in-the-log" not in caplog.text
-    engine.dispose()
 
 
 def test_an_engine_whose_users_share_one_line_is_refused() -> None:
