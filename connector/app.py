@@ -155,8 +155,9 @@ class Connector:
 
     @property
     def reaches_local(self) -> bool:
-        """Whether it is known where the shop's side is: by URL, or handed in."""
-        return self._given is not None or self.settings.local.url is not None
+        """Whether it is known where the shop's side is: by URL, in files, or handed in."""
+        home = self.settings.local
+        return self._given is not None or home.url is not None or home.in_files
 
     def make_keys(self) -> Path:
         """Make the key ring, once for an installation. Raises: UsageError if the ring exists."""

@@ -243,8 +243,6 @@ def _wrong(settings: Settings) -> Iterator[str]:
     in_files = settings.local.in_files
     if in_files and settings.local.url is not None:
         yield "local.url is of a database, and there is a `file`: the rows are in one or the other"
-    if not in_files and settings.local.url is None:
-        yield "local.url is missing"
     for kind, one in local.items():
         if one.mapping is None:
             yield f"local.{kind}.mapping is missing"

@@ -77,7 +77,6 @@ def test_a_good_file_is_taken() -> None:
         ("local.membership", {"part_of": "customer", "mapping": "m"}, "exists is missing"),
         ("local.membership", {"part_of": "feedback", "mapping": "m"}, 'must be "customer"'),
         ("local.membership", {"table": "customers", "mapping": "m"}, 'is `part_of = "customer"`'),
-        ("local.url", None, "local.url is missing"),
         ("local.customer.encoding", "utf-8", "local.customer.encoding stands with `file` only"),
         ("local.customer.file", "c.csv", "the rows are in one or the other"),
         ("local.customer.file", "c.csv", "local.customer.table is of a table"),
