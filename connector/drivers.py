@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -63,13 +64,30 @@ def server_url(url: str, where: str) -> sa.URL:
     return parsed.set(drivername=name)
 
 
+class _Statements(logging.LoggerAdapter[logging.Logger]):
+    """SQLAlchemy's log of one engine: statements where it is asked for them, and never a row."""
+
+    def isEnabledFor(self, level: int) -> bool:
+        return level > logging.DEBUG and super().isEnabledFor(level)
+
+
+def keep_discreet(engine: sa.Engine) -> None:
+    """Have this engine log no values: neither those of statements nor the rows that come back.
+
+    A host may have SQLAlchemy log everything, and means its own.
+    """
+    engine.hide_parameters = True
+    engine.logger = _Statements(engine.logger, None)  # type: ignore[arg-type, assignment]  # is asked for no more
+
+
 def open_server(url: sa.URL, options: Mapping[str, Any]) -> sa.Engine:
     """An engine on a server; a line that broke while nobody used it is opened anew."""
-    return sa.create_engine(
+    engine = sa.create_engine(
         url,
         connect_args=dict(options),
         # Locks no gaps: the host's own writers wait for none of our reads and deletes.
         isolation_level="READ COMMITTED",
-        hide_parameters=True,
         pool_pre_ping=True,
     )
+    keep_discreet(engine)
+    return engine

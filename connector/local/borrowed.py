@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 from sqlalchemy import exc
 
+from connector.drivers import keep_discreet
 from connector.errors import SettingsError
 from connector.local.dialects import offset_of
 
@@ -61,8 +62,7 @@ def borrow(engine: sa.Engine, zone: str) -> sa.Engine:
         lent = engine.execution_options(**options, began=_begin_mariadb)
         sa_event.listen(lent, "commit", _restore_mariadb)
         sa_event.listen(lent, "rollback", _restore_mariadb_after_all)
-    # Ours alone, like all above: an `echo` of the host's engine prints no values of our statements.
-    lent.hide_parameters = True
+    keep_discreet(lent)
     return lent
 
 

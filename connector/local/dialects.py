@@ -19,7 +19,7 @@ from sqlalchemy import event as sa_event
 from sqlalchemy import exc
 from sqlalchemy.dialects.mysql import BIT
 
-from connector.drivers import MARIADB, POSTGRES, open_server, server_url
+from connector.drivers import MARIADB, POSTGRES, keep_discreet, open_server, server_url
 from connector.errors import SettingsError
 
 
@@ -344,12 +344,8 @@ def open_local(url: str, zone: str = "UTC") -> sa.Engine:
     if parsed.database and parsed.database != ":memory:" and not Path(parsed.database).exists():
         raise SettingsError(f"[local] url: there is no database file {parsed.database}.")
     options = {"check_same_thread": False, "timeout": 30}
-    engine = sa.create_engine(
-        url,
-        connect_args=options,
-        hide_parameters=True,
-        execution_options={"zone": ZoneInfo(zone)},
-    )
+    engine = sa.create_engine(url, connect_args=options, execution_options={"zone": ZoneInfo(zone)})
+    keep_discreet(engine)
 
     @sa_event.listens_for(engine, "connect")
     def connect(dbapi: Any, record: Any) -> None:

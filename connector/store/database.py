@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 from sqlalchemy import exc
 
-from connector.drivers import POSTGRES, open_server, server_url
+from connector.drivers import POSTGRES, keep_discreet, open_server, server_url
 from connector.errors import LeaseHeldError, LeaseLostError, SettingsError, StoreError
 from connector.store import tables as t
 
@@ -64,11 +64,9 @@ def open_engine(url: str) -> sa.Engine:
         _make_private(sa.make_url(url).database)
     options: dict[str, Any] = {"poolclass": sa.StaticPool} if memory else {}
     engine = sa.create_engine(
-        url,
-        connect_args={"check_same_thread": False, "timeout": 30},
-        hide_parameters=True,
-        **options,
+        url, connect_args={"check_same_thread": False, "timeout": 30}, **options
     )
+    keep_discreet(engine)
 
     @sa_event.listens_for(engine, "connect")
     def connect(dbapi: Any, record: Any) -> None:

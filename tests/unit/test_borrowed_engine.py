@@ -67,6 +67,7 @@ def test_the_hosts_pool_listeners_and_way_to_begin_are_as_they_were(engine: sa.E
         tx.exec_driver_sql("INSERT INTO people (name) VALUES ('Bo')")
     assert began == ["theirs", "INSERT INTO people (name) VALUES ('Bo')"]
     assert engine.hide_parameters is False
+    assert isinstance(engine.logger, logging.Logger)
     assert engine.get_execution_options() == {}
 
 
@@ -121,12 +122,14 @@ def test_a_log_of_statements_shows_no_value_of_ours(
     url: str, engine: sa.Engine, whose: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A host that has SQLAlchemy log its statements means its own."""
-    with caplog.at_level(logging.INFO, "sqlalchemy.engine"):
+    with caplog.at_level(logging.DEBUG, "sqlalchemy"):
         theirs = sa.create_engine(url)
         ours = borrow(theirs, "UTC") if whose == "the host's" else open_local(url)
         local = SqlLocal(ours, {C: KindTable("people", "id")}, "1a2b")
         local.install("here")
+        local.observe(C, ["name"])
         [told] = local.write(C, [create("Ada-in-the-log")])
+        assert [row.values["name"] for row in local.scan(C, None, 9)] == ["Ada-in-the-log"]
         local.close()
     assert told.outcome is Outcome.APPLIED
     assert "INSERT INTO" in caplog.text
