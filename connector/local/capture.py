@@ -20,6 +20,9 @@ from connector.local.triggers import ALL, Captured
 
 __all__ = ["Captured", "Tables", "identity_of", "install", "missing_triggers", "remove", "watched"]
 
+LONGEST_KEY = 255
+"""Letters of a row's key that we can remember."""
+
 _EXACT: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
@@ -47,7 +50,8 @@ class Tables:
                     "id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True
                 ),
                 sa.Column("tbl", sa.String(128), nullable=False),
-                sa.Column("key", sa.String(255), nullable=False),
+                # As long as the host's may be: a trigger of ours must never refuse a row of theirs.
+                sa.Column("key", sa.Text, nullable=False),
                 sa.Column("op", sa.String(1), nullable=False),
                 # An id is never given twice, so "exactly the rows read" stays true after deletes.
                 sqlite_autoincrement=True,
@@ -58,7 +62,7 @@ class Tables:
                 metadata,
                 sa.Column("intent", sa.String(32), primary_key=True),
                 sa.Column("tbl", sa.String(128), nullable=False),
-                sa.Column("key", sa.String(255), nullable=False),
+                sa.Column("key", sa.String(LONGEST_KEY), nullable=False),
                 sa.Column("op", sa.String(10), nullable=False),
                 sa.Index(f"{triggers.PREFIX}_applied_{store_id}_key", "tbl", "key"),
                 **_EXACT,

@@ -103,6 +103,12 @@ class SqlLocal:
                 .limit(limit)
             ).all()
         keys = dict.fromkeys(str(r.key) for r in rows if r.op != ALL)
+        if any(len(key) > capture.LONGEST_KEY for key in keys):
+            raise LocalError(
+                f"A row of {self._bound[kind].spec.table} has a key of more than"
+                f" {capture.LONGEST_KEY} letters.",
+                hint="Such a table cannot be kept in step: shorten the key, or leave the kind out.",
+            )
         return Journal([r.id for r in rows], list(keys), any(r.op == ALL for r in rows))
 
     def forget(self, kind: Kind, entries: Sequence[int]) -> None:
