@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.complete
 
-.PHONY: demo test check format wheel simulate mutants bench lost-creates third-vendor clean
+.PHONY: demo test check format wheel simulate mutants bench bench-shops lost-creates third-vendor clean
 .DELETE_ON_ERROR:
 
 # Debian's bare `python3 -m venv` fails and leaves half a folder: the stamp is written last, a half-made one is remade.
@@ -47,6 +47,9 @@ mutants: $(STAMP)
 
 bench: $(STAMP)
 	@$(BIN)/python -m tools.bench $(ARGS)
+
+bench-shops: $(STAMP)
+	@$(BIN)/python -m tools.bench_shops $(ARGS)
 
 lost-creates: $(STAMP)
 	@$(BIN)/python -m tools.lost_creates $(ARGS)

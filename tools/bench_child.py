@@ -37,6 +37,42 @@ def bare(url: str, token: str, fields: list[str]) -> int:
         asked["page_token"] = page["info"]["next_page_token"]
 
 
+def bare_push(url: str, token: str, shop: str, columns: str, fields: str) -> int:
+    """The bare loop the other way: read the table in key order, 100 rows an insert."""
+    import requests
+    import sqlalchemy as sa
+
+    session = requests.Session()
+    session.headers["Authorization"] = f"Zoho-oauthtoken {token}"
+    names, rows, after = fields.split(","), 0, 0
+    numbers = {"RFM_Recency", "RFM_Frequency"}
+    query = sa.text(f"SELECT id, {columns} FROM people WHERE id > :after ORDER BY id LIMIT 100")
+    with sa.create_engine(shop).connect() as tx:
+        while page := tx.execute(query, {"after": after}).all():
+            data = [
+                {n: int(v) if n in numbers else v for n, v in zip(names, row[1:], strict=True)}
+                for row in page
+            ]
+            said = session.post(f"{url}/crm/v8/Contacts", json={"data": data}, timeout=60)
+            said.raise_for_status()
+            rows, after = rows + len(said.json()["data"]), page[-1][0]
+    return rows
+
+
+def select(shop: str, columns: str) -> float:
+    """CPU seconds of reading every row once, in key order, 500 at a time: what a look at all rows
+    cannot do without."""
+    import sqlalchemy as sa
+
+    query = sa.text(f"SELECT id, {columns} FROM people WHERE id > :after ORDER BY id LIMIT 500")
+    after = 0
+    with sa.create_engine(shop).connect() as tx:
+        began = time.process_time()
+        while page := tx.execute(query, {"after": after}).all():
+            after = page[-1][0]
+        return time.process_time() - began
+
+
 def sync() -> dict[str, int]:
     """One run of ours, as a library."""
     from connector.app import open_connector
@@ -62,6 +98,10 @@ def main() -> None:
     began = time.process_time(), time.perf_counter()
     if WORK == "bare":
         shown = bare(sys.argv[3], sys.argv[4], sys.argv[5].split(","))
+    elif WORK == "bare_push":
+        shown = bare_push(*sys.argv[3:8])
+    elif WORK == "select":
+        shown = select(*sys.argv[3:5])
     elif WORK == "profile":
         profile = cProfile.Profile()
         profile.runcall(sync)

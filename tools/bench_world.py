@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import random
-import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import sqlalchemy as sa
 
 from connector import settings as settings_module
 from connector.app import init_keys, open_connector
@@ -68,13 +71,36 @@ def contact(n: int, rng: random.Random) -> dict[str, Any]:
     }
 
 
-def lay_out(folder: Path, box: Any) -> Path:
-    """Write shop, mappings and settings into a folder; returns the settings file's path."""
-    shop = sqlite3.connect(folder / "shop.db")
-    columns = ", ".join(f"{column} TEXT" for _, column in FIELDS.values())
-    shop.execute(f"CREATE TABLE people (id INTEGER PRIMARY KEY AUTOINCREMENT, {columns})")
-    shop.commit()
-    shop.close()
+SQLITE = "sqlite:///shop.db"
+_KEY = {"sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT", "postgresql": "BIGSERIAL PRIMARY KEY"}
+
+
+def make_shop(engine: sa.Engine, rows: Iterable[Sequence[Any]] = ()) -> None:
+    """The shop's one table, with these rows: a value for each column of `FIELDS`."""
+    columns = [column for _, column in FIELDS.values()]
+    own = ", ".join(f"{column} TEXT" for column in columns)
+    with engine.begin() as tx:
+        tx.exec_driver_sql(f"CREATE TABLE people (id {_KEY[engine.dialect.name]}, {own})")
+        places = ", ".join(f":{column}" for column in columns)
+        insert = sa.text(f"INSERT INTO people ({', '.join(columns)}) VALUES ({places})")
+        for batch in batched(rows, 1000):
+            tx.execute(insert, [dict(zip(columns, row, strict=True)) for row in batch])
+
+
+def batched(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """Lists of so many."""
+    waiting = iter(rows)
+    while batch := list(islice(waiting, size)):
+        yield batch
+
+
+def lay_out(folder: Path, box: Any, url: str = SQLITE, capture: str = "journal") -> Path:
+    """Write mappings and settings into a folder, and the shop if it is a file; returns the settings
+    file's path."""
+    if url == SQLITE:
+        engine = sa.create_engine(f"sqlite:///{folder}/shop.db")
+        make_shop(engine)
+        engine.dispose()
     for name, side, pick in (("local", "column", 1), ("remote", "field", 0)):
         (folder / name).mkdir()
         head = "kind: customer\n"
@@ -95,11 +121,12 @@ def lay_out(folder: Path, box: Any) -> Path:
     file.write_text(
         f"""tenant = "bench"
 [local]
-url = "sqlite:///shop.db"
+url = "{url}"
 zone = "Asia/Shanghai"
 phone_region = "CN"
 [local.customer]
 table = "people"
+capture = "{capture}"
 mapping = "local/customer.yaml"
 first_contact = "fill_blank"
 [connections.crm]
