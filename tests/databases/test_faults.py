@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from connector_zoho.sandbox.handle import ZohoSandbox
 from connector.drivers import server_url
 from tests.databases.wire import Wire
 from tests.servers import Server, database, own_mariadb, own_postgres
+from tests.system.disks import fill, small_disk
 from tests.system.installation import Installation
 
 ROWS = 150
@@ -139,6 +141,38 @@ def test_a_server_that_dies_and_comes_back_loses_and_doubles_nobody(
 
         _, said = inst.sync(power_cut)
         assert "Traceback" not in said and "@example.test" not in said
+        inst.until_complete()
+        assert inst.complete()
+
+
+@pytest.mark.slow
+def test_a_server_whose_disk_is_full_loses_and_doubles_nobody(
+    server_name: str, tmp_path: Path, sandbox: ZohoSandbox
+) -> None:
+    """It may refuse each write, or fall over; room is made, and it is started again."""
+    with ExitStack() as stack:
+        # Not below this test's own folder, where a server that is not root may not go.
+        disk = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="disk-")))
+        stack.enter_context(small_disk(disk, "400m"))
+        server = own_postgres(disk) if server_name == "postgresql" else own_mariadb(disk)
+        stack.callback(server.kill)
+        places = [stack.enter_context(database(server_name, server.url)) for _ in range(3)]
+        inst = OnServers(tmp_path, sandbox, server_name, places)
+        taken: list[Path] = []
+
+        def run_full() -> None:
+            wait_for(lambda: MOMENTS["while creates are on their way"](inst))
+            taken.append(fill(disk))
+
+        _, said = inst.sync(run_full)
+        assert "Traceback" not in said and "@example.test" not in said
+        with inst.engine.connect() as tx, pytest.raises(sa.exc.DBAPIError):
+            # A server keeps some room of its own, perhaps enough for ours; not for this.
+            tx.exec_driver_sql("CREATE TABLE more (text TEXT)")
+            for _ in range(200):
+                tx.exec_driver_sql(f"INSERT INTO more VALUES ('{'x' * 60_000}')")
+        taken[0].unlink()
+        server.revive()
         inst.until_complete()
         assert inst.complete()
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from connector_zoho.sandbox import start_sandbox
 from connector_zoho.sandbox.handle import ZohoSandbox
 
+from tests.system.disks import fill, grow, small_disk
 from tests.system.installation import Installation
 from tests.system.line import Cut, Line
 
@@ -54,19 +54,12 @@ def test_a_full_disk_under_the_state_loses_and_doubles_nobody(
     disk.mkdir()
     with small_disk(disk, "1m"):
         inst = Installation(tmp_path, sandbox, ROWS, state=disk)
-        fill = disk / "somebody's"
-        free = 1 << 20
-        while free >= 4096:
-            try:
-                with fill.open("ab") as file:
-                    file.write(b"x" * free)
-            except OSError:
-                free //= 2
+        taken = fill(disk)
         code, said = told(inst)
         assert code != 0
         assert "Traceback" not in said and "@example.test" not in said
-        fill.unlink()
-        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        taken.unlink()
+        grow(disk, "64m")
         inst.until_complete()
         assert inst.complete()
 
@@ -76,19 +69,3 @@ def told(inst: Installation) -> tuple[int, str]:
     process = inst.start("sync", output=subprocess.PIPE)
     out, err = process.communicate(timeout=120)
     return process.returncode, (out + err).decode()
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[None]:
-    """A disk of its own at a folder, where this machine lets us mount one."""
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    try:
-        done = subprocess.run(mount, capture_output=True, check=False).returncode
-    except FileNotFoundError:
-        done = 1
-    if done != 0:
-        pytest.skip("tmpfs cannot be mounted; test_a_full_disk_ends_the_run covers the engine")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
