@@ -20,7 +20,7 @@ demo: $(STAMP)
 	@$(BIN)/python cli.py demo $(if $(PLANT),--plant $(PLANT))
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(STAMP)
 	@$(BIN)/ruff format --check .
