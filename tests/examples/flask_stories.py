@@ -294,6 +294,8 @@ def under_its_own_server(folder: Path) -> None:
             [*flask, "run", "--port", str(port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            # As in a terminal: a parallel test worker ignores Ctrl-C, and its children would too.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
             **how,
         )
         try:
