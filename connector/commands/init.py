@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -176,14 +177,23 @@ def _write(place: Path, files: Mapping[str, str]) -> None:
             f"These files are there already and are never overwritten: {', '.join(there)}.",
             hint="Move them away, or write elsewhere with --dir.",
         )
+    begun: list[Path] = []
     try:
         for name, text in files.items():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            with (place / name).open("x", encoding="utf-8") as file:
+            # Only the owner may read them: the URL of a database may hold a password.
+            with open(place / name, "x", encoding="utf-8", opener=_private) as file:
+                begun.append(place / name)
                 file.write(text)
     except OSError as error:
+        for half in begun:
+            half.unlink(missing_ok=True)
         said = f"The files cannot be written ({type(error).__name__})."
         raise UsageError(said, hint="Name a folder of yours with --dir.") from None
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _print(

@@ -52,12 +52,15 @@ class Database:
                 inspector = sa.inspect(tx)
                 if not inspector.has_table(plain, schema):
                     return None
-                return _table(tx, inspector, name, self._dialect)
+                table = _table(tx, inspector, name, self._dialect)
         except sa.exc.DBAPIError as error:
             if not _is_denied(error):
                 raise _unreadable(error) from None
+            table = None
+        if table is None or not any(column.readable for column in table.columns.values()):
             self.refused.append(name)  # the others may still be looked at
             return None
+        return table
 
     def pointing(self, ask: Ask) -> Pointing:
         """Look whether a column holds values of another one. Raises: LocalError."""
@@ -173,7 +176,7 @@ def _column(
         sort=_sort(one["type"]),
         null=one["nullable"],
         secret=is_secret(name) or is_secret(_head(comment)),
-        readable=values is not None,
+        readable=rights.may(name, "select"),
         writable=rights.may(name, "update") and not one.get("computed") and not always,
         said=_head(comment),
         meanings=_meanings(comment),

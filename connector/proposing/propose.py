@@ -104,8 +104,9 @@ def propose(
         elif not inner:
             found.hints[column.name] = hint
             gathered.taken.add(column.name)
-    for column in table.open():
-        gathered.column(column)
+    for column in table.columns.values():
+        if column.open or (column.writable and not column.secret):
+            gathered.column(column)
     if kind is Kind.MEMBERSHIP:
         for total in elsewhere.sums(kind, table, tables, answers):
             gathered.add(total)
