@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,11 +9,20 @@ import sqlalchemy as sa
 
 from connector.errors import LocalError
 from connector.local.dialects import Dialect, dialect_of, open_local
-from connector.local.keys import form_of
 from connector.local.shapes import split_name
-from connector.proposing.found import Ask, Column, Pointing, Sort, Table
+from connector.proposing.found import Ask, Column, Pointing, Table
 from connector.proposing.looks import FEW, SAMPLE, look_at
 from connector.proposing.rights import Rights, rights_on
+from connector.proposing.structure import (
+    foreign_in,
+    head,
+    keys_of,
+    listed_in,
+    makes_keys,
+    meanings,
+    sort_of,
+    unique_in,
+)
 from connector.proposing.words import is_secret
 
 OURS = "crm_connector_"
@@ -118,15 +126,18 @@ def _table(tx: sa.Connection, inspector: sa.Inspector, name: str, dialect: Diale
     described = inspector.get_columns(plain, schema)
     rights = rights_on(tx, name)
     types = {one["name"]: one["type"] for one in described}
-    unique = _unique(inspector, plain, schema)
+    unique = unique_in(inspector, plain, schema)
     firsts = {one["column_names"][0] for one in inspector.get_indexes(plain, schema)}
     demanded = {one["name"] for one in described if not one["nullable"]}
     primary = inspector.get_pk_constraint(plain, schema).get("constrained_columns") or []
-    keys = _keys(primary, [one for one in unique if demanded.issuperset(one)], types, dialect)
-    makes = len(keys) == 1 and _makes(next(c for c in described if c["name"] == keys[0]), dialect)
-    open_ = [n for n in types if not is_secret(n) and rights.may(n, "select")]
+    keys = keys_of(primary, [one for one in unique if demanded.issuperset(one)], types, dialect)
+    makes = len(keys) == 1 and makes_keys(
+        next(c for c in described if c["name"] == keys[0]), dialect
+    )
+    secret = {one["name"] for one in described if _is_secret(one)}
+    open_ = [n for n in types if n not in secret and rights.may(n, "select")]
     sampled, rows = _sample(tx, name, [dialect.column(n, types[n]) for n in open_])
-    listed = _listed(inspector, plain, schema, types)
+    listed = listed_in(inspector, plain, schema, types)
     columns = {}
     for one in described:
         column = one["name"]
@@ -150,12 +161,17 @@ def _table(tx: sa.Connection, inspector: sa.Inspector, name: str, dialect: Diale
         keys=keys,
         makes_keys=makes,
         columns=columns,
-        foreign=_foreign(inspector, plain, schema),
+        foreign=foreign_in(inspector, plain, schema),
         rows=rows,
         whole=rows < SAMPLE,
         unwatched=rights.unwatched,
         insertable=any(rights.may(column, "insert") for column in types),
     )
+
+
+def _is_secret(column: Mapping[str, Any]) -> bool:
+    """By its name, or by what its makers call it."""
+    return is_secret(column["name"]) or is_secret(head(column.get("comment") or ""))
 
 
 def _column(
@@ -173,110 +189,17 @@ def _column(
     always = (one.get("identity") or {}).get("always", False)
     return Column(
         name=name,
-        sort=_sort(one["type"]),
+        sort=sort_of(one["type"]),
         null=one["nullable"],
-        secret=is_secret(name) or is_secret(_head(comment)),
+        secret=_is_secret(one),
         readable=rights.may(name, "select"),
         writable=rights.may(name, "update") and not one.get("computed") and not always,
-        said=_head(comment),
-        meanings=_meanings(comment),
+        said=head(comment),
+        meanings=meanings(comment),
         look=look,
         codes=(seen | listed) - {""} if look is not None else frozenset(),
         **more,
     )
-
-
-def _sort(type_: sa.types.TypeEngine[Any]) -> Sort:
-    sorts: tuple[tuple[type[Any], Sort], ...] = (
-        (sa.Boolean, "flag"),
-        (sa.Integer, "whole"),
-        (sa.Numeric, "number"),
-        (sa.DateTime, "datetime"),
-        (sa.Date, "date"),
-        (sa.Uuid, "uuid"),
-        (sa.String, "text"),
-    )
-    return next((sort for kind, sort in sorts if isinstance(type_, kind)), "other")
-
-
-def _head(comment: str) -> str:
-    """What a comment calls its column: 性别 of 性别：0->未知；1->男."""
-    return re.split(r"[:：(（,，;；。\s]", comment.strip(), maxsplit=1)[0]
-
-
-def _meanings(comment: str) -> Mapping[str, str]:
-    """The codes that a comment explains.
-
-    >>> _meanings("性别：0->未知；1->男；2->女"), _meanings("sex: m = male, f = female")
-    ({'0': '未知', '1': '男', '2': '女'}, {'m': 'male', 'f': 'female'})
-    """
-    pairs = re.findall(r"(\w+)\s*(?:->|=>|=)\s*([^\s,，;；、。)）]+)", comment)
-    return dict(pairs)
-
-
-def _keys(
-    primary: Sequence[str],
-    unique: Sequence[Sequence[str]],
-    types: Mapping[str, sa.types.TypeEngine[Any]],
-    dialect: Dialect,
-) -> tuple[str, ...]:
-    """The primary key, else the shortest that is unique and filled; of columns fit for it."""
-    for names in (primary, *sorted(unique, key=len)):
-        if names and all(form_of(types[n], dialect.name) and not is_secret(n) for n in names):
-            return tuple(names)
-    return ()
-
-
-def _makes(column: Mapping[str, Any], dialect: Dialect) -> bool:
-    if dialect.name == "sqlite" and str(column["type"]) == "INTEGER":
-        return True  # a key of that very type, and of no other, is counted up
-    return bool(
-        column["default"] is not None
-        or column.get("identity")
-        or column.get("autoincrement") is True
-    )
-
-
-def _unique(inspector: sa.Inspector, table: str, schema: str | None) -> list[list[str]]:
-    found = [one["column_names"] for one in inspector.get_unique_constraints(table, schema)]
-    # An index over an expression, or over some rows only, makes no column unique.
-    found += [
-        [str(name) for name in one["column_names"]]
-        for one in inspector.get_indexes(table, schema)
-        if one.get("unique")
-        and None not in one["column_names"]
-        and not any(key.endswith("_where") for key in one.get("dialect_options", {}))
-    ]
-    return found
-
-
-def _foreign(
-    inspector: sa.Inspector, table: str, schema: str | None
-) -> Mapping[str, tuple[str, str]]:
-    found = {}
-    for link in inspector.get_foreign_keys(table, schema):
-        if len(link["constrained_columns"]) == 1:
-            home = link.get("referred_schema")
-            other = f"{home}.{link['referred_table']}" if home else link["referred_table"]
-            found[link["constrained_columns"][0]] = (other, (link["referred_columns"] or [""])[0])
-    return found
-
-
-def _listed(
-    inspector: sa.Inspector,
-    table: str,
-    schema: str | None,
-    types: Mapping[str, sa.types.TypeEngine[Any]],
-) -> Mapping[str, frozenset[str]]:
-    """The values that a type or a CHECK constraint of one column allows."""
-    found = {n: frozenset(map(str, t.enums)) for n, t in types.items() if isinstance(t, sa.Enum)}
-    for check in inspector.get_check_constraints(table, schema):
-        text = check["sqltext"]
-        bare = re.sub(r"'[^']*'", "", text)
-        named = [name for name in types if re.search(rf"\b{re.escape(name)}\b", bare)]
-        if len(named) == 1 and re.search(r"\bIN\b|\bANY\b", text, re.IGNORECASE):
-            found.setdefault(named[0], frozenset(re.findall(r"'([^']*)'", text)))
-    return {name: values for name, values in found.items() if len(values) <= FEW}
 
 
 def _sample(

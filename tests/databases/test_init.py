@@ -9,11 +9,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from connector.drivers import server_url
+from connector.proposing.facts import Database
 from tests.databases.proposed import Proposed
 from tests.databases.test_mall import EXAMPLES, load
 from tests.servers import database
@@ -248,6 +250,25 @@ def test_no_value_of_any_text_is_in_what_init_writes_prints_or_logs(
         assert [mark for mark in MARKS if mark in whole] == []
 
 
+def test_init_selects_no_column_that_its_name_or_its_comment_calls_a_secret(
+    mall: tuple[str, sa.Engine],
+) -> None:
+    url, engine = mall
+    with engine.begin() as tx:
+        tx.exec_driver_sql("ALTER TABLE ums_member ADD kl VARCHAR(9) COMMENT '口令，登录用'")
+    asked: list[str] = []
+    with Database(url) as looked:
+
+        @sa.event.listens_for(looked._engine, "before_cursor_execute")
+        def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
+            asked.append(statement)
+
+        (people,) = [one for one in looked.tables() if one.name == "ums_member"]
+    assert people.columns["kl"].secret and people.columns["password"].secret
+    assert any("nickname" in one for one in asked)
+    assert not [one for one in asked if ".kl" in one or "password" in one or "*" in one]
+
+
 def test_what_is_to_decide_is_told_with_its_place(proposed: Proposed, club: Path) -> None:
     ran = proposed.init(f"sqlite:///{club}", "--json")
     assert ran.json["gaps"]
@@ -314,15 +335,19 @@ def _kinds(proposed: Proposed) -> list[dict[str, str]]:
     return [{"kind": k} for k in KINDS if f"{k}.yaml" in proposed.texts()]
 
 
-def test_an_account_that_only_reads_on_mariadb_gets_a_scan_and_read_only_lines(
-    proposed: Proposed, mall: tuple[str, sa.Engine]
+@pytest.mark.parametrize(
+    ("more", "capture"),
+    [(", CREATE", "scan"), (", TRIGGER", "scan"), (", CREATE, TRIGGER", "journal")],
+)
+def test_an_account_that_only_reads_on_mariadb_gets_read_only_lines(
+    proposed: Proposed, mall: tuple[str, sa.Engine], more: str, capture: str
 ) -> None:
     url, engine = mall
-    grants = [f"GRANT SELECT ON {engine.url.database}.* TO {{me}}"]
+    grants = [f"GRANT SELECT{more} ON {engine.url.database}.* TO {{me}}"]
     with account(url, engine, grants) as theirs:
         ran = proposed.init(theirs)
     assert ran.code == 0, ran.all
-    assert proposed.local("customer")["capture"] == "scan"
+    assert proposed.local("customer")["capture"] == capture
     assert proposed.local("customer")["create"] is False
     assert {one.get("direction") for one in proposed.fields("customer").values()} == {"push"}
 
