@@ -39,11 +39,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One key of `[local.KIND]`: its line, and a comment before it; with `decide` for a person."""
+    """One key of `[local.KIND]`: its line, and a comment before it.
+
+    With `decide` the line is a comment too, for a person, unless it `stands` until then.
+    """
 
     line: str
     why: str = ""
     decide: str = ""
+    stands: bool = False
 
 
 @dataclass(slots=True)

@@ -204,7 +204,11 @@ def _finish(found: KindProposal, customers: KindProposal | None, taken: Set[str]
         else:
             found.hints[called] = said
     if kind is not Kind.CUSTOMER and not found.inner and "customer" not in found.mapped:
-        why = "there are no customers" if customers is None else "nothing in a row says it"
+        why = "nothing in a row says it"
+        if customers is None:
+            why = "there are no customers"
+        elif len(customers.table.keys) > 1:
+            why = "their key has several columns, and no column here holds what they are called by"
         if not any(line.canonical == "customer" for line in found.lines):
             found.hints["customer"] = f"whose {kind} a row is: {why}"
     found.settings = list(settings_of(found))

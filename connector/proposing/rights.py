@@ -24,6 +24,7 @@ class Rights:
 
 
 _ALL = frozenset({"select", "insert", "update"})
+_VIEW = "it is a view"
 _NO_TRIGGERS = "the account has no right to make triggers on it"
 _NO_TABLES = "the account has no right to make the journal's table"
 
@@ -34,6 +35,9 @@ def rights_on(tx: sa.Connection, table: str) -> Rights:
         return _postgres(tx, table)
     if tx.dialect.name in ("mysql", "mariadb"):
         return _mariadb(tx, table)
+    asked = sa.text("SELECT type FROM sqlite_master WHERE name = :name")
+    if tx.execute(asked, {"name": table}).scalar() == "view":
+        return Rights({}, _VIEW)
     file = tx.engine.url.database or ""
     may = not file or file == ":memory:" or os.access(file, os.W_OK)
     return Rights({}, "" if may else "the database file may not be written")
@@ -51,7 +55,7 @@ def _postgres(tx: sa.Connection, table: str) -> Rights:
     }
     triggers, tables, plain = tx.execute(sa.text(_POSTGRES_TABLE), named).one()
     if not plain:
-        return Rights(columns, "no triggers can be made on a view")
+        return Rights(columns, _VIEW)
     return Rights(columns, "" if triggers and tables else _NO_TABLES if triggers else _NO_TRIGGERS)
 
 
@@ -77,7 +81,7 @@ def _mariadb(tx: sa.Connection, table: str) -> Rights:
     columns = {row[0]: set(row[1].split(",")) for row in rows}
     view = tx.execute(sa.text(_MARIADB_VIEW), named).scalar()
     if view:
-        return Rights(columns, "no triggers can be made on a view")
+        return Rights(columns, _VIEW)
     held = {row[0] for row in tx.execute(sa.text(_MARIADB_RIGHTS), named)}
     if "TRIGGER" not in held:
         return Rights(columns, _NO_TRIGGERS)

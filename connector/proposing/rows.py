@@ -25,7 +25,7 @@ def settings_of(found: KindProposal) -> Iterator[Setting]:
     if found.inner:
         yield from _exists(found)
         return
-    yield from _capture(found.table)
+    yield from _capture(found.table, any(line.form.startswith("sum") for line in found.lines))
     yield from _deleted(found.table)
     yield from _hidden(found.table)
     yield from _creating(found)
@@ -34,7 +34,7 @@ def settings_of(found: KindProposal) -> Iterator[Setting]:
 # --- how changes are noticed --------------------------------------------------------------------
 
 
-def _capture(table: Table) -> Iterator[Setting]:
+def _capture(table: Table, ledger: bool) -> Iterator[Setting]:
     if not table.unwatched:
         why = "Triggers see every change, deletions too; `crm-connector local install` makes them"
         yield Setting('capture = "journal"', why)
@@ -42,9 +42,10 @@ def _capture(table: Table) -> Iterator[Setting]:
     times = [column for column in table.open() if _any(column, MODIFIED) and _is_time(column)]
     time = next((column for column in times if column.indexed), None)
     if time is not None:
-        yield Setting(
-            'capture = "column"', f"No triggers: {table.unwatched}; this time has an index"
-        )
+        why = f"No triggers: {table.unwatched}; this time has an index"
+        if ledger:
+            why += ". A new line of the ledger moves it not: the daily look finds it"
+        yield Setting('capture = "column"', why)
         yield Setting(f"modified = {toml_text(time.name)}")
         return
     lacks = (
@@ -123,18 +124,14 @@ def _creating(found: KindProposal) -> Iterator[Setting]:
         why = "The account may not insert here, so a vendor's new record becomes no row"
         yield Setting("create = false", why)
     elif table.keys and not table.makes_keys and not set(table.keys) <= written:
-        yield Setting("create = false")
-        said = "the database gives new rows no key, so a vendor's new record becomes none; if it"
-        yield Setting(
-            "create = true", decide=f"{said} should, let the database make keys and write"
-        )
+        said = "the database gives new rows no key, so a vendor's new record becomes none; to"
+        said += " change that, let the database make keys, and take the next line out."
+        yield Setting("create = false", decide=said, stands=True)
     elif blocking:
         given = ", ".join(f"{toml_key(name)} = <value>" for name in blocking)
+        said = "may a vendor's new record become a row here? Then put this in place of `create`"
+        yield Setting(f"defaults = {{ {given} }}", decide=said)
         yield Setting("create = false")
-        yield Setting(
-            f"defaults = {{ {given} }}",
-            decide="may a vendor's new record become a row here? Then write `create = true`, and",
-        )
 
 
 def toml_key(name: str) -> str:

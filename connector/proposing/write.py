@@ -137,7 +137,7 @@ def _kind(one: KindProposal) -> list[str]:
     if one.usable:
         return [*lines, *body]
     if not one.inner:
-        lines.append(f"{MARK}nothing names a row of this table; make a key, and write it here.")
+        lines.append(f"{MARK}nothing that is declared names a row; write a key that is unique.")
     return [*lines, *(line if line.startswith("#") else f"# {line}" for line in body)]
 
 
@@ -150,8 +150,8 @@ def _key(one: KindProposal) -> str:
 
 def _setting(setting: Setting) -> Iterator[str]:
     if setting.decide:
-        yield f"{MARK}{setting.decide}{'' if setting.decide.endswith('?') else ':'}"
-        yield f"# {setting.line}"
+        yield f"{MARK}{setting.decide}{'' if setting.decide[-1] in '?.' else ':'}"
+        yield setting.line if setting.stands else f"# {setting.line}"
         return
     if setting.why:
         yield f"# {setting.why}."

@@ -16,7 +16,9 @@ import yaml
 from connector import registry
 from connector.commands import run
 from connector.demo.scene import QUICK, references, toml_table
+from connector.mapping.schema import load_local
 from connector.plugin import Sandboxed
+from connector.settings import load
 from tests.system.rig import Ran
 
 VENDORS = ("fxiaoke", "zoho")
@@ -43,7 +45,13 @@ class Proposed:
         return ["--config", str(toml)] if toml.exists() else []
 
     def init(self, url: str, *more: str) -> Ran:
-        return self.run("init", "--url", url, "--dir", str(self.folder), "--yes", *more)
+        """Run it; what it writes must load as it is, marks and all."""
+        ran = self.run("init", "--url", url, "--dir", str(self.folder), "--yes", *more)
+        if ran.code == 0:
+            settings = load(self.folder / "connector.toml")
+            for kind, one in settings.local.kinds().items():
+                assert load_local(settings.path(str(one.mapping))).kind is kind
+        return ran
 
     def texts(self) -> Mapping[str, str]:
         """What was written, by file name."""

@@ -177,8 +177,8 @@ def test_a_club_on_sqlite_passes_the_doctor_once_its_gaps_are_filled(
         [
             ("connector.toml", "the time zone", 'zone = "Europe/Madrid"'),
             ("connector.toml", "the country of numbers", 'phone_region = "ES"'),
-            ("connector.toml", "the database gives new rows no key", ""),
-            ("connector.toml", "the database gives new rows no key", ""),
+            ("connector.toml", "the database gives new rows no key", "create = false"),
+            ("connector.toml", "the database gives new rows no key", "create = false"),
             (
                 "feedback.yaml",
                 "write which code is which",

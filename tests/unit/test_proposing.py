@@ -205,6 +205,15 @@ def test_a_ledger_is_added_up_without_its_deleted_lines() -> None:
     assert line["lens"] == "integer"
 
 
+def test_a_ledger_moves_no_time_of_its_rows() -> None:
+    ledger = table("points", column("card_id", "whole"), column("points", "whole", (5,)))
+    times = column("updated_at", "datetime", indexed=True)
+    home = cards(unwatched="no right")
+    home = replace(home, columns={**home.columns, "updated_at": times})
+    text = settings(proposal([people(), home, ledger]))[1]
+    assert "the daily look finds it" in text
+
+
 def test_a_ledger_with_fractions_waits_for_a_person() -> None:
     ledger = table("points", column("card_id", "whole"), column("points", "number", (0.5,)))
     found = proposal([people(), cards(), ledger])
@@ -319,10 +328,29 @@ def test_a_key_of_two_columns_is_written_and_makes_no_rows() -> None:
     assert "# DECIDE: the database gives new rows no key" in text
 
 
+def test_rows_without_a_key_name_customers_of_a_key_of_two_columns_by_a_match_alone() -> None:
+    keyed = (column("shop", null=False), column("no", "whole", null=False))
+    found = proposal([people(*keyed, keys=("shop", "no")), remarks(column("person_id", "whole"))])
+    assert "customer" not in found[F].mapped
+    assert "their key has several columns" in mapping_file(found[F])
+
+
+def test_a_column_that_a_new_row_needs_is_asked_for() -> None:
+    found = proposal([people(column("branch", optional=False, null=False))])
+    local, text = settings(found)
+    assert local["customer"]["create"] is False
+    assert "# defaults = { branch = <value> }" in text
+
+
+def test_a_column_that_is_only_read_fills_no_new_row() -> None:
+    found = proposal([people(column("city", optional=False, null=False, writable=False))])
+    assert "# defaults = { city = <value> }" in settings(found)[1]
+
+
 def test_a_table_without_any_key_waits_for_a_person_and_the_rest_loads() -> None:
     local, text = settings(proposal([people(keys=()), remarks(column("mobile"))]))
     assert set(local) == {"url", "zone", "feedback"}
-    assert "# DECIDE: nothing names a row of this table" in text
+    assert "# DECIDE: nothing that is declared names a row" in text
 
 
 def test_a_membership_needs_a_customer_and_an_island_is_none() -> None:
