@@ -5,6 +5,7 @@ What it proposes, and that it passes the doctor and syncs once the gaps it names
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -187,6 +188,20 @@ def test_a_club_on_sqlite_passes_the_doctor_once_its_gaps_are_filled(
         ]
     )
     passes(proposed, [2, 2, 2])
+
+
+def test_the_page_about_init_shows_what_it_says_and_writes_about_the_mall(
+    proposed: Proposed, mall: tuple[str, sa.Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (EXAMPLES.parent / "docs" / "init.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(proposed.folder)
+    ran = proposed.run("init", "--url", mall[0], "--tenant", "mall", "--yes")
+    (shown,) = re.findall(r"(?ms)^```console\n\$ [^\n]*\n(.*?)^```$", page)
+    assert shown == ran.out + ran.err
+    (settings,) = re.findall(r"(?ms)^```toml\n(.*?)^```$", page)
+    assert settings in proposed.texts()["connector.toml"]
+    (mapping,) = re.findall(r"(?ms)^```yaml\n(.*?)^```$", page)
+    assert mapping == proposed.texts()["membership.yaml"]
 
 
 # --- samples are described, never copied --------------------------------------------------------
