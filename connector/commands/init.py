@@ -126,7 +126,11 @@ def _chosen(
                 f"--{kind}: the database has no such table.",
                 hint=f"There are: {', '.join(tables) or NONE}.",
             )
-        tables[name] = table
+        if "." in name and name not in tables:
+            # What names its ids, and its ledgers, lies beside it.
+            beside = database.tables(name.rpartition(".")[0])
+            tables |= {one.name: one for one in beside if one.name not in tables}
+        table = tables.setdefault(name, table)
         found[kind] = (table, proposed[kind][1] if kind in proposed and name == default else ())
     feedback = found.get(Kind.FEEDBACK)
     for kind in (Kind.CUSTOMER, Kind.MEMBERSHIP):

@@ -43,11 +43,11 @@ class Database:
     def __exit__(self, *about: object) -> None:
         self._engine.dispose()
 
-    def tables(self) -> list[Table]:
-        """All tables but ours, their columns sampled. Raises: LocalError."""
+    def tables(self, schema: str | None = None) -> list[Table]:
+        """All tables but ours, or those of one schema, columns sampled. Raises: LocalError."""
         try:
             with self._reading() as tx:
-                names = list(_names(sa.inspect(tx)))
+                names = _names(sa.inspect(tx), schema)
         except sa.exc.DBAPIError as error:
             raise _unreadable(error) from None
         return [table for name in names if (table := self.table(name)) is not None]
@@ -110,10 +110,11 @@ def _clause(name: str, column: str) -> sa.TableClause:
     return sa.table(plain, sa.column(column), schema=schema)
 
 
-def _names(inspector: sa.Inspector) -> Sequence[str]:
+def _names(inspector: sa.Inspector, only: str | None) -> Sequence[str]:
     """Those of the default schema plain, on PostgreSQL those of others with their schema."""
-    found = list(inspector.get_table_names())
-    if inspector.dialect.name == "postgresql":
+    home = f"{only}." if only is not None else ""
+    found = [home + name for name in inspector.get_table_names(only)]
+    if inspector.dialect.name == "postgresql" and only is None:
         for schema in inspector.get_schema_names():
             ours = schema == inspector.default_schema_name
             if not ours and schema != "information_schema" and not schema.startswith("pg_"):

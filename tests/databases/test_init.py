@@ -367,6 +367,19 @@ def test_an_account_that_only_reads_on_mariadb_gets_read_only_lines(
     assert {one.get("direction") for one in proposed.fields("customer").values()} == {"push"}
 
 
+def test_tables_of_another_database_are_taken_on_mariadb_where_they_are_named(
+    proposed: Proposed, mall: tuple[str, sa.Engine]
+) -> None:
+    home = mall[1].url.database
+    named = ("--customer", f"{home}.ums_member", "--membership", f"{home}.ums_member")
+    with database("mariadb") as empty:
+        assert proposed.init(empty, *named).code == 0
+    assert proposed.local("customer")["table"] == f"{home}.ums_member"
+    assert proposed.local("membership")["part_of"] == "customer"
+    tier = proposed.fields("membership")["tier"]
+    assert tier["lookup"]["table"] == f"{home}.ums_member_level"
+
+
 def test_tables_of_another_schema_are_found_on_postgresql(
     proposed: Proposed, clinic: tuple[str, sa.Engine]
 ) -> None:
