@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -185,8 +184,7 @@ def _write(place: Path, files: Mapping[str, str]) -> None:
     try:
         for name, text in files.items():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
-            # Only the owner may read them: the URL of a database may hold a password.
-            with open(place / name, "x", encoding="utf-8", opener=_private) as file:
+            with (place / name).open("x", encoding="utf-8") as file:
                 begun.append(place / name)
                 file.write(text)
     except OSError as error:
@@ -194,10 +192,6 @@ def _write(place: Path, files: Mapping[str, str]) -> None:
             half.unlink(missing_ok=True)
         said = f"The files cannot be written ({type(error).__name__})."
         raise UsageError(said, hint="Name a folder of yours with --dir.") from None
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _print(

@@ -142,6 +142,14 @@ def test_a_membership_in_the_customers_rows_is_part_of_them() -> None:
     assert fields(found[M])["points"]["direction"] == "push"
     assert "customer" not in fields(found[M])
     assert "member_level_id" not in mapping_file(found[C]), "it is the membership's"
+    assert "points" not in mapping_file(found[C])
+
+
+def test_a_column_of_the_customer_is_not_the_membership_s_too() -> None:
+    grade, card = column("member_grade", values=("a", "b")), column("card_no", values=("1", "2"))
+    found = proposal([people(grade, card)])
+    assert fields(found[C])["value_tier"]["column"] == "member_grade"
+    assert set(fields(found[M])) == {"card_no"}
 
 
 def test_an_inner_kind_without_a_column_that_only_it_fills_waits_for_a_person() -> None:
@@ -294,7 +302,7 @@ def test_a_column_with_a_secret_is_in_no_line_and_no_remark(name: str) -> None:
 
 
 def test_codes_that_the_makers_explain_are_understood() -> None:
-    sex = column("sex", "whole", (0, 1), meanings={"0": "女", "1": "男"})
+    sex = column("sex", "whole", (0,), meanings={"0": "女", "1": "男"})
     assert fields(proposal([people(sex)])[C])["gender"]["lens"] == {
         "choice": {"male": 1, "female": 0, "else": "refuse"}
     }
