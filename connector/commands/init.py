@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,9 +16,11 @@ from connector.commands.group import json_option
 from connector.commands.invocation import Invocation
 from connector.errors import UsageError
 from connector.plugin import Kind
-from connector.proposing.facts import Database, Table
-from connector.proposing.propose import KindProposal, choose, may_point, propose
-from connector.proposing.write import mapping_file, settings_file
+from connector.proposing.facts import Database
+from connector.proposing.found import Table
+from connector.proposing.proposal import KindProposal
+from connector.proposing.propose import Chosen, choose, propose, questions, settle
+from connector.proposing.write import Gap, gaps, mapping_file, settings_file
 
 NONE = "none"
 
@@ -67,20 +70,17 @@ def init(
             Kind.MEMBERSHIP: membership,
             Kind.FEEDBACK: feedback,
         }
-        chosen = _chosen(tables, given, asking)
-        kinds = [
-            _propose(database, kind, table, others, chosen)
-            for kind, (table, others) in chosen.items()
-        ]
-    kinds = [one for one in kinds if any(not line.decide for line in one.lines)]
+        chosen = _chosen(database, tables, given, asking)
+        kinds = _propose(database, list(tables.values()), chosen)
+        refused = list(database.refused)
     if not kinds:
         raise UsageError(
             "No table of this database was recognised.",
             hint="Name one with --customer; there are: " + (", ".join(tables) or "none") + ".",
         )
-    files = _files(tenant, url, kinds)
+    files = _files(tenant, url, kinds, refused)
     _write(place, files)
-    _print(invocation, kinds, [str(place / name) for name in files])
+    _print(invocation, kinds, [str(place / name) for name in files], gaps(files))
 
 
 def _ask(question: str, default: str) -> str:
@@ -103,10 +103,14 @@ def _absolute(url: str, place: Path) -> str:
 
 
 def _chosen(
-    tables: Mapping[str, Table], given: Mapping[Kind, str | None], asking: bool
-) -> dict[Kind, tuple[Table, tuple[str, ...]]]:
+    database: Database,
+    tables: dict[str, Table],
+    given: Mapping[Kind, str | None],
+    asking: bool,
+) -> Chosen:
+    """The tables to use. One that is named and was not listed, such as a view, joins `tables`."""
     proposed = choose(list(tables.values()))
-    found: dict[Kind, tuple[Table, tuple[str, ...]]] = {}
+    found: Chosen = {}
     for kind, name in given.items():
         default = proposed[kind][0].name if kind in proposed else NONE
         if name is None and asking:
@@ -115,42 +119,54 @@ def _chosen(
             name = default
         if name == NONE:
             continue
-        if name not in tables:
+        table = tables.get(name) or database.table(name)
+        if table is None:
             raise UsageError(
                 f"--{kind}: the database has no such table.",
                 hint=f"There are: {', '.join(tables) or NONE}.",
             )
-        others = proposed[kind][1] if kind in proposed and name == default else ()
-        found[kind] = (tables[name], others)
+        if "." in name and name not in tables:
+            # What names its ids, and its ledgers, lies beside it.
+            beside = database.tables(name.rpartition(".")[0])
+            tables |= {one.name: one for one in beside if one.name not in tables}
+        table = tables.setdefault(name, table)
+        found[kind] = (table, proposed[kind][1] if kind in proposed and name == default else ())
+    feedback = found.get(Kind.FEEDBACK)
+    for kind in (Kind.CUSTOMER, Kind.MEMBERSHIP):
+        if feedback is not None and kind in found and found[kind][0] is feedback[0]:
+            raise UsageError(f"--feedback: that table is proposed for {kind}s already.")
     return found
 
 
-def _propose(
-    database: Database,
-    kind: Kind,
-    table: Table,
-    others: tuple[str, ...],
-    chosen: Mapping[Kind, tuple[Table, tuple[str, ...]]],
-) -> KindProposal:
-    pointing = {}
-    customers = chosen[Kind.CUSTOMER][0] if Kind.CUSTOMER in chosen else None
-    if kind is not Kind.CUSTOMER and customers is not None and customers.key is not None:
-        for column in may_point(table, customers):
-            pointing[column] = database.pointing(table.name, column, customers)
-    return propose(kind, table, others, pointing)
+def _propose(database: Database, tables: Sequence[Table], chosen: Chosen) -> list[KindProposal]:
+    """Ask the database what the proposals depend on, kind by kind: customers come first."""
+    found: dict[Kind, KindProposal] = {}
+    for kind, (table, others) in chosen.items():
+        customers = found.get(Kind.CUSTOMER)
+        asks = questions(kind, table, tables, customers)
+        answers = {ask: database.pointing(ask) for ask in asks}
+        one = propose(kind, table, others, tables=tables, customers=customers, answers=answers)
+        if one.mapped:
+            found[kind] = one
+    settle(list(found.values()))
+    return list(found.values())
 
 
-def _files(tenant: str, url: str, kinds: Sequence[KindProposal]) -> dict[str, str]:
+def _files(
+    tenant: str, url: str, kinds: Sequence[KindProposal], refused: Sequence[str]
+) -> dict[str, str]:
     from connector import registry
 
     chinese = any(
         (column.look is not None and column.look.best == "cn_mobile")
-        or not (one.table.name + column.name).isascii()
+        or not (one.table.name + column.name + column.said).isascii()
         for one in kinds
         for column in one.table.columns.values()
     )
     plugins = {name: registry.load(name).settings for name in registry.names()}
-    toml = settings_file(tenant=tenant, url=url, kinds=kinds, chinese=chinese, plugins=plugins)
+    toml = settings_file(
+        tenant=tenant, url=url, kinds=kinds, chinese=chinese, plugins=plugins, refused=refused
+    )
     return {
         "connector.toml": toml,
         **{f"mappings/local/{one.kind}.yaml": mapping_file(one) for one in kinds},
@@ -164,34 +180,42 @@ def _write(place: Path, files: Mapping[str, str]) -> None:
             f"These files are there already and are never overwritten: {', '.join(there)}.",
             hint="Move them away, or write elsewhere with --dir.",
         )
+    begun: list[Path] = []
     try:
         for name, text in files.items():
             (place / name).parent.mkdir(parents=True, exist_ok=True)
             with (place / name).open("x", encoding="utf-8") as file:
+                begun.append(place / name)
                 file.write(text)
     except OSError as error:
+        for half in begun:
+            half.unlink(missing_ok=True)
         said = f"The files cannot be written ({type(error).__name__})."
         raise UsageError(said, hint="Name a folder of yours with --dir.") from None
 
 
-def _print(invocation: Invocation, kinds: Sequence[KindProposal], files: list[str]) -> None:
+def _print(
+    invocation: Invocation, kinds: Sequence[KindProposal], files: list[str], open_: list[Gap]
+) -> None:
     summary = [
         {
             "kind": str(one.kind),
             "table": one.table.name,
-            "mapped": sum(not line.decide for line in one.lines),
-            "to_decide": sum(bool(line.decide) for line in one.lines) + len(one.hints),
+            "mapped": len(one.mapped),
+            "to_decide": sum(gap.file.endswith(f"/{one.kind}.yaml") for gap in open_),
         }
         for one in kinds
     ]
     if invocation.as_json:
-        output.document({"files": files, "kinds": summary})
+        said = [asdict(gap) for gap in open_]
+        output.document({"files": files, "kinds": summary, "gaps": said})
         return
     output.table(
         ["kind", "table", "columns mapped", "to decide"], [list(s.values()) for s in summary]
     )
     output.show(*(f"written: {name}" for name in files))
+    output.show(*(f"to decide: {gap.file}:{gap.line}: {gap.sentence}" for gap in open_))
     output.say(
-        "  → Look for DECIDE in these files, then run `crm-connector keys init`,"
-        " `crm-connector doctor` and `crm-connector local install`."
+        "  → Decide these in the files, where they are marked DECIDE; then run"
+        " `crm-connector keys init`, `crm-connector doctor` and `crm-connector local install`."
     )

@@ -1,54 +1,31 @@
-"""What a database says about itself, and samples of the columns that may be looked at."""
+"""Look at a database: its tables, and samples of the columns that may be looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
 
 from connector.errors import LocalError
 from connector.local.dialects import Dialect, dialect_of, open_local
-from connector.proposing.looks import FEW, SAMPLE, Look, look_at
+from connector.local.shapes import split_name
+from connector.proposing.found import Ask, Column, Pointing, Table
+from connector.proposing.looks import FEW, SAMPLE, look_at
+from connector.proposing.rights import Rights, rights_on
+from connector.proposing.structure import (
+    foreign_in,
+    head,
+    keys_of,
+    listed_in,
+    makes_keys,
+    meanings,
+    sort_of,
+    unique_in,
+)
 from connector.proposing.words import is_secret
 
 OURS = "crm_connector_"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column. `codes` are its values where they are few; they stay in memory."""
-
-    name: str
-    optional: bool
-    """A new row may leave it out."""
-    secret: bool
-    whole_number: bool
-    look: Look | None = None
-    codes: frozenset[str] = field(default=frozenset(), repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table. `key` is its one-column key, None if it has none."""
-
-    name: str
-    key: str | None
-    numbers_itself: bool
-    """A new row gets its key from the database."""
-    columns: Mapping[str, Column]
-    foreign: Mapping[str, str]
-    """Column to the table it points to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pointing:
-    """How well a column's values are keys of another table."""
-
-    share: float
-    filled: int
-    has_zero: bool
 
 
 class Database:
@@ -57,6 +34,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self._engine = open_local(url)
         self._dialect = dialect_of(self._engine)
+        self.refused: list[str] = []
+        """Tables that the account may not look at."""
 
     def __enter__(self) -> Database:
         return self
@@ -64,81 +43,173 @@ class Database:
     def __exit__(self, *about: object) -> None:
         self._engine.dispose()
 
-    def tables(self) -> list[Table]:
-        """All tables but ours, their columns sampled. Raises: LocalError."""
+    def tables(self, schema: str | None = None) -> list[Table]:
+        """All tables but ours, or those of one schema, columns sampled. Raises: LocalError."""
+        try:
+            with self._reading() as tx:
+                names = _names(sa.inspect(tx), schema)
+        except sa.exc.DBAPIError as error:
+            raise _unreadable(error) from None
+        return [table for name in names if (table := self.table(name)) is not None]
+
+    def table(self, name: str) -> Table | None:
+        """One table or view; None if it is not there, or not for this account to see."""
+        schema, plain = split_name(name)
         try:
             with self._reading() as tx:
                 inspector = sa.inspect(tx)
-                names = [n for n in inspector.get_table_names() if not n.startswith(OURS)]
-                return [_table(tx, inspector, name, self._dialect) for name in names]
+                if not inspector.has_table(plain, schema):
+                    return None
+                table = _table(tx, inspector, name, self._dialect)
         except sa.exc.DBAPIError as error:
-            raise LocalError(
-                f"The database cannot be read ({type(error.orig).__name__})."
-            ) from None
+            if not _is_denied(error):
+                raise _unreadable(error) from None
+            table = None
+        if table is None or not any(column.readable for column in table.columns.values()):
+            self.refused.append(name)  # the others may still be looked at
+            return None
+        return table
 
-    def pointing(self, table: str, column: str, target: Table) -> Pointing:
-        """Look whether a column holds keys of `target`."""
-        assert target.key is not None
-        here = sa.table(table, sa.column(column))
-        there = sa.table(target.name, sa.column(target.key))
-        value = here.c[column]
-        sample = sa.select(value).where(value.is_not(None)).limit(SAMPLE).subquery()
+    def pointing(self, ask: Ask) -> Pointing:
+        """Look whether a column holds values of another one. Raises: LocalError."""
+        here = _clause(ask.table, ask.column)
+        there = _clause(ask.target, ask.held_in)
+        value = here.c[ask.column]
+        sample = sa.select(value.label("v")).where(value.is_not(None)).limit(SAMPLE).subquery()
+        # As texts: types and collations of the two may differ.
+        text = sa.cast(sample.c.v, sa.String(255))
+        held = sa.cast(there.c[ask.held_in], sa.String(255))
         asked = sa.select(
-            sa.func.count(),
-            sa.func.sum(sa.case((sample.c[0].in_(sa.select(there.c[target.key])), 1), else_=0)),
-            sa.func.sum(sa.case((sample.c[0] == 0, 1), else_=0)),
+            sa.func.sum(sa.case((text != "", 1), else_=0)),
+            sa.func.sum(sa.case((sa.and_(text != "", text.in_(sa.select(held))), 1), else_=0)),
+            sa.func.sum(sa.case((text == "0", 1), else_=0)),
         )
-        with self._reading() as tx:
-            filled, hits, zeros = tx.execute(asked).one()
-        meant = filled - (zeros or 0)
-        return Pointing((hits or 0) / meant if meant else 0.0, filled, bool(zeros))
+        try:
+            with self._reading() as tx:
+                filled, hits, zeros = (int(n or 0) for n in tx.execute(asked).one())
+        except sa.exc.DBAPIError as error:
+            raise _unreadable(error) from None
+        meant = filled - zeros
+        return Pointing(hits / meant if meant else 0.0, filled, bool(zeros))
 
     def _reading(self) -> sa.Connection:
         return self._engine.connect().execution_options(reading=True)
 
 
+def _unreadable(error: sa.exc.DBAPIError) -> LocalError:
+    return LocalError(f"The database cannot be read ({type(error.orig).__name__}).")
+
+
+def _is_denied(error: sa.exc.DBAPIError) -> bool:
+    code = (*getattr(error.orig, "args", ()), None)[0]
+    return getattr(error.orig, "sqlstate", None) == "42501" or code in (1142, 1143)
+
+
+def _clause(name: str, column: str) -> sa.TableClause:
+    schema, plain = split_name(name)
+    return sa.table(plain, sa.column(column), schema=schema)
+
+
+def _names(inspector: sa.Inspector, only: str | None) -> Sequence[str]:
+    """Those of the default schema plain, on PostgreSQL those of others with their schema."""
+    home = f"{only}." if only is not None else ""
+    found = [home + name for name in inspector.get_table_names(only)]
+    if inspector.dialect.name == "postgresql" and only is None:
+        for schema in inspector.get_schema_names():
+            ours = schema == inspector.default_schema_name
+            if not ours and schema != "information_schema" and not schema.startswith("pg_"):
+                found += [f"{schema}.{name}" for name in inspector.get_table_names(schema)]
+    return [n for n in found if not split_name(n)[1].startswith(OURS) and n.count(".") < 2]
+
+
 def _table(tx: sa.Connection, inspector: sa.Inspector, name: str, dialect: Dialect) -> Table:
-    primary = inspector.get_pk_constraint(name).get("constrained_columns") or []
-    described = inspector.get_columns(name)
-    key = primary[0] if len(primary) == 1 else _unique(inspector, name)
+    schema, plain = split_name(name)
+    described = inspector.get_columns(plain, schema)
+    rights = rights_on(tx, name)
     types = {one["name"]: one["type"] for one in described}
-    whole = {n for n, type_ in types.items() if isinstance(type_, sa.Integer)}
-    itself = len(primary) == 1 and key in whole
-    open_ = [n for n in types if not is_secret(n)]
-    sampled = _sample(tx, name, [dialect.column(n, types[n]) for n in open_])
+    unique = unique_in(inspector, plain, schema)
+    firsts = {one["column_names"][0] for one in inspector.get_indexes(plain, schema)}
+    demanded = {one["name"] for one in described if not one["nullable"]}
+    primary = inspector.get_pk_constraint(plain, schema).get("constrained_columns") or []
+    keys = keys_of(primary, [one for one in unique if demanded.issuperset(one)], types, dialect)
+    makes = len(keys) == 1 and makes_keys(
+        next(c for c in described if c["name"] == keys[0]), dialect
+    )
+    secret = {one["name"] for one in described if _is_secret(one)}
+    open_ = [n for n in types if n not in secret and rights.may(n, "select")]
+    sampled, rows = _sample(tx, name, [dialect.column(n, types[n]) for n in open_])
+    listed = listed_in(inspector, plain, schema, types)
     columns = {}
     for one in described:
         column = one["name"]
-        values = sampled.get(column)
-        look = look_at(values) if values is not None else None
-        optional = bool(one["nullable"] or one["default"] is not None or (column == key and itself))
-        few = look is not None and 0 < look.different <= FEW
-        codes = frozenset(str(v) for v in values or () if v is not None) if few else frozenset()
-        columns[column] = Column(
-            column, optional, values is None, column in whole, look, codes - {""}
+        optional = one["nullable"] or one["default"] is not None or (makes and column in keys)
+        columns[column] = _column(
+            one,
+            sampled.get(column),
+            listed.get(column, frozenset()),
+            rights,
+            optional=bool(
+                optional
+                or one.get("computed")
+                or one.get("identity")
+                or one.get("autoincrement") is True
+            ),
+            indexed=column in firsts or primary[:1] == [column] or [column] in unique,
+            unique=[column] in unique or primary == [column],
         )
-    foreign = {
-        link["constrained_columns"][0]: link["referred_table"]
-        for link in inspector.get_foreign_keys(name)
-        if len(link["constrained_columns"]) == 1
-    }
-    return Table(name, key, itself, columns, foreign)
+    return Table(
+        name=name,
+        keys=keys,
+        makes_keys=makes,
+        columns=columns,
+        foreign=foreign_in(inspector, plain, schema),
+        rows=rows,
+        whole=rows < SAMPLE,
+        unwatched=rights.unwatched,
+        insertable=any(rights.may(column, "insert") for column in types),
+    )
 
 
-def _unique(inspector: sa.Inspector, table: str) -> str | None:
-    found: list[Sequence[str | None]] = [
-        one["column_names"] for one in inspector.get_unique_constraints(table)
-    ]
-    found += [one["column_names"] for one in inspector.get_indexes(table) if one.get("unique")]
-    return next((names[0] for names in found if len(names) == 1), None)
+def _is_secret(column: Mapping[str, Any]) -> bool:
+    """By its name, or by what its makers call it."""
+    return is_secret(column["name"]) or is_secret(head(column.get("comment") or ""))
+
+
+def _column(
+    one: Mapping[str, Any],
+    values: Sequence[object] | None,
+    listed: frozenset[str],
+    rights: Rights,
+    **more: bool,
+) -> Column:
+    name = one["name"]
+    look = look_at(values) if values is not None else None
+    few = look is not None and 0 < look.different <= FEW
+    seen = frozenset(str(v).strip() for v in values or () if v is not None) if few else frozenset()
+    comment = one.get("comment") or ""
+    always = (one.get("identity") or {}).get("always", False)
+    return Column(
+        name=name,
+        sort=sort_of(one["type"]),
+        null=one["nullable"],
+        secret=_is_secret(one),
+        readable=rights.may(name, "select"),
+        writable=rights.may(name, "update") and not one.get("computed") and not always,
+        said=head(comment),
+        meanings=meanings(comment),
+        look=look,
+        codes=(seen | listed) - {""} if look is not None else frozenset(),
+        **more,
+    )
 
 
 def _sample(
     tx: sa.Connection, table: str, columns: Sequence[sa.ColumnClause[Any]]
-) -> dict[str, list[object]]:
-    """Values of the columns named, and of no other."""
+) -> tuple[dict[str, list[object]], int]:
+    """Values of the columns named, and of no other, and how many rows gave them."""
     if not columns:
-        return {}
-    source = sa.table(table, *columns)
+        return {}, 0
+    schema, plain = split_name(table)
+    source = sa.table(plain, *columns, schema=schema)
     rows = tx.execute(sa.select(*source.c).limit(SAMPLE)).all()
-    return {one.name: [row[i] for row in rows] for i, one in enumerate(columns)}
+    return {one.name: [row[i] for row in rows] for i, one in enumerate(columns)}, len(rows)

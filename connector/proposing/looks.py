@@ -63,6 +63,8 @@ def _cn_mobile(text: str) -> bool:
 
 def _phone(text: str) -> bool:
     bare = re.sub(r"[\s().-]", "", text)
+    if re.fullmatch(r"\d{1,3}(?:\.\d{1,3}){3}", text):
+        return False  # an IP address
     return re.fullmatch(r"\+?\d{7,15}", bare) is not None and not _date(text)
 
 

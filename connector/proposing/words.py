@@ -16,7 +16,8 @@ def _words(text: str) -> frozenset[str]:
 TABLES: Final[Mapping[Kind, frozenset[str]]] = {
     Kind.CUSTOMER: _words(
         "customer client user member person people contact buyer guest account patron"
-        " 客户 顾客 会员 用户 联系人 kehu guke huiyuan yonghu lianxiren"
+        " patient student donor shopper"
+        " 客户 顾客 会员 用户 联系人 患者 学员 kehu guke huiyuan yonghu lianxiren"
     ),
     Kind.MEMBERSHIP: _words(
         "membership membercard card vipcard subscription loyalty level pass"
@@ -75,7 +76,7 @@ COLUMNS: Final[Mapping[Kind, Mapping[str, str]]] = {
         "plan": "plan cardtype membershiptype subscriptiontype period 卡类型 卡种 会员卡类型 类型"
         " kaleixing kazhong leixing",
         "tier": "tier level memberlevel grade 等级 会员等级 级别 dengji huiyuandengji jibie",
-        "points": "points score bonus balance rewardpoints 积分 jifen",
+        "points": "points score bonus balance rewardpoints integral 积分 会员积分 jifen",
         "growth": "growth growthvalue 成长值 chengzhangzhi",
         "status": "status state 状态 zhuangtai",
         "valid_from": "validfrom startdate startson starts start begindate 生效日期 开始日期"
@@ -88,26 +89,25 @@ COLUMNS: Final[Mapping[Kind, Mapping[str, str]]] = {
     Kind.FEEDBACK: {
         "channel": "channel via 渠道 qudao",
         "type": "type kind about feedbacktype 类型 反馈类型 leixing",
-        "score": "score stars rating points nps 评分 分数 打分 pingfen fenshu",
+        "score": "score star stars rating points nps 评分 分数 打分 评价星数 pingfen fenshu",
         "scale": "scale outof maxscore 满分 manfen",
-        "title": "title subject headline summary 标题 主题 biaoti zhuti",
+        "title": "title subject headline summary productname goodsname 商品名称"
+        " 标题 主题 biaoti zhuti",
         "text": "text body content message comment comments remark description 内容 正文 反馈内容"
         " 评价内容 neirong",
         "status": "status state progress 状态 处理状态 zhuangtai",
         "category": "category 分类 类别 fenlei leibie",
         "assignee": "assignee handler assignedto 处理人 负责人 chuliren fuzeren",
         "resolution": "resolution reply answer response 回复 处理结果 答复 huifu",
-        "collected_at": "collectedat createdat created createtime dateadded submittedat 提交时间"
+        "collected_at": "collectedat createdat created createtime dateadded submittedat openedat"
+        " 提交时间"
         " 创建时间 反馈时间 tijiaoshijian",
+        "assigned_at": "assignedat assigntime 分派时间",
         "resolved_at": "resolvedat closedat 解决时间 处理时间",
         "answered_at": "answeredat repliedat 回复时间",
     },
 }
 """Canonical field to its words, by kind; words are written without separators."""
-
-DELETED: Final = _words("isdeleted deleted isdel delflag removed shanchu 已删除 删除标志")
-DELETED_AT: Final = _words("deletedat deletetime deletedon 删除时间")
-"""Columns by which shops mark a deleted row: a flag, or a time."""
 
 CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     "gender": {
@@ -144,7 +144,7 @@ CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "feedback.status": {
         "collected": "collected new open 新建 已收集 待处理",
-        "classified": "classified 已分类",
+        "classified": "classified triaged 已分类",
         "assigned": "assigned inprogress 已分派 处理中",
         "resolved": "resolved closed done 已解决 已处理 已关闭",
         "answered": "answered replied 已回复 已答复",
@@ -159,7 +159,15 @@ _SECRET: Final = re.compile(
 _NEVER: Final = re.compile(
     r"idcard|identity(?:no|card|number)|nationalid|^ssn$|passport|shenfenzheng|^sfz"
     r"|iban|bankcard|bankaccount|creditcard|cardcvv|^cvv|身份证|护照|银行卡|银行账号"
+    r"|diagnos|medical|doctor|patientnote|health|allerg|bloodtype|religio|ethnic|sexual"
+    r"|病历|病史|诊断|过敏|血型|健康|民族|宗教"
 )
+
+
+_LOGINS: Final = _words(
+    "username userid loginname login loginid account accountname 用户名 账号 登录名"
+)
+"""What somebody logs in with is nobody's name, though it looks like one."""
 
 
 def squeeze(name: str) -> str:
@@ -172,7 +180,9 @@ def squeeze(name: str) -> str:
 
 
 def is_secret(column: str) -> bool:
-    """Whether a column's name says that its values must never be read: passwords, identity papers.
+    """Whether a column's name says that its values must never be read.
+
+    Passwords and the like, identity papers, and what the law calls special: health, belief, origin.
 
     >>> is_secret("password_hash"), is_secret("apiToken"), is_secret("身份证号"), is_secret("name")
     (True, True, True, False)
@@ -187,7 +197,7 @@ def kinds_named(table: str) -> list[Kind]:
     >>> [str(kind) for kind in kinds_named("t_member_cards")]
     ['membership', 'customer']
     """
-    parts = [_singular(part) for part in re.split(r"[\W_]+", table.casefold()) if part]
+    parts = [singular(part) for part in re.split(r"[\W_]+", table.casefold()) if part]
     bare = "".join(parts)
     found: dict[Kind, int] = {}
     for kind, words in TABLES.items():
@@ -203,7 +213,7 @@ def _chinese(word: str, bare: str) -> bool:
     return not word.isascii() and len(word) > 1 and word in bare
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
     if word.endswith("ies"):
         return f"{word[:-3]}y"
     return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
@@ -218,7 +228,9 @@ def field_named(kind: Kind, table: str, column: str) -> str | None:
     'phones.mobile'
     """
     bare = squeeze(column)
-    own = squeeze(_singular(table.casefold()))
+    if bare in _LOGINS:
+        return None
+    own = squeeze(singular(table.casefold()))
     tries = [bare]
     for head in (own, own[:4], own[:1] if "_" in column else "", *TABLES[kind]):
         if head and bare.startswith(head) and len(bare) > len(head):

@@ -1,29 +1,61 @@
-"""Write a proposal down: `connector.toml` and the local mappings, commented for a person."""
+"""Write a proposal down: `connector.toml` and the local mappings, commented for a person.
+
+What could not be decided is marked in one way: a comment that begins with `DECIDE:` and says what
+is wanted. The lines after it that are comments too are what to write.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel, SecretStr
 
-from connector.proposing.propose import KindProposal, Line, quoted
+from connector.proposing.proposal import KindProposal, Line, Setting, toml_text
+
+MARK = "# DECIDE: "
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A place in a written file that waits for a person."""
+
+    file: str
+    line: int
+    sentence: str
+
+
+def gaps(files: Mapping[str, str]) -> list[Gap]:
+    """All that is marked in these texts, by file name."""
+    return [
+        Gap(name, number, line.strip().removeprefix(MARK))
+        for name, text in files.items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip().startswith(MARK)
+    ]
+
+
+# --- a mapping ----------------------------------------------------------------------------------
 
 
 def mapping_file(one: KindProposal) -> str:
     """The text of `mappings/local/KIND.yaml`."""
+    where = f"In the customers' rows ({one.table.name})" if one.inner else one.table.name
     lines = [
-        f"# The shop's table {one.table.name} as a {one.kind}: canonical field <-> column.",
+        f"# {where} as a {one.kind}: canonical field <-> column.",
         "#",
+        "# Before each line: the field's privacy class, and what its column looks like.",
         "# What is marked DECIDE is for you: correct the line and take its `#` away, or delete it.",
         f"kind: {one.kind}",
         "fields:",
     ]
     for line in one.lines:
-        lines += _lines(line)
+        lines += _lines(one, line)
     if one.hints or one.unmapped or one.secrets:
         lines.append("")
-    lines += [f"  # DECIDE: column {hint}" for hint in one.hints]
+    lines += [f"  {MARK}{hint}." for hint in one.hints.values()]
     if one.unmapped:
         lines.append(f"  # Not mapped: {', '.join(one.unmapped)}.")
     if one.secrets:
@@ -31,11 +63,14 @@ def mapping_file(one: KindProposal) -> str:
     return "\n".join([*lines, ""])
 
 
-def _lines(line: Line) -> list[str]:
-    rule = f"{line.canonical}: {{column: {quoted(line.column)}, lens: {line.lens}}}"
+def _lines(one: KindProposal, line: Line) -> list[str]:
+    remark = f"{line.remark} ({one.class_of(line)})"
     if line.decide:
-        return [f"  # DECIDE: {line.column}, {line.remark}: {line.decide}.", f"  # {rule}"]
-    return [f"  # {line.remark}", f"  {rule}"]
+        return [f"  {MARK}{line.column}, {remark}: {line.decide}.", f"  # {line.rule}"]
+    return [f"  # {one.class_of(line)}: {line.remark}", f"  {line.rule}"]
+
+
+# --- the settings -------------------------------------------------------------------------------
 
 
 def settings_file(
@@ -45,13 +80,15 @@ def settings_file(
     kinds: Sequence[KindProposal],
     chinese: bool,
     plugins: Mapping[str, type[BaseModel]],
+    refused: Sequence[str] = (),
 ) -> str:
-    """The text of `connector.toml`. `plugins` are the installed ones with their settings."""
+    """The text of `connector.toml`. `plugins` are the installed ones with their settings; `refused`
+    are the tables that the account may not look at."""
     region = (
         ['phone_region = "CN"           # of numbers written without a country']
         if chinese
         else [
-            "# DECIDE: the country of numbers written without one, by its two letters.",
+            f"{MARK}the country of numbers written without one, by its two letters.",
             '# phone_region = "GB"',
         ]
     )
@@ -71,13 +108,15 @@ def settings_file(
         "",
         "[local]",
         f"url = {json.dumps(url, ensure_ascii=False)}",
-        "# DECIDE: the time zone of columns that have none.",
+        f"{MARK}the time zone of columns that have none.",
         f'zone = "{"Asia/Shanghai" if chinese else "UTC"}"',
         *region,
     ]
+    if refused:
+        lines.append(f"# Not looked at, for want of the right: {', '.join(refused)}.")
     for one in kinds:
         lines += ["", *_kind(one)]
-    ready = [str(one.kind) for one in kinds if one.table.key is not None]
+    ready = [str(one.kind) for one in kinds if one.usable]
     for name, model in plugins.items():
         lines += ["", *_connection(name, model, ready)]
     return "\n".join([*lines, ""])
@@ -86,61 +125,52 @@ def settings_file(
 def _kind(one: KindProposal) -> list[str]:
     lines = []
     if one.others:
-        lines.append(f"# DECIDE: or is it one of {', '.join(one.others)}?")
-    body = [
-        f"[local.{one.kind}]",
-        f"table = {_text(one.table.name)}",
-        f"key = {_text(one.table.key or '<column>')}",
-        f'mapping = "mappings/local/{one.kind}.yaml"',
-    ]
-    if one.deleted is not None:
-        body.append(f"deleted = {{ column = {_text(one.deleted)}, equals = 1 }}")
-    elif one.deleted_at is not None:
-        body += [
-            f"# DECIDE: rows with {one.deleted_at} seem deleted; leave them out with",
-            f"# where = {{ column = {_text(one.deleted_at)}, is_null = true }}",
-        ]
-    body += _creating(one)
-    if one.table.key is None:
-        lines.append("# DECIDE: this table has no key of one column; make one, and name it.")
-        return [*lines, *(f"# {line}" if not line.startswith("#") else line for line in body)]
-    return [*lines, *body]
+        lines.append(f"{MARK}or is it one of {', '.join(one.others)}?")
+    body = [f"[local.{one.kind}]"]
+    if one.inner:
+        body.append('part_of = "customer"              # it lives in the customers\' rows')
+    else:
+        body += [f"table = {toml_text(one.table.name)}", f"key = {_key(one)}"]
+    body.append(f'mapping = "mappings/local/{one.kind}.yaml"')
+    for setting in one.settings:
+        body += _setting(setting)
+    if one.usable:
+        return [*lines, *body]
+    if not one.inner:
+        lines.append(f"{MARK}nothing that is declared names a row; write a key that is unique.")
+    return [*lines, *(line if line.startswith("#") else f"# {line}" for line in body)]
 
 
-def _creating(one: KindProposal) -> list[str]:
-    blocking = one.blocking
-    if one.table.key is not None and not one.table.numbers_itself:
-        return [
-            "# DECIDE: the database gives new rows no key, so a vendor's new record becomes none.",
-            "create = false",
-        ]
-    if not blocking:
-        return []
-    given = ", ".join(f"{name} = <value>" for name in blocking)
-    return [
-        "# DECIDE: may a vendor's new record become a row here? Then give these columns a value:",
-        f"# defaults = {{ {given} }}",
-        "create = false",
-    ]
+def _key(one: KindProposal) -> str:
+    keys = one.table.keys
+    if len(keys) > 1:
+        return json.dumps(list(keys), ensure_ascii=False)
+    return toml_text(keys[0] if keys else "<column>")
+
+
+def _setting(setting: Setting) -> Iterator[str]:
+    if setting.decide:
+        yield f"{MARK}{setting.decide}{'' if setting.decide[-1] in '?.' else ':'}"
+        yield setting.line if setting.stands else f"# {setting.line}"
+        return
+    if setting.why:
+        yield f"# {setting.why}."
+    yield setting.line
 
 
 def _connection(name: str, model: type[BaseModel], kinds: Sequence[str]) -> list[str]:
     lines = [
         f"[connections.{name}]",
-        f"plugin = {_text(name)}",
+        f"plugin = {toml_text(name)}",
     ]
     for key, field in model.model_fields.items():
         if field.annotation is SecretStr:
-            lines.append(f'{key} = "env:{name.upper().replace("-", "_")}_{key.upper()}"')
+            lines.append(f'{key} = "env:{re.sub("[^A-Z0-9]", "_", name.upper())}_{key.upper()}"')
         elif field.is_required():
             lines.append(f"{key} = <{key}>")
     lines.append(f"kinds = {json.dumps(list(kinds))}")
     return [
-        f"# DECIDE: your account with {name}. Fill in what stands in <…>, set the environment's",
-        "# variables, and take the `#` away.",
+        f"{MARK}your account with {name}.",
+        "# Fill in what stands in <…>, set the environment's variables, and take the `#` away.",
         *(f"# {line}" for line in lines),
     ]
-
-
-def _text(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)

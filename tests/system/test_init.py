@@ -152,6 +152,19 @@ def test_init_never_overwrites(rig: Rig, made: Path) -> None:
     assert written(made) == before
 
 
+def test_init_writes_all_files_or_none_and_for_their_owner_alone(rig: Rig, made: Path) -> None:
+    modes = {file.stat().st_mode & 0o777 for file in made.rglob("*.*") if file.suffix != ".db"}
+    assert modes == {0o600}
+    folder = rig.folder / "blocked"
+    folder.mkdir()
+    untidy(folder)
+    (folder / "mappings").write_text("in the way", encoding="utf-8")
+    ran = rig.run("init", "--dir", str(folder), "--url", "sqlite:///untidy.db", "--yes")
+    assert ran.code == 2
+    assert "cannot be written" in ran.err
+    assert not (folder / "connector.toml").exists()
+
+
 def test_what_init_wrote_passes_the_doctor_and_syncs_once_its_gaps_are_filled(
     rig: Rig, made: Path
 ) -> None:
