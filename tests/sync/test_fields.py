@@ -154,6 +154,28 @@ def test_an_edit_in_the_same_second_as_our_write_is_not_taken_for_its_echo(tell:
     assert row(story, number)["city"] == "Harbour"
 
 
+def test_an_edit_right_before_our_own_write_is_not_taken_for_its_echo(tell: Tell) -> None:
+    """The vendor says truly that we wrote last; what came before that is news all the same, and its
+    count of writes tells of it."""
+    story = tell(kinds=(C,), capabilities=replace(PERFECT, conditional=False, counts_writes=True))
+    story.vendor.answers_version = story.vendor.answers_fields = False
+    number = known(story, job="baker")
+    edits = iter([{"City": "Harbour"}])
+
+    def hook(point: str) -> None:
+        if point == "before call: write":
+            for edit in edits:
+                story.vendor.edit(C, story.ref("Ada"), edit)
+                story.later(milliseconds=7)
+
+    story.hook = hook
+    story.sql("UPDATE clients SET job = 'smith' WHERE no = :n", n=number)
+    for _ in range(3):
+        settle(story)
+    assert (row(story, number)["city"], row(story, number)["job"]) == ("Harbour", "smith")
+    assert story.people()["Ada"]["Job"] == "smith"
+
+
 def test_an_edit_in_the_same_second_as_our_look_is_found(tell: Tell) -> None:
     story = tell(capabilities=replace(PERFECT, version_step=dt.timedelta(seconds=1)))
     number = known(story, job="baker")
