@@ -72,13 +72,6 @@ BUGS: dict[str, Bug] = {
         "an edit in the second of our write, or of our look, is never seen",
         stories=(_STORIES + "test_fields.py",),
     ),
-    "what-was-staged-before-our-write-is-believed": Bug(
-        _SYNC + "situation.py",
-        "    if row.side == REMOTE and known and version_key(row.version) <= version_key(known):\n",
-        "    if False:\n",
-        "an old copy of a record puts back what we have just written",
-        stories=(_STORIES + "test_fields.py", _STORIES + "test_freeze_everywhere.py"),
-    ),
     # --- writes with unknown outcome ---
     "create-sent-again-on-timeout": Bug(
         _SYNC + "answers.py",

@@ -42,6 +42,48 @@ def test_a_patch_that_lands_late_is_waited_for_before_the_next_edit_goes(tell: T
     assert row["job"] == story.people()["Ada"]["Job"] == "miller"
 
 
+def test_what_was_staged_before_a_patch_landed_late_does_not_undo_it(tell: Tell) -> None:
+    """A page is read between the death of the run that sent the patch and the patch's landing."""
+    life = dt.timedelta(seconds=300)
+    story = tell(kinds=(C,), capabilities=replace(PERFECT, conditional=False, call_life=life))
+    number = story.client("Ada", mail="ada@example.test", job="baker")
+    story.run()
+    story.later(seconds=300)
+    story.run()
+    story.vendor.rng = Slow()  # type: ignore[assignment]  # it lands as late as it may
+    late = iter([Trouble.LATE])
+
+    def weather(operation: str, phase: Phase) -> Trouble | None:
+        return next(late, None) if (operation, phase) == ("update", "before") else None
+
+    story.vendor.weather = weather
+    story.sql("UPDATE clients SET job = 'cook' WHERE no = :n", n=number)
+    die_at(story, "after call: write")
+    story.vendor.edit(C, story.ref("Ada"), {"City": "Harbour"})
+    story.later(seconds=100)  # the dead process's lease has ended
+    die_at(story, "after commit: stage page")
+    for _ in range(3):
+        story.later(seconds=400)
+        story.run()
+    [row] = story.sql("SELECT job, city FROM clients")
+    assert (row["job"], row["city"]) == ("cook", "Harbour")
+    assert story.people()["Ada"]["Job"] == "cook"
+
+
+def die_at(story: Story, point: str) -> None:
+    """A run whose process dies at a point."""
+
+    def stop(passed: str) -> None:
+        if passed == point:
+            story.hook, story.dead = lambda passed: None, True
+            raise Died(point)
+
+    story.hook = stop
+    with pytest.raises(Died):
+        story.run()
+    story.dead = False
+
+
 def test_a_create_is_not_repeated_before_a_search_must_show_it(tell: Tell) -> None:
     story = tell(
         kinds=(C,),
