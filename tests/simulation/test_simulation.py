@@ -14,8 +14,8 @@ from tests.simulation.__main__ import play
 from tests.simulation.stage import STEPS, steps_of
 
 ROOT = Path(__file__).resolve().parents[2]
-SEEDS = range(201, 241)
-"""As many as cost two minutes of one processor: every second one plays the real plugins."""
+SEEDS = range(201, 231)
+"""As many as cost a minute and a half of one processor: every second one plays the real plugins."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)

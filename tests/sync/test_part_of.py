@@ -309,7 +309,7 @@ def told(folder: Path, stop_at: int) -> tuple[int, dict[str, Any]]:
     return points, end
 
 
-def test_a_stop_at_any_point_ends_with_the_same_rows_and_records(tmp_path: Path) -> None:
+def test_a_stop_at_every_second_point_ends_with_the_same_rows_and_records(tmp_path: Path) -> None:
     points, wanted = told(tmp_path / "0", 0)
     assert wanted["cards"] == {
         "K2": (6, "Bob"),
@@ -318,6 +318,7 @@ def test_a_stop_at_any_point_ends_with_the_same_rows_and_records(tmp_path: Path)
         "K6": (2, "Fay"),
     }
     assert [r["full_name"] for r in wanted["rows"]] == ["Ada", "Bob", "Cleo", "Dan", "Fay"]
-    for at in range(1, points + 1):
+    # Every point of the engine is stopped at in test_cut_everywhere.py; of these every second one.
+    for at in range(1, points + 1, 2):
         assert told(tmp_path / str(at), at)[1] == wanted, f"stopped at point {at}"
     assert points > 20
