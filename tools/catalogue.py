@@ -220,6 +220,7 @@ BUGS: dict[str, Bug] = {
         "        if link is not None and link.live is None:\n"
         "            link = None\n",
         "a late copy of a record that was removed brings it back",
+        stories=(_STORIES + "test_gone.py",),
     ),
     "an-edit-loses-to-a-deletion": Bug(
         _SYNC + "gone.py",

@@ -32,7 +32,7 @@ FIRST = (
     "first-match-wins",
     "tombstone-not-checked",
 )
-"""What `make simulate PLANT=all` plants: each of them dies by seeds alone."""
+"""What `make simulate PLANT=all` plants: one of each sort of harm."""
 
 
 class PlantError(Exception):
