@@ -111,15 +111,7 @@ def test_a_row_edited_before_its_create_was_settled_is_kept_when_the_record_goes
     story = tell()
     ref = story.vendor.create(C, {"Last": "Ada", "Mail": "ada@example.test"})
 
-    def stop(point: str) -> None:
-        if point == "after call: local write":
-            story.hook, story.dead = lambda point: None, True
-            raise Died(point)
-
-    story.hook = stop
-    with pytest.raises(Died):
-        story.run()
-    story.dead = False
+    die_at(story, "after call: local write")
     story.sql("UPDATE clients SET job = 'baker'")
     story.vendor.remove(C, ref)
     for _ in range(3):
@@ -166,19 +158,11 @@ def test_a_removal_that_a_stop_kept_back_spares_what_was_edited_since(
     ref = story.ref("Ada")
     call = "before call: local write" if side == "shop" else "before call: write"
 
-    def stop(point: str) -> None:
-        if point == call:
-            story.hook, story.dead = lambda point: None, True
-            raise Died(point)
-
     if side == "shop":
         story.vendor.remove(C, ref)
     else:
         story.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=number)
-    story.hook = stop
-    with pytest.raises(Died):
-        story.run()
-    story.dead = False
+    die_at(story, call)
     if side == "shop":
         story.sql("UPDATE clients SET job = 'cook'")
     else:
