@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -57,25 +57,29 @@ Exit codes:
 
 
 class LazyGroup(click.Group):
-    """A group that knows its verbs by a table."""
+    """A group that knows its verbs by a table: verb to `module:function` and a line of help."""
+
+    def __init__(self, *args: Any, verbs: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._verbs = verbs
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(VERBS)
+        return list(self._verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in VERBS:
+        if cmd_name not in self._verbs:
             return None
-        module, _, name = VERBS[cmd_name][0].partition(":")
+        module, _, name = self._verbs[cmd_name][0].partition(":")
         found: Any = getattr(importlib.import_module(f"connector.commands.{module}"), name)
         assert isinstance(found, click.Command)
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(verb, line) for verb, (_, line) in VERBS.items()])
+            formatter.write_dl([(verb, line) for verb, (_, line) in self._verbs.items()])
 
 
-@click.group(cls=LazyGroup, epilog=EXIT_CODES)
+@click.group(cls=LazyGroup, verbs=VERBS, epilog=EXIT_CODES)
 @click.version_option(__version__, prog_name="crm-connector", message="%(prog)s %(version)s")
 @click.option(
     "--config",

@@ -1,7 +1,6 @@
-"""The keys database: one data key for each person, wrapped; destroying it destroys their data.
+"""One data key for each person, wrapped; destroying it destroys their data.
 
-It is a database of its own, so that no backup of the state holds keys. A subject's key is
-committed here before the first document it seals.
+A subject's key is committed to the keys database before the first document it seals.
 """
 
 from __future__ import annotations
@@ -13,35 +12,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    create_engine,
-    event,
-    insert,
-    select,
-    update,
-)
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
-from sqlalchemy.pool import StaticPool
-from sqlalchemy.schema import CreateTable
+from sqlalchemy import Connection, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from connector.errors import SealError, SettingsError
+from connector.errors import SealError
 from connector.privacy.envelope import CANNOT_OPEN, Cipher, cipher, header, lp
 from connector.privacy.keys import Purpose, check_value
+from connector.privacy.keys_database import MIRROR, SUBJECT, OurErrors, open_keys_database
 from connector.privacy.providers import KEY_BYTES
 from connector.privacy.ring import Ring
 
@@ -56,44 +36,6 @@ STATES: Final = (LIVE, RESTRICTED, SHREDDING, SHREDDED, ALIAS)
 CACHED_SUBJECTS: Final = 4096
 _IN_LIMIT: Final = 500
 """Values in one IN: far below any database's limit of bound parameters."""
-
-_META = MetaData()
-
-SUBJECT: Final = Table(
-    "subject",
-    _META,
-    Column("subject_id", String(32), primary_key=True),
-    Column("gen", Integer, primary_key=True, autoincrement=False),
-    Column("wrap_kid", Integer, nullable=False),
-    Column("nonce", LargeBinary(12), nullable=False),
-    Column("ct", LargeBinary(64), nullable=False),
-    Column("kcv", LargeBinary(16), nullable=False),
-    Column("state", String(12), nullable=False),
-    Column("alias_of", String(32)),
-    Column("created_us", BigInteger, nullable=False),
-)
-"""Generations of wrapped subject keys. A shredded subject keeps its row with empty key columns."""
-
-ERASURE: Final = Table(
-    "erasure",
-    _META,
-    Column("id", String(32), primary_key=True),
-    Column("subject_id", String(32), nullable=False),
-    Column("at_us", BigInteger, nullable=False),
-    Column("tokens", Text, nullable=False),
-    Column("vendors", Text, nullable=False),
-    Column("basis", Text, nullable=False),
-)
-"""The erasure ledger: suppression tokens and each vendor's state, as JSON without values."""
-
-
-MIRROR: Final = Table(
-    "mirror",
-    _META,
-    Column("store_id", String(32), primary_key=True),
-    Column("generation", BigInteger, nullable=False),
-)
-"""The number of the last run of each state store that these keys serve."""
 
 
 class _Open:
@@ -116,7 +58,7 @@ class Subjects:
         self._now = now
         self._lock = threading.Lock()
         self._cache: OrderedDict[str, _Open] = OrderedDict()
-        self._engine = _connect(url)
+        self._engine = open_keys_database(url)
 
     def __repr__(self) -> str:
         return "<Subjects>"
@@ -154,7 +96,7 @@ class Subjects:
             )
             fresh.append((subject, _Open(LIVE, 1, {1: cipher(wrap.suite, key)}, wrap.suite)))
         if rows:
-            with _OurErrors(), self._engine.begin() as database:
+            with OurErrors(), self._engine.begin() as database:
                 database.execute(insert(SUBJECT), rows)
         self._remember(fresh)
         return [subject for subject, _ in fresh]
@@ -196,7 +138,7 @@ class Subjects:
     ) -> None:
         """Move subjects to a state other than `shredded`, which only `shred` gives."""
         assert state in STATES and state != SHREDDED, "use shred() for the last state"
-        with _OurErrors(), self._engine.begin() as database:
+        with OurErrors(), self._engine.begin() as database:
             database.execute(
                 update(SUBJECT)
                 .where(SUBJECT.c.subject_id.in_(subjects), SUBJECT.c.state != SHREDDED)
@@ -206,7 +148,7 @@ class Subjects:
 
     def shred(self, subjects: Sequence[str]) -> None:
         """Destroy the keys of subjects, on the medium too as far as the database can."""
-        with _OurErrors(), self._engine.begin() as database:
+        with OurErrors(), self._engine.begin() as database:
             database.execute(
                 update(SUBJECT)
                 .where(SUBJECT.c.subject_id.in_(subjects))
@@ -214,24 +156,24 @@ class Subjects:
             )
         if self._engine.dialect.name == "sqlite":
             # secure_delete alone leaves the old bytes in the write-ahead log.
-            with _OurErrors(), self._engine.connect() as database:
+            with OurErrors(), self._engine.connect() as database:
                 database.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         self._drop(subjects)
 
     def generation(self, store_id: str) -> int:
         """The number of a state's last run as this database knows it; 0: none."""
-        with _OurErrors(), self._engine.connect() as database:
+        with OurErrors(), self._engine.connect() as database:
             return _generation(database, store_id)
 
     def served_another(self, store_id: str) -> bool:
         """Whether these keys were used with another state store before."""
         query = select(MIRROR.c.store_id).where(MIRROR.c.store_id != store_id).limit(1)
-        with _OurErrors(), self._engine.connect() as database:
+        with OurErrors(), self._engine.connect() as database:
             return database.execute(query).first() is not None
 
     def set_generation(self, store_id: str, number: int) -> None:
         """Note the number of a run; a greater one that is noted already stays."""
-        with _OurErrors():
+        with OurErrors():
             while not self._noted(store_id, number):
                 pass  # another worker was faster: what it noted is seen now
 
@@ -273,7 +215,7 @@ class Subjects:
             table.kcv,
             table.state,
         ).where(table.subject_id.in_(subjects))
-        with _OurErrors(), self._engine.connect() as database:
+        with OurErrors(), self._engine.connect() as database:
             rows = database.execute(query.order_by(table.subject_id, table.gen)).all()
         ring = self._ring()
         suite = ring.active(Purpose.WRAP).suite
@@ -296,20 +238,6 @@ class Subjects:
         with self._lock:
             for subject in subjects:
                 self._cache.pop(subject, None)
-
-
-class _OurErrors:
-    """Turn a database error into ours: its text may show bound values, among them wrapped keys."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        if kind is not None and issubclass(kind, SQLAlchemyError):
-            raise SealError(
-                f"The keys database did not answer ({kind.__name__}).",
-                hint="See `[keys] subjects` in the settings.",
-            ) from None
 
 
 def _generation(database: Connection, store_id: str) -> int:
@@ -346,57 +274,3 @@ def _unwrap(
     if not hmac.compare_digest(check_value(key, where), kcv):
         raise SealError(CANNOT_OPEN)
     return key
-
-
-def _connect(url: str) -> Engine:
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise SettingsError("[keys] subjects is not a database URL.") from None
-    if parsed.get_backend_name() == "sqlite":
-        engine = _sqlite(parsed)
-    else:
-        with _OurErrors():
-            # Bound values would show in SQLAlchemy's error texts and logs.
-            engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
-    with _OurErrors(), engine.begin() as database:
-        if engine.dialect.name == "postgresql":
-            # There IF NOT EXISTS is no promise to workers that begin at once.
-            database.exec_driver_sql("SELECT pg_advisory_xact_lock(1668442467)")
-        for table in (SUBJECT, ERASURE, MIRROR):
-            database.execute(CreateTable(table, if_not_exists=True))
-    return engine
-
-
-def _sqlite(url: URL) -> Engine:
-    path = url.database
-    if path in (None, "", ":memory:"):
-        # One connection for all threads: another one would see another, empty database.
-        engine = create_engine(
-            url,
-            hide_parameters=True,
-            poolclass=StaticPool,
-            connect_args={"check_same_thread": False},
-        )
-    else:
-        try:
-            # Made by us so that it is 0600 from its first moment; SQLite's side files follow it.
-            os.close(os.open(Path(str(path)), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
-        except OSError:
-            raise SettingsError(
-                f"[keys] subjects: the file {path} cannot be opened or made."
-            ) from None
-        engine = create_engine(url, hide_parameters=True)
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout = 15000")
-        cursor.execute("PRAGMA journal_mode = WAL")
-        # A key must be on the medium before anything it seals is: FULL, not SQLite's NORMAL.
-        cursor.execute("PRAGMA synchronous = FULL")
-        # The default differs between builds of SQLite; without it deleted keys stay in the file.
-        cursor.execute("PRAGMA secure_delete = ON")
-        cursor.close()
-
-    return engine

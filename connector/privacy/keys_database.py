@@ -1,0 +1,137 @@
+"""The keys database: subject keys, the erasure ledger, and the mirrored number of runs.
+
+It is a database of its own, so that no backup of the state holds keys.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Engine,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateTable
+
+from connector.errors import SealError, SettingsError
+
+_META = MetaData()
+
+SUBJECT: Final = Table(
+    "subject",
+    _META,
+    Column("subject_id", String(32), primary_key=True),
+    Column("gen", Integer, primary_key=True, autoincrement=False),
+    Column("wrap_kid", Integer, nullable=False),
+    Column("nonce", LargeBinary(12), nullable=False),
+    Column("ct", LargeBinary(64), nullable=False),
+    Column("kcv", LargeBinary(16), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("alias_of", String(32)),
+    Column("created_us", BigInteger, nullable=False),
+)
+"""Generations of wrapped subject keys. A shredded subject keeps its row with empty key columns."""
+
+ERASURE: Final = Table(
+    "erasure",
+    _META,
+    Column("id", String(32), primary_key=True),
+    Column("subject_id", String(32), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("tokens", Text, nullable=False),
+    Column("vendors", Text, nullable=False),
+    Column("basis", Text, nullable=False),
+)
+"""The erasure ledger: suppression tokens and each vendor's state, as JSON without values."""
+
+
+MIRROR: Final = Table(
+    "mirror",
+    _META,
+    Column("store_id", String(32), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+)
+"""The number of the last run of each state store that these keys serve."""
+
+
+class OurErrors:
+    """Turn a database error into ours: its text may show bound values, among them wrapped keys."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is not None and issubclass(kind, SQLAlchemyError):
+            raise SealError(
+                f"The keys database did not answer ({kind.__name__}).",
+                hint="See `[keys] subjects` in the settings.",
+            ) from None
+
+
+def open_keys_database(url: str) -> Engine:
+    """Open it, and make its tables if they are not there. Raises: SettingsError, SealError."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise SettingsError("[keys] subjects is not a database URL.") from None
+    if parsed.get_backend_name() == "sqlite":
+        engine = _sqlite(parsed)
+    else:
+        with OurErrors():
+            # Bound values would show in SQLAlchemy's error texts and logs.
+            engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+    with OurErrors(), engine.begin() as database:
+        if engine.dialect.name == "postgresql":
+            # There IF NOT EXISTS is no promise to workers that begin at once.
+            database.exec_driver_sql("SELECT pg_advisory_xact_lock(1668442467)")
+        for table in (SUBJECT, ERASURE, MIRROR):
+            database.execute(CreateTable(table, if_not_exists=True))
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
+    path = url.database
+    if path in (None, "", ":memory:"):
+        # One connection for all threads: another one would see another, empty database.
+        engine = create_engine(
+            url,
+            hide_parameters=True,
+            poolclass=StaticPool,
+            connect_args={"check_same_thread": False},
+        )
+    else:
+        try:
+            # Made by us so that it is 0600 from its first moment; SQLite's side files follow it.
+            os.close(os.open(Path(str(path)), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+        except OSError:
+            raise SettingsError(
+                f"[keys] subjects: the file {path} cannot be opened or made."
+            ) from None
+        engine = create_engine(url, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA busy_timeout = 15000")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # A key must be on the medium before anything it seals is: FULL, not SQLite's NORMAL.
+        cursor.execute("PRAGMA synchronous = FULL")
+        # The default differs between builds of SQLite; without it deleted keys stay in the file.
+        cursor.execute("PRAGMA secure_delete = ON")
+        cursor.close()
+
+    return engine
