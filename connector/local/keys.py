@@ -96,9 +96,12 @@ def whole(text: str, largest: int = 2**63 - 1) -> int | None:
     >>> [whole(key) for key in ("7", "-7", "9" * 18, "07", "65e4", "9" * 19)]
     [7, -7, 999999999999999999, None, None, None]
     """
-    if re.fullmatch(r"-?[1-9]\d{0,19}|0", text, re.ASCII) is None:
+    if _WHOLE.fullmatch(text) is None:
         return None
     return int(text) if -(2**63) <= int(text) <= largest else None
+
+
+_WHOLE = re.compile(r"-?[1-9]\d{0,19}|0", re.ASCII)
 
 
 def _is_uuid(text: str) -> bool:

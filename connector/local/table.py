@@ -51,6 +51,7 @@ class Bound:
         self.numbers_itself = numbers_itself
         """The database gives a new row its key as a number."""
         self.asked: tuple[str, ...] = ()
+        self._named: tuple[str, ...] = ()
         self._others = others
         self._derived = {own: self._expression(own) for own in others}
 
@@ -66,6 +67,7 @@ class Bound:
                 hint="It has: " + ", ".join(c.name for c in self.table.columns) + ".",
             )
         self.asked = tuple(dict.fromkeys((*self.asked, *names)))
+        self._named = tuple(name for name in self.asked if name != KEY)
 
     def value(self, own: str) -> sa.ColumnElement[Any]:
         """What stands for an own name in a statement about this table."""
@@ -77,13 +79,12 @@ class Bound:
 
     def select(self) -> sa.Select[Any]:
         table, spec = self.table, self.spec
-        names = [name for name in self.asked if name != KEY]
         return sa.select(
             *(column.label(f"_key{n}") for n, column in enumerate(self.keys.columns)),
             (_flag(spec.where.sql(table)) if spec.where else _number(1)).label("_in"),
             (_flag(spec.deleted.sql(table)) if spec.deleted else _number(0)).label("_gone"),
             (_flag(self.exists()) if spec.inner else _number(1)).label("_there"),
-            *(self.value(name).label(f"_own{n}") for n, name in enumerate(names)),
+            *(self.value(name).label(f"_own{n}") for n, name in enumerate(self._named)),
         )
 
     def exists(self) -> sa.ColumnElement[bool]:
@@ -95,9 +96,10 @@ class Bound:
         """A row of `select`."""
         width = len(self.keys.columns)
         key = self.keys.text(row[:width])
-        inside, gone, there, *values = row[width:]
-        left = iter(values)
-        held = {name: key if name == KEY else next(left) for name in self.asked}
+        inside, gone, there = row[width : width + 3]
+        held = dict(zip(self._named, row[width + 3 :], strict=True))
+        if len(self._named) < len(self.asked):
+            held[KEY] = key
         if gone or not there:
             return Row(key, held, RowState.DELETED)
         return Row(key, held, RowState.LIVE if inside else RowState.OUT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 UPGRADES = {
     1: ("ALTER TABLE link ADD COLUMN listed_us BIGINT",),
@@ -19,6 +19,10 @@ UPGRADES = {
         "ALTER TABLE staged ADD COLUMN starts INTEGER NOT NULL DEFAULT 0",
         "ALTER TABLE intent ADD COLUMN starts INTEGER NOT NULL DEFAULT 0",
         "CREATE INDEX link_by_end ON link (keep_until_us)",
+    ),
+    3: (
+        "DROP INDEX link_by_end",
+        "CREATE INDEX link_by_end ON link (connection, kind, keep_until_us)",
     ),
 }
 """The statements that make a schema of the next version out of each older one."""
@@ -97,7 +101,7 @@ link = sa.Table(
     sa.UniqueConstraint("connection", "kind", "local_id", "live", name="one_live_local"),
     sa.UniqueConstraint("connection", "kind", "remote_id", "live", name="one_live_remote"),
     sa.Index("link_by_key", "connection", "kind", "external_key"),
-    sa.Index("link_by_end", "keep_until_us"),
+    sa.Index("link_by_end", "connection", "kind", "keep_until_us"),
 )
 """Link, base (sealed) and tombstone in one row; `live` is 1 or NULL (a tombstone)."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -16,17 +17,22 @@ from connector.local.contract import Capture, Local, Row
 from connector.plugin import Kind
 from connector.store import links, scopes, staged
 from connector.store.database import Lease
+from connector.store.links import ACTIVE
+from connector.store.staged import LOCAL
+from connector.sync.documents import pack
 from connector.sync.observe import note_rows
+from connector.sync.pages import PAGE, Pages
 from connector.sync.scope import LOCAL_SCOPE, Ports, Scope, as_us, from_us
 
 OVERLAP = dt.timedelta(minutes=10)
 """How long a transaction of the shop's may take between setting a row's time and its commit."""
 
 DAILY = dt.timedelta(hours=24)
+_DAY_US = DAILY // dt.timedelta(microseconds=1)
 
 _AT_ONCE = 500
 _LINKS = b"\x00"
-"""Before the place of a look that is through with the rows and goes through the links."""
+"""The place of a look that is through with the rows and goes through the links."""
 
 
 Names = Mapping[Kind, Sequence[str]]
@@ -129,13 +135,27 @@ def look_at_all_rows(scope: Scope) -> None:
         if not under_way and (every is None or scope.rows_looked or age < every):
             return
     scope.rows_looked = True
-    place = state.resume or b""
-    if not place.startswith(_LINKS):
-        _look_at_rows(scope, place.decode() or None)
-        place = _LINKS
-    _look_at_links(scope, place.removeprefix(_LINKS).decode())
+    if state.resume != _LINKS:
+        pages = _pages(scope, state, now_us)
+        _look_at_rows(scope, pages, (state.resume or b"").decode() or None)
+        with ports.store.write(scope.lease, "rows looked at") as tx:
+            seen = {"listing": pages.packed(), "resume": _LINKS}
+            scopes.update(tx, scope.connection, name, **seen)
+    _look_at_links(scope)
     with ports.store.write(scope.lease, "end rows") as tx:
         scopes.update(tx, scope.connection, name, since_us=ports.store.now_us(tx), resume=None)
+
+
+def _pages(scope: Scope, state: scopes.Scope, now_us: int) -> Pages:
+    """The pages of the look before. Once a day all rows are looked at whatever they were."""
+    pair = scope.pair
+    with scope.store.read() as tx:
+        known = scopes.get(tx, scope.connection, scope.kind)
+    marks = (known.fingerprint if known else None, now_us // _DAY_US)
+    of = pack([*marks, pair.columns, [unit.name for unit in pair.units], sorted(scope.off)])
+    digest = partial(scope.ports.vault.digest, scope.kind, scope.connection, "rows")
+    kept = state.listing if state.since_us is not None and not scope.careful else None
+    return Pages(digest(of).hex(), kept, digest)
 
 
 def _every(ports: Ports, kind: Kind) -> dt.timedelta | None:
@@ -149,29 +169,35 @@ def _place(kind: Kind) -> str:
     return f"*/rows/{kind}"
 
 
-def _look_at_rows(scope: Scope, after: str | None) -> None:
+def _look_at_rows(scope: Scope, pages: Pages, after: str | None) -> None:
     ports, done = scope.ports, 0
-    while rows := ports.local.scan(scope.kind, after, _AT_ONCE):
-        with ports.store.write(scope.lease, "stage rows") as tx:
-            note_rows(scope, tx, [row.key for row in rows], {row.key: row for row in rows})
-            after = rows[-1].key
-            scopes.update(tx, scope.connection, _place(scope.kind), resume=after.encode())
-        done += len(rows)
+
+    def scan(behind: str | None) -> Sequence[Row]:
+        return ports.local.scan(scope.kind, behind, PAGE)
+
+    for page in pages.through(scan, after):
+        if not page.known:
+            rows = {row.key: row for row in page.rows}
+            with ports.store.write(scope.lease, "stage rows") as tx:
+                note_rows(scope, tx, list(rows), rows)
+                resume = page.end.encode()
+                scopes.update(tx, scope.connection, _place(scope.kind), resume=resume)
+        done += len(page.rows)
         ports.progress(LOCAL_SCOPE, scope.kind, "read", done)
 
 
-def _look_at_links(scope: Scope, after: str) -> None:
+def _look_at_links(scope: Scope) -> None:
     """Links whose row is not there: nobody told of the deletion."""
-    ports = scope.ports
+    ports, after = scope.ports, ""
     while True:
         with ports.store.read() as tx:
-            some = links.following_rows(tx, scope.connection, scope.kind, after, _AT_ONCE)
-        if not some:
+            keys = links.linked_rows(tx, scope.connection, scope.kind, after, _AT_ONCE)
+        if not keys:
             return
-        there = ports.local.present(scope.kind, [key for _, key in some])
-        lost = [key for _, key in some if key not in there]
-        after = some[-1][0]
-        with ports.store.write(scope.lease, "stage lost rows") as tx:
-            note_rows(scope, tx, lost, {})
-            place = _LINKS + after.encode()
-            scopes.update(tx, scope.connection, _place(scope.kind), resume=place)
+        after = keys[-1]
+        there = ports.local.present(scope.kind, keys)
+        if lost := [key for key in keys if key not in there]:
+            with ports.store.write(scope.lease, "stage lost rows") as tx:
+                known = links.by_side(tx, scope.connection, scope.kind, LOCAL, lost)
+                whole = [k for k in lost if known[k].state == ACTIVE and known[k].remote_id]
+                note_rows(scope, tx, whole, {})
