@@ -60,7 +60,7 @@ def contact(n: int, rng: random.Random) -> dict[str, Any]:
         "Mailing_Zip": f"{rng.randrange(100000, 999999)}",
         "Occupation": rng.choice(("teacher", "nurse", "driver")),
         "WeChat": f"wx{n}",
-        "Lead_Source": rng.choice(("web", "shop")),
+        "Lead_Source": rng.choice(("Web", "Partner")),
         "Segment": rng.choice(("A", "B", "C")),
         "Value_Tier": rng.choice(("gold", "silver")),
         "Preferred_Channel": rng.choice(("email", "sms")),

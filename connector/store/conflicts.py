@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
-from connector.store.rows import parameters
+from connector.store.rows import many, parameters
 from connector.store.tables import conflict
 
 OPEN, CHOSEN, LEFT_OUT = "open", "chosen", "left_out"
@@ -35,6 +35,12 @@ class Conflict:
 
 _PARAMETERS = parameters(Conflict)
 _COLUMNS = [conflict.c[f.name] for f in fields(Conflict)]
+_INSERT = sa.insert(conflict)
+_END_OPEN = sa.delete(conflict).where(
+    conflict.c.link == sa.bindparam("b_link"),
+    conflict.c.field == sa.bindparam("b_field"),
+    conflict.c.open == 1,
+)
 
 
 def of_links(tx: sa.Connection, links: Iterable[str]) -> dict[str, dict[str, Conflict]]:
@@ -53,14 +59,9 @@ def of_links(tx: sa.Connection, links: Iterable[str]) -> dict[str, dict[str, Con
 
 def put(tx: sa.Connection, rows: Sequence[Conflict]) -> None:
     """Store rows; an open one of the same link and field makes way for the latest values."""
-    for row in rows:
-        tx.execute(
-            sa.delete(conflict).where(
-                conflict.c.link == row.link, conflict.c.field == row.field, conflict.c.open == 1
-            )
-        )
     if rows:
-        tx.execute(sa.insert(conflict), [_PARAMETERS(row) for row in rows])
+        many(tx, _END_OPEN, [{"b_link": row.link, "b_field": row.field} for row in rows])
+        many(tx, _INSERT, [_PARAMETERS(row) for row in rows])
 
 
 def close(tx: sa.Connection, ids: Sequence[str]) -> None:
