@@ -65,7 +65,7 @@ def _compare(
     saved: list[Link] = []
     for link in batch:
         row, base = table.get(link.local_id or ""), scope.open_base(link)
-        if row is None:
+        if row is None or _holds_none(scope, row):
             _make_again(scope, tx, link, None)
         elif base is None or row.state is not RowState.LIVE:
             continue
@@ -78,6 +78,11 @@ def _compare(
             saved.append(link)
     links.save(tx, saved)
     staged.stage_both(tx, [mark for link in saved for mark in reread(link)])
+
+
+def _holds_none(scope: Scope, row: Row) -> bool:
+    """Whether the row is there and the record that lived in it is not: it was lost as a row is."""
+    return scope.rules.in_row and row.state is RowState.DELETED
 
 
 def _same_person(scope: Scope, row: Row, base: Base) -> bool:
