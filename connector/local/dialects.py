@@ -360,7 +360,7 @@ def open_local(url: str, zone: str = "UTC") -> sa.Engine:
 
 
 def _open_postgres(url: sa.URL, zone: str) -> sa.Engine:
-    engine = open_server(url, POSTGRES)
+    engine = open_server(url, POSTGRES).execution_options(zone=ZoneInfo(zone))
 
     @sa_event.listens_for(engine, "connect")
     def connect(dbapi: Any, record: Any) -> None:
