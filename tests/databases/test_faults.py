@@ -104,6 +104,7 @@ def wait_for(true: Callable[[], bool]) -> None:
 
 
 MOMENTS: dict[str, Callable[[OnServers], bool]] = {
+    "while the vendor's records are read": lambda i: i.box.calls().get("coql", 0) >= 1,
     "while creates are on their way": lambda i: i.box.calls().get("insert", 0) >= 1,
     "while rows are written into the shop": lambda i: i.in_shop().total() > ROWS,
 }
