@@ -65,6 +65,17 @@ def listing(records: Records, after: Ref | None) -> Iterator[Page]:
     yield from _all_by_list(records, last, ids_only=True)
 
 
+def having(records: Records, field: str, values: Sequence[str]) -> list[Seen]:
+    """Records whose field equals one of the values, where queries are not allowed: all are read,
+    because what a search looks for stands in an address, and addresses are kept in many logs."""
+    wanted = {value for value in values if value}
+    if not wanted:
+        return []
+    pages = _all_by_list(records, _START, ids_only=False)
+    found = (one for page in pages for one in page.seen if one.fields.get(field) in wanted)
+    return list({one.ref: one for one in found}.values())
+
+
 # --- by query ---
 
 

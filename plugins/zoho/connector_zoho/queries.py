@@ -80,13 +80,3 @@ def query(module: str, columns: Sequence[str], where: str, order: str, limit: in
     chosen = ", ".join(map(name, columns))
     orders = ", ".join(f"{name(one)} asc" for one in order.split(","))
     return f"select {chosen} from {name(module)} where {where} order by {orders} limit {limit}"
-
-
-def equals(field: str, value: str) -> str:
-    """Say "this field has this value" in the criteria of a search, which are no query.
-
-    >>> equals("Last_Name", "a(b),c")
-    '(Last_Name:equals:a\\\\(b\\\\)\\\\,c)'
-    """
-    escaped = "".join("\\" + sign if sign in "(),\\" else sign for sign in value)
-    return f"({name(field)}:equals:{escaped})"

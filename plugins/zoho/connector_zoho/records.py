@@ -261,8 +261,9 @@ class Records:
 
     # --- by value ---
 
-    def find(self, field: str, values: Sequence[str]) -> list[Seen]:
-        """Records whose field equals one of the values, compared by us once more."""
+    def find(self, field: str, values: Sequence[str]) -> list[Seen] | None:
+        """Records whose field equals one of the values, compared by us once more. None: only a
+        reading of all records can tell, because a search would put the values into an address."""
         known = {*self._target.fields, *self._target.match_fields, self._target.key_field}
         if field not in known:
             raise UsageError(f"The field {queries.name(field)} is not in this kind's mapping.")
@@ -270,24 +271,39 @@ class Records:
         found: dict[str, Seen] = {}
         for at in range(0, len(wanted), facts.COQL_IN):
             some = wanted[at : at + facts.COQL_IN]
-            hits = [row for row in self._hits(queries.name(field), some) if row.get(field) in some]
-            found |= {one.ref: one for one in self.seen(hits)}
+            rows = self._queried(queries.name(field), some)
+            if rows is None:
+                if field != self.key_field:
+                    return None
+                rows = list(self._by_key(some))
+            found |= {one.ref: one for one in self.seen(r for r in rows if r.get(field) in some)}
         return list(found.values())
 
-    def _hits(self, field: str, values: list[str]) -> Iterator[Mapping[str, Any]]:
-        last = "0"
+    def _queried(self, field: str, values: list[str]) -> list[Mapping[str, Any]] | None:
+        last, found = "0", list[Mapping[str, Any]]()
         while self.querying.allowed:
             where = queries.both(queries.one_of(field, values), queries.after_id(last))
             answer = self.query(where, "id", self.settings.query_page)
             if answer is None:
                 break
             rows = [checked(row) for row in answer.rows]
-            yield from self._with(field, rows)
+            found += self._with(field, rows)
             if not answer.more or not rows:
-                return
+                return found
             last = rows[-1]["id"]
-        for value in values:
-            yield from self._search(field, value)
+        return None
+
+    def _by_key(self, keys: list[str]) -> Iterator[Mapping[str, Any]]:
+        """Read by the external key, which is ours and tells nothing of anybody."""
+        headers = {facts.EXTERNAL_HEADER: f"{self.module}.{self.key_field}"}
+        params = {"fields": ",".join(self.parts[0])}
+        for key in keys:
+            path = f"{self.path}/{quote(key, safe='')}"
+            try:
+                rows = self.client.read("find", path, params, headers=headers).rows
+            except InvalidError:
+                rows = []
+            yield from (checked(row) for row in rows)
 
     def _with(self, field: str, rows: list[dict[str, Any]]) -> Iterator[Mapping[str, Any]]:
         """Add a field that is not in the first part of a wide module, for the comparison."""
@@ -297,30 +313,6 @@ class Records:
         values = self._by_ids([row["id"] for row in rows], [*_ALWAYS, field])
         for row in rows:
             yield row | {field: values.get(row["id"], {}).get(field)}
-
-    def _search(self, field: str, value: str) -> Iterator[Mapping[str, Any]]:
-        """Look without queries: by the external key, which is exact, else by the search index."""
-        params = {"fields": ",".join(self.parts[0])}
-        if field == self.key_field:
-            headers = {facts.EXTERNAL_HEADER: f"{self.module}.{field}"}
-            path = f"{self.path}/{quote(value, safe='')}"
-            try:
-                rows = self.client.read("find", path, params, headers=headers).rows
-            except InvalidError:
-                rows = []
-            yield from (checked(row) for row in rows)
-            return
-        if len(value) < facts.SEARCH_SHORTEST:
-            return  # the vendor refuses so short a value; absence here proves nothing anyway
-        page = 1
-        while True:
-            criteria = queries.equals(field, value)
-            asked = {**params, "criteria": criteria, "page": str(page), "per_page": "200"}
-            answer = self.client.read("find", f"{self.path}/search", asked)
-            yield from self._with(field, [checked(row) for row in answer.rows])
-            if not answer.more:
-                return
-            page += 1
 
 
 def _gone(one: str, how: Gone) -> Seen:

@@ -116,8 +116,11 @@ class ZohoRemote:
         return self._of(kind).fetch(refs)
 
     def find(self, kind: Kind, field: str, values: Sequence[str]) -> Sequence[Seen]:
-        """Fifty values by one query; without queries one call each."""
-        return self._of(kind).find(field, values)
+        """Fifty values by one query. Without queries: external keys by one call each, any other
+        field by reading all records."""
+        records = self._of(kind)
+        found = records.find(field, values)
+        return feed.having(records, field, values) if found is None else found
 
     def write(self, kind: Kind, writes: Sequence[Write]) -> Iterator[Result]:
         """A hundred by one call; see `writing`."""
