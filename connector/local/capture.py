@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +41,7 @@ class Tables:
     applied: sa.Table
 
     @classmethod
+    @cache
     def named(cls, store_id: str) -> Tables:
         metadata = sa.MetaData()
         return cls(

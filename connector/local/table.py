@@ -52,6 +52,7 @@ class Bound:
         """The database gives a new row its key as a number."""
         self.asked: tuple[str, ...] = ()
         self._named: tuple[str, ...] = ()
+        self._select: sa.Select[Any] | None = None
         self._others = others
         self._derived = {own: self._expression(own) for own in others}
 
@@ -68,6 +69,7 @@ class Bound:
             )
         self.asked = tuple(dict.fromkeys((*self.asked, *names)))
         self._named = tuple(name for name in self.asked if name != KEY)
+        self._select = None
 
     def value(self, own: str) -> sa.ColumnElement[Any]:
         """What stands for an own name in a statement about this table."""
@@ -78,6 +80,11 @@ class Bound:
         return self._others[own].clause
 
     def select(self) -> sa.Select[Any]:
+        if self._select is None:
+            self._select = self._selected()
+        return self._select
+
+    def _selected(self) -> sa.Select[Any]:
         table, spec = self.table, self.spec
         return sa.select(
             *(column.label(f"_key{n}") for n, column in enumerate(self.keys.columns)),

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connector.errors import SealError
@@ -205,18 +205,8 @@ class Subjects:
             return self._cache.get(subject)
 
     def _load(self, subjects: Sequence[str]) -> None:
-        table = SUBJECT.c
-        query = select(
-            table.subject_id,
-            table.gen,
-            table.wrap_kid,
-            table.nonce,
-            table.ct,
-            table.kcv,
-            table.state,
-        ).where(table.subject_id.in_(subjects))
         with OurErrors(), self._engine.connect() as database:
-            rows = database.execute(query.order_by(table.subject_id, table.gen)).all()
+            rows = database.execute(_KEYS, {"subjects": list(subjects)}).all()
         ring = self._ring()
         suite = ring.active(Purpose.WRAP).suite
         found: dict[str, _Open] = {}
@@ -240,9 +230,18 @@ class Subjects:
                 self._cache.pop(subject, None)
 
 
+_KEYS = (
+    select(
+        *(SUBJECT.c[n] for n in ("subject_id", "gen", "wrap_kid", "nonce", "ct", "kcv", "state"))
+    )
+    .where(SUBJECT.c.subject_id.in_(bindparam("subjects", expanding=True)))
+    .order_by(SUBJECT.c.subject_id, SUBJECT.c.gen)
+)
+_GENERATION = select(MIRROR.c.generation).where(MIRROR.c.store_id == bindparam("store_id"))
+
+
 def _generation(database: Connection, store_id: str) -> int:
-    query = select(MIRROR.c.generation).where(MIRROR.c.store_id == store_id)
-    return database.execute(query).scalar() or 0
+    return database.execute(_GENERATION, {"store_id": store_id}).scalar() or 0
 
 
 def _missing() -> SealError:

@@ -36,6 +36,9 @@ class Conflict:
 _PARAMETERS = parameters(Conflict)
 _COLUMNS = [conflict.c[f.name] for f in fields(Conflict)]
 _INSERT = sa.insert(conflict)
+_OF_LINKS = sa.select(*_COLUMNS).where(
+    conflict.c.link.in_(sa.bindparam("links", expanding=True)), conflict.c.open == 1
+)
 _END_OPEN = sa.delete(conflict).where(
     conflict.c.link == sa.bindparam("b_link"),
     conflict.c.field == sa.bindparam("b_field"),
@@ -48,10 +51,7 @@ def of_links(tx: sa.Connection, links: Iterable[str]) -> dict[str, dict[str, Con
     wanted = list(links)
     found: dict[str, dict[str, Conflict]] = {}
     if wanted:
-        rows = tx.execute(
-            sa.select(*_COLUMNS).where(conflict.c.link.in_(wanted), conflict.c.open == 1)
-        )
-        for row in rows:
+        for row in tx.execute(_OF_LINKS, {"links": wanted}):
             one = Conflict(*row)
             found.setdefault(one.link, {})[one.field] = one
     return found

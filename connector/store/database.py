@@ -145,6 +145,7 @@ class Store:
         rng: Random | None = None,
     ) -> None:
         self.engine = engine
+        self._reader = engine.execution_options(reading=True)
         self.lease_us = int(lease_s * 1_000_000)
         self.rng = rng or SystemRandom()
         self._now_us = now_us
@@ -228,10 +229,8 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        with self._answered(), self.engine.connect() as tx:
-            tx = tx.execution_options(reading=True)
-            with tx.begin():
-                yield tx
+        with self._answered(), self._reader.begin() as tx:
+            yield tx
 
     @contextmanager
     def write(self, lease: Lease | None, what: str) -> Iterator[sa.Connection]:
@@ -265,11 +264,7 @@ class Store:
         c = t.scope.c
         with self._changing() as tx:
             self.ensure_scope(tx, connection, kind)
-            row = tx.execute(
-                sa.select(c.holder, c.fence, c.expires_us, c.deaths).where(
-                    c.connection == connection, c.kind == kind
-                )
-            ).one()
+            row = tx.execute(_LEASE_OF, {"connection": connection, "kind": kind}).one()
             deaths = row.deaths + (row.holder is not None)
             free = sa.or_(c.holder.is_(None), c.expires_us < self.now_us(tx))
             if row.holder is not None and owner_is_dead(row.holder):
@@ -295,11 +290,7 @@ class Store:
 
     def ensure_scope(self, tx: sa.Connection, connection: str, kind: str) -> None:
         """Make the scope's row if it is not there."""
-        c = t.scope.c
-        known = tx.execute(
-            sa.select(c.fence).where(c.connection == connection, c.kind == kind)
-        ).first()
-        if known is None:
+        if tx.execute(_LEASE_OF, {"connection": connection, "kind": kind}).first() is None:
             tx.execute(sa.insert(t.scope).values(connection=connection, kind=kind, mode="normal"))
 
     # --- meta -----------------------------------------------------------------------------------
@@ -310,7 +301,7 @@ class Store:
 
     def meta_in(self, tx: sa.Connection, key: str) -> str | None:
         """What `meta` tells, inside a transaction."""
-        return tx.execute(sa.select(t.meta.c.value).where(t.meta.c.key == key)).scalar()
+        return tx.execute(_META, {"key": key}).scalar()
 
     def set_meta(self, tx: sa.Connection, key: str, value: str) -> None:
         changed = tx.execute(sa.update(t.meta).where(t.meta.c.key == key).values(value=value))
@@ -327,6 +318,10 @@ class Store:
 
 
 _c, _bound = t.scope.c, sa.bindparam
+_META = sa.select(t.meta.c.value).where(t.meta.c.key == _bound("key"))
+_LEASE_OF = sa.select(_c.holder, _c.fence, _c.expires_us, _c.deaths).where(
+    _c.connection == _bound("connection"), _c.kind == _bound("kind")
+)
 _HELD = sa.update(t.scope).where(
     _c.connection == _bound("its_connection"),
     _c.kind == _bound("its_kind"),

@@ -36,6 +36,21 @@ class Intent:
 _PARAMETERS = parameters(Intent)
 _INSERT = sa.insert(intent)
 _COLUMNS = [intent.c[f.name] for f in fields(Intent)]
+_OPEN = intent.c.state.in_([SENDING, UNKNOWN])
+_AMONG = intent.c.id.in_(sa.bindparam("ids", expanding=True))
+_OF_LINKS = intent.c.link.in_(sa.bindparam("links", expanding=True))
+_DROP_LETTERS = sa.delete(intent).where(sa.or_(_OF_LINKS, _AMONG), intent.c.state == LETTER)
+_FINISH = sa.delete(intent).where(_AMONG)
+_UNRESOLVED_LINKS = sa.select(intent.c.link).where(_OF_LINKS, _OPEN)
+_UNRESOLVED = (
+    sa.select(*_COLUMNS)
+    .where(
+        intent.c.connection == sa.bindparam("connection"),
+        intent.c.kind == sa.bindparam("kind"),
+        _OPEN,
+    )
+    .order_by(intent.c.id)
+)
 
 
 def put(tx: sa.Connection, rows: Sequence[Intent]) -> None:
@@ -43,8 +58,8 @@ def put(tx: sa.Connection, rows: Sequence[Intent]) -> None:
     if not rows:
         return
     # (The id of a row's create is the same for another link of the same record.)
-    same = sa.or_(intent.c.link.in_([r.link for r in rows]), intent.c.id.in_([r.id for r in rows]))
-    tx.execute(sa.delete(intent).where(same, intent.c.state == LETTER))
+    same = {"links": [row.link for row in rows], "ids": [row.id for row in rows]}
+    tx.execute(_DROP_LETTERS, same)
     many(tx, _INSERT, [_PARAMETERS(row) for row in rows])
 
 
@@ -67,7 +82,7 @@ def leaving(tx: sa.Connection, ids: Sequence[str], now_us: int) -> None:
 def finish(tx: sa.Connection, ids: Sequence[str]) -> None:
     """Remove intents that ended; what they did is in their link and in the events."""
     if ids:
-        tx.execute(sa.delete(intent).where(intent.c.id.in_(ids)))
+        tx.execute(_FINISH, {"ids": list(ids)})
 
 
 def begin(tx: sa.Connection, ids: Sequence[str]) -> None:
@@ -92,15 +107,7 @@ def mark(tx: sa.Connection, ids: Sequence[str], state: str, reason: str | None =
 
 def unresolved(tx: sa.Connection, connection: str, kind: str) -> list[Intent]:
     """Intents that were sent and whose outcome is not known."""
-    rows = tx.execute(
-        sa.select(*_COLUMNS)
-        .where(
-            intent.c.connection == connection,
-            intent.c.kind == kind,
-            intent.c.state.in_([SENDING, UNKNOWN]),
-        )
-        .order_by(intent.c.id)
-    )
+    rows = tx.execute(_UNRESOLVED, {"connection": connection, "kind": kind})
     return [Intent(*row) for row in rows]
 
 
@@ -125,12 +132,7 @@ def unresolved_links(tx: sa.Connection, links: Iterable[str]) -> set[str]:
     wanted = list(links)
     if not wanted:
         return set()
-    rows = tx.execute(
-        sa.select(intent.c.link).where(
-            intent.c.link.in_(wanted), intent.c.state.in_([SENDING, UNKNOWN])
-        )
-    )
-    return set(rows.scalars())
+    return set(tx.execute(_UNRESOLVED_LINKS, {"links": wanted}).scalars())
 
 
 def of_link(tx: sa.Connection, link: str) -> list[Intent]:

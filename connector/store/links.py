@@ -51,6 +51,14 @@ _PARAMETERS = parameters(Link)
 _INSERT = sa.insert(link)
 _INSERT_CLAIM = sa.insert(claim)
 _COLUMNS = [link.c[f.name] for f in fields(Link)]
+_bound = sa.bindparam
+_SCOPE = (link.c.connection == _bound("connection"), link.c.kind == _bound("kind"))
+_RECORDS: sa.BindParameter[Any] = _bound("records", expanding=True)
+_BY_LOCAL = sa.select(*_COLUMNS).where(*_SCOPE, link.c.local_id.in_(_RECORDS))
+_BY_REMOTE = sa.select(*_COLUMNS).where(*_SCOPE, link.c.remote_id.in_(_RECORDS))
+_BY_IDS = sa.select(*_COLUMNS).where(link.c.id.in_(_bound("ids", expanding=True)))
+_WHOLE = (link.c.live == 1, link.c.local_id.is_not(None), link.c.remote_id.is_not(None))
+_ANY_LIVE = sa.select(link.c.id).where(*_SCOPE, *_WHOLE).limit(1)
 _CHANGING = [f.name for f in fields(Link) if f.name not in ("id", "connection", "kind")]
 _BOUND = parameters(Link, "b_", ("id", *_CHANGING))
 _SAVE_SUBJECT = (
@@ -67,7 +75,7 @@ _SAVE = (
 
 def by_ids(tx: sa.Connection, ids: Iterable[str]) -> dict[str, Link]:
     wanted = list(ids)
-    rows = tx.execute(sa.select(*_COLUMNS).where(link.c.id.in_(wanted))) if wanted else ()
+    rows = tx.execute(_BY_IDS, {"ids": wanted}) if wanted else ()
     return {row[0]: Link(*row) for row in rows}
 
 
@@ -75,15 +83,11 @@ def by_side(
     tx: sa.Connection, connection: str, kind: str, side: str, records: Iterable[str]
 ) -> dict[str, Link]:
     """Links of records of one side: the live one of each, else its newest tombstone."""
-    column = link.c.local_id if side == "local" else link.c.remote_id
     wanted = list(records)
     if not wanted:
         return {}
-    rows = tx.execute(
-        sa.select(*_COLUMNS).where(
-            link.c.connection == connection, link.c.kind == kind, column.in_(wanted)
-        )
-    )
+    asked = {"connection": connection, "kind": kind, "records": wanted}
+    rows = tx.execute(_BY_LOCAL if side == "local" else _BY_REMOTE, asked)
     found: dict[str, Link] = {}
     for row in rows:
         one = Link(*row)
@@ -272,32 +276,14 @@ def forget(tx: sa.Connection, link_id: str) -> None:
 
 def has_live(tx: sa.Connection, connection: str, kind: str) -> bool:
     """Whether the scope has any live link with both sides known."""
-    found = tx.execute(
-        sa.select(link.c.id)
-        .where(
-            link.c.connection == connection,
-            link.c.kind == kind,
-            link.c.live == 1,
-            link.c.local_id.is_not(None),
-            link.c.remote_id.is_not(None),
-        )
-        .limit(1)
-    )
-    return found.first() is not None
+    return tx.execute(_ANY_LIVE, {"connection": connection, "kind": kind}).first() is not None
 
 
 def count_live(tx: sa.Connection, connection: str, kind: str) -> int:
     """Number of live links with both sides known."""
     return tx.execute(
-        sa.select(sa.func.count())
-        .select_from(link)
-        .where(
-            link.c.connection == connection,
-            link.c.kind == kind,
-            link.c.live == 1,
-            link.c.local_id.is_not(None),
-            link.c.remote_id.is_not(None),
-        )
+        sa.select(sa.func.count()).select_from(link).where(*_SCOPE, *_WHOLE),
+        {"connection": connection, "kind": kind},
     ).scalar_one()
 
 
@@ -314,19 +300,21 @@ class Claim:
     contested: int
 
 
+_CLAIMS = sa.select(claim.c.digest, claim.c.link, claim.c.rival, claim.c.contested).where(
+    claim.c.connection == _bound("connection"),
+    claim.c.kind == _bound("kind"),
+    claim.c.digest.in_(_bound("digests", expanding=True)),
+)
+
+
 def claims(
     tx: sa.Connection, connection: str, kind: str, digests: Iterable[bytes]
 ) -> dict[bytes, Claim]:
     wanted = list(digests)
     if not wanted:
         return {}
-    c = claim.c
-    rows = tx.execute(
-        sa.select(c.digest, c.link, c.rival, c.contested).where(
-            c.connection == connection, c.kind == kind, c.digest.in_(wanted)
-        )
-    )
-    return {row[0]: Claim(*row) for row in rows}
+    asked = {"connection": connection, "kind": kind, "digests": wanted}
+    return {row[0]: Claim(*row) for row in tx.execute(_CLAIMS, asked)}
 
 
 def stake(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,11 +45,20 @@ def get(tx: sa.Connection, connection: str, kind: str) -> Scope | None:
 
 
 def update(tx: sa.Connection, connection: str, kind: str, **values: Any) -> None:
-    tx.execute(
-        sa.update(scope)
-        .where(scope.c.connection == connection, scope.c.kind == kind)
-        .values(**values)
+    bound = {f"b_{name}": value for name, value in values.items()}
+    asked = {"its_connection": connection, "its_kind": kind, **bound}
+    tx.execute(_setting(*sorted(values)), asked)
+
+
+@cache
+def _setting(*names: str) -> sa.Update:
+    """The statement that changes these columns of a scope's row."""
+    mine = (
+        scope.c.connection == sa.bindparam("its_connection"),
+        scope.c.kind == sa.bindparam("its_kind"),
     )
+    bound: dict[str, Any] = {name: sa.bindparam(f"b_{name}") for name in names}
+    return sa.update(scope).where(*mine).values(bound)
 
 
 def advance(tx: sa.Connection, connection: str, kind: str, since_us: int, now_us: int) -> None:

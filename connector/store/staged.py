@@ -81,6 +81,37 @@ def _ready(*, gone: bool) -> sa.Select[Any]:
     )
 
 
+def _unlinked() -> sa.Select[Any]:
+    c, bound = staged.c, sa.bindparam
+    known = sa.select(link.c.id).where(
+        link.c.connection == c.connection, link.c.kind == c.kind, link.c.local_id == c.record
+    )
+    return (
+        sa.select(*_COLUMNS)
+        .where(
+            c.connection == bound("connection"),
+            c.kind == bound("kind"),
+            c.side == LOCAL,
+            c.record > bound("after"),
+            ~sa.exists(known.correlate(staged)),
+        )
+        .order_by(c.record)
+        .limit(bound("limit", type_=sa.Integer))
+    )
+
+
+_LOAD = sa.select(*_COLUMNS).where(
+    staged.c.connection == sa.bindparam("connection"),
+    staged.c.kind == sa.bindparam("kind"),
+    staged.c.side == sa.bindparam("side"),
+    staged.c.record.in_(sa.bindparam("records", expanding=True)),
+)
+_UNLINKED = _unlinked()
+_KILLERS = sa.select(staged.c.side, staged.c.record).where(
+    staged.c.connection == sa.bindparam("connection"),
+    staged.c.kind == sa.bindparam("kind"),
+    staged.c.starts >= KILLS,
+)
 _READY = {gone: _ready(gone=gone) for gone in (True, False)}
 _WAITING = (
     sa.select(staged.c.kind, staged.c.gone.is_not(None).label("gone"))
@@ -99,13 +130,8 @@ def load(
     wanted = list(records)
     if not wanted:
         return {}
-    c = staged.c
-    rows = tx.execute(
-        sa.select(*_COLUMNS).where(
-            c.connection == connection, c.kind == kind, c.side == side, c.record.in_(wanted)
-        )
-    )
-    return {row.record: Staged(*row) for row in rows}
+    asked = {"connection": connection, "kind": kind, "side": side, "records": wanted}
+    return {row.record: Staged(*row) for row in tx.execute(_LOAD, asked)}
 
 
 def stage(tx: sa.Connection, rows: Sequence[Staged]) -> None:
@@ -152,23 +178,8 @@ def mark(
 
 def unlinked(tx: sa.Connection, connection: str, kind: str, after: str, limit: int) -> list[Staged]:
     """Marks of the shop's rows that no link of this connection knows, in record order."""
-    c = staged.c
-    known = sa.select(link.c.id).where(
-        link.c.connection == c.connection, link.c.kind == c.kind, link.c.local_id == c.record
-    )
-    rows = tx.execute(
-        sa.select(*_COLUMNS)
-        .where(
-            c.connection == connection,
-            c.kind == kind,
-            c.side == LOCAL,
-            c.record > after,
-            ~sa.exists(known.correlate(staged)),
-        )
-        .order_by(c.record)
-        .limit(limit)
-    )
-    return [Staged(*row) for row in rows]
+    asked = {"connection": connection, "kind": kind, "after": after, "limit": limit}
+    return [Staged(*row) for row in tx.execute(_UNLINKED, asked)]
 
 
 def parents_with_news(tx: sa.Connection, connection: str, parents: Iterable[str]) -> set[str]:
@@ -310,12 +321,7 @@ def _begun(connection: str, kind: str, gone: bool) -> tuple[sa.ColumnElement[boo
 
 def killers(tx: sa.Connection, connection: str, kind: str) -> frozenset[tuple[str, str]]:
     """Side and record of what was found to end whatever process works on it."""
-    c = staged.c
-    rows = tx.execute(
-        sa.select(c.side, c.record).where(
-            c.connection == connection, c.kind == kind, c.starts >= KILLS
-        )
-    )
+    rows = tx.execute(_KILLERS, {"connection": connection, "kind": kind})
     return frozenset((row.side, row.record) for row in rows)
 
 
