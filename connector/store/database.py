@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -85,7 +86,11 @@ def open_engine(url: str) -> sa.Engine:
     @sa_event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         reading = connection.get_execution_options().get("reading")
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        line: Any = connection.connection.driver_connection
+        try:  # past SQLAlchemy, whose own way costs ten times as much, for each transaction
+            line.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise exc.OperationalError("BEGIN", None, error) from None
 
     return engine
 
