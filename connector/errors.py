@@ -49,6 +49,13 @@ class ConnectorError(Exception):
     def __str__(self) -> str:
         return f"{self.sentence} {self.hint}" if self.hint else self.sentence
 
+    @property
+    def __context__(self) -> BaseException | None:  # type: ignore[override]  # read where it is kept
+        """Another error of ours that was being handled. A foreign one is kept from whoever prints
+        errors with all they came from: a driver's text may quote a row."""
+        known: BaseException | None = BaseException.__dict__["__context__"].__get__(self)
+        return known if isinstance(known, ConnectorError) else None
+
 
 class UsageError(ConnectorError):
     """The call is wrong."""

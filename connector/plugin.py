@@ -26,7 +26,7 @@ from connector.lent import (
     SecretSlot,
     Session,
 )
-from connector.records import Kind
+from connector.records import Kind, discreet
 
 __all__ = [
     "LONGEST_WAIT",
@@ -144,6 +144,7 @@ class Capabilities:
     """Calls of `write` that may be under way at once, from as many threads."""
 
 
+@discreet
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
     """One record as the vendor shows it. A field not in `fields` was not delivered; None is empty.
@@ -178,6 +179,7 @@ class Page:
     read_at: datetime
 
 
+@discreet
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Write:
     """One write. `fields` holds changed fields only (all of them for a create); None clears."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
-from enum import StrEnum
-from typing import Final, TypeAlias
+from enum import Enum, StrEnum
+from typing import Any, Final, TypeAlias, TypeVar
 
 Value: TypeAlias = str | int | bool | Decimal | dt.date | dt.datetime | frozenset[str] | None
 """A canonical value. `datetime` is always aware and in UTC; a `frozenset` is a set of tags."""
@@ -46,6 +46,38 @@ class Missing:
 
 
 MISSING: Final = Missing()
+
+
+T = TypeVar("T")
+
+
+def discreet(held: type[T]) -> type[T]:
+    """Let a dataclass that holds people's values show their names alone: debuggers, error pages
+    and failed assertions print whatever they come by.
+
+    >>> from dataclasses import make_dataclass
+    >>> Row = discreet(make_dataclass("Row", [("key", str), ("values", dict), ("seen", list)]))
+    >>> Row("7", {"mail": "ada@example.test", "city": None}, ["Ada"])
+    Row(key='7', values={city, mail}, seen=<1 list>)
+    """
+
+    def __repr__(self: Any) -> str:
+        told = (f"{one.name}={_shape(getattr(self, one.name, None))}" for one in fields(self))
+        return f"{type(self).__name__}({', '.join(told)})"
+
+    held.__repr__ = __repr__  # type: ignore[method-assign]  # of the class that is made
+    return held
+
+
+def _shape(value: object) -> str:
+    """A word for a value: itself if it is a name or a number of ours, else what it is made of."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(sorted(map(str, value))) + "}"
+    if isinstance(value, list | tuple | set | frozenset | bytes):
+        return f"<{len(value)} {type(value).__name__}>"
+    shown = (str, int, float, Enum, dt.datetime, dt.timedelta, Missing)
+    own = value is None or isinstance(value, shown) or hasattr(value, "__dataclass_fields__")
+    return repr(value) if own else f"<{type(value).__name__}>"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from connector.plugin import Kind, Op, Outcome, Reason
+from connector.records import discreet
 
 
 class RowState(StrEnum):
@@ -19,6 +20,7 @@ class RowState(StrEnum):
     DELETED = "deleted"
 
 
+@discreet
 @dataclass(frozen=True, slots=True)
 class Row:
     """One record of the host's. `values` holds the asked columns, as the driver gives them."""
@@ -60,6 +62,7 @@ class Journal:
     everything: bool = False
 
 
+@discreet
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalWrite:
     """One write. It takes effect only if the row still holds `old` (creates have none).

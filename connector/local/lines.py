@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
 from connector.errors import LocalError, SettingsError
+from connector.records import discreet
 
 MOST_BYTES: Final = 1_000_000
 """A row longer than this is not read; a quote that is open for longer was never meant."""
@@ -43,6 +44,7 @@ class Bad:
     over: bool = False
 
 
+@discreet
 @dataclass(frozen=True, slots=True)
 class Found:
     """A row: its first line, where its bytes are, and what it holds by column."""

@@ -24,13 +24,14 @@ from connector.mapping.texts import email_identity
 from connector.mapping.times import zone_of
 from connector.mapping.units import Unit, units_of
 from connector.plugin import Schema
-from connector.records import Canonical, Field, Value, field_of, may_leave
+from connector.records import Canonical, Field, Value, discreet, field_of, may_leave
 
 __all__ = ["Fault", "Pair", "Unit", "Written"]
 
 _MOMENT = Field("datetime", "system.time")
 
 
+@discreet
 @dataclass(frozen=True, slots=True)
 class Written:
     """Own values to write, and what was left out of them and why."""

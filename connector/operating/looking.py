@@ -10,7 +10,7 @@ from connector.errors import SealError
 from connector.local.contract import Row
 from connector.mapping.translate import Pair
 from connector.plugin import Kind, Ref, Seen
-from connector.records import Canonical
+from connector.records import Canonical, discreet
 from connector.store import conflicts, events, intents, links, scopes, staged
 from connector.store.conflicts import Conflict
 from connector.store.events import Event
@@ -23,6 +23,7 @@ from connector.sync.drift import schema_from
 from connector.sync.observe import open_staged
 
 
+@discreet
 @dataclass(slots=True)
 class Look:
     """What is known of one link. `base` and `seen` are None where nothing is, or where the

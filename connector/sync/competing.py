@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from connector.mapping.translate import Pair, Unit
+from connector.records import discreet
 from connector.sync.decision import Side, other_side
 from connector.sync.documents import Base, Own, Turn
 from connector.sync.merge import Cause, Move, Values, agree
@@ -19,6 +20,7 @@ RULE = "competing_writer"
 MOST_REVERSALS = 3
 
 
+@discreet
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One unit that was edited on one side only, and what that side shows now."""

@@ -10,7 +10,7 @@ from typing import Literal
 from connector.local.contract import Row
 from connector.mapping.translate import Pair
 from connector.plugin import Op, Reason, Seen
-from connector.records import Canonical
+from connector.records import Canonical, discreet
 from connector.store.conflicts import Conflict
 from connector.store.links import Link
 from connector.sync.documents import Base, Draft
@@ -93,6 +93,7 @@ class Origin:
     """Its connection stands before the other one in the settings."""
 
 
+@discreet
 @dataclass(slots=True)
 class Situation:
     """All that a decision may depend on."""
@@ -136,6 +137,7 @@ class Left:
     reason: Reason
 
 
+@discreet
 @dataclass(slots=True)
 class Clash:
     """A field (or `*`, the record) that waits for a person, with both values and the base's."""
@@ -147,6 +149,7 @@ class Clash:
     base: Canonical
 
 
+@discreet
 @dataclass(slots=True)
 class Lost:
     """A value that a policy overwrites; it is kept, sealed, in an event."""

@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from connector.records import discreet
+
 Own = dict[str, Any]
 """One side's own field names to its own values."""
 
@@ -85,6 +87,7 @@ def _untag(value: Any) -> Any:
     return [_untag(one) for one in value] if isinstance(value, list) else value
 
 
+@discreet
 @dataclass(frozen=True, slots=True)
 class Turn:
     """Our last write of a unit: on which side, the own values it replaced, and how many reversals
@@ -106,6 +109,7 @@ def _unpack_turns(document: dict[str, Any]) -> Turns:
     return {name: Turn(*parts) for name, parts in document.get("T", {}).items()}
 
 
+@discreet
 @dataclass(slots=True)
 class Base:
     """What each side held, in its own names and values, when both last agreed."""
@@ -128,6 +132,7 @@ class Base:
         return Base(dict(self.local), dict(self.remote), dict(self.turns))
 
 
+@discreet
 @dataclass(slots=True)
 class Draft:
     """A write as decided: what it sets and what the base becomes when it has landed.

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from connector.records import MISSING, Missing, Value
+from connector.records import MISSING, Missing, Value, discreet
 
 Values = Mapping[str, Value]
 """The canonical values of one unit: one for a field, several for a group."""
@@ -41,6 +41,7 @@ class Cause(StrEnum):
     CHOSEN = "chosen"
 
 
+@discreet
 @dataclass(frozen=True, slots=True)
 class Move:
     """What to do with one unit.
@@ -60,6 +61,7 @@ class Move:
 NOTHING = Move(Cause.NOTHING)
 
 
+@discreet
 @dataclass(frozen=True, slots=True)
 class Sides:
     """One unit as it was (`base_*`) and as it is now. MISSING = not delivered, or no base yet."""

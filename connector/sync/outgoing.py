@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from connector.mapping.translate import Fault, Pair
 from connector.plugin import Reason
-from connector.records import Canonical
+from connector.records import Canonical, discreet
 from connector.sync.decision import Decision, KindRules, Left, Side, Situation
 from connector.sync.documents import Own
 from connector.sync.references import Ties, turn_references
 
 
+@discreet
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """What a side is to be written, in its own names, and what of it cannot go."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from connector.mapping.translate import Pair
 from connector.plugin import Reason
-from connector.records import MISSING, Canonical, Missing, Value
+from connector.records import MISSING, Canonical, Missing, Value, discreet
 from connector.store.links import Link
 from connector.sync.decision import Decision, KindRules, Parent, Side, Situation, other_side
 from connector.sync.merge import Sides, Values
 
 
+@discreet
 @dataclass(slots=True)
 class Ties:
     """References as the target side writes them, and whose child the record thereby is."""

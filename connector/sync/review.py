@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from connector.errors import SealError, UsageError
 from connector.privacy.masking import mask, plainly
 from connector.privacy.vault import Vault
+from connector.records import discreet
 from connector.store import conflicts, events, intents, links, staged
 from connector.store.conflicts import CHOSEN, LEFT_OUT, OPEN, RECORD, Conflict
 from connector.store.database import Store
@@ -47,6 +48,7 @@ class Letter:
     """When it was set aside; else when the record was seen or the write sent. ISO 8601, UTC."""
 
 
+@discreet
 @dataclass(frozen=True, slots=True)
 class OpenConflict:
     """A field (or `*`, the whole record) that both sides moved.

@@ -16,7 +16,7 @@ from connector.local.foreseen import Foreseen
 from connector.mapping.translate import Pair
 from connector.plugin import Capabilities, Clock, Kind, Op, Reason, Ref, Remote, Seen
 from connector.privacy.vault import Vault
-from connector.records import Canonical
+from connector.records import Canonical, discreet
 from connector.store import links, staged
 from connector.store.database import Hook, Lease, Store, no_hook
 from connector.store.events import Event
@@ -88,6 +88,7 @@ class Limits:
         return max(int(links * self.percent / 100), self.least)
 
 
+@discreet
 @dataclass(slots=True)
 class PlannedWrite:
     """One write of a plan. `fields` maps own names to (before, after); values stay in memory."""
@@ -144,6 +145,7 @@ class Ports:
             self.local = Foreseen(self.local)
 
 
+@discreet
 @dataclass(slots=True)
 class Scope:
     """One (connection, kind) in one run."""

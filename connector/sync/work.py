@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from connector.records import Canonical
+from connector.records import Canonical, discreet
 from connector.store.links import Link
 from connector.store.staged import Staged
 from connector.sync.decision import Lost
 from connector.sync.documents import Base, Draft, Own
 
 
+@discreet
 @dataclass(slots=True)
 class Work:
     """One link's decided writes. `base` grows with each write that lands."""
