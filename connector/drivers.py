@@ -22,6 +22,9 @@ POSTGRES: Mapping[str, Any] = {
     "keepalives_interval": 10,
     "keepalives_count": 3,
 }
+LOCK_S = 30
+"""How long a statement of ours waits for a lock of the host's: a table may be locked for minutes,
+and a run that gives up goes on where it was."""
 MARIADB: Mapping[str, Any] = {
     "connect_timeout": CONNECT_S,
     "read_timeout": ANSWER_S,

@@ -159,14 +159,15 @@ def url_of(name: str) -> str:
 
 
 @contextmanager
-def database(name: str, server: str | None = None) -> Iterator[str]:
-    """The URL of a new, empty database, dropped afterwards. `server`: of this one."""
+def database(name: str, server: str | None = None, how: str = "") -> Iterator[str]:
+    """The URL of a new, empty database, dropped afterwards. `server`: of this one; `how`: more
+    words of its making."""
     base = server_url(server or url_of(name), "url")
     fresh = f"crm_test_{uuid.uuid4().hex[:12]}"
     admin = sa.create_engine(base, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     charset = " CHARACTER SET utf8mb4" if name == "mariadb" else ""
     with admin.connect() as tx:
-        tx.exec_driver_sql(f"CREATE DATABASE {fresh}{charset}")
+        tx.exec_driver_sql(f"CREATE DATABASE {fresh}{charset} {how}")
     try:
         backend = "mariadb" if name == "mariadb" else "postgresql"
         yield base.set(drivername=backend, database=fresh).render_as_string(hide_password=False)

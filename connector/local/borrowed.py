@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 from sqlalchemy import exc
 
-from connector.drivers import keep_discreet
+from connector.drivers import LOCK_S, keep_discreet
 from connector.errors import SettingsError
 from connector.local.dialects import offset_of
 
@@ -87,23 +87,35 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def _begin_postgres(connection: sa.Connection) -> None:
     zone = str(connection.get_execution_options()["zone"])
     connection.exec_driver_sql("SELECT set_config('TimeZone', %s, true)", (zone,))
+    connection.exec_driver_sql("SELECT set_config('lock_timeout', %s, true)", (f"{LOCK_S}s",))
 
 
 def _begin_mariadb(connection: sa.Connection) -> None:
     held = connection.exec_driver_sql(
-        "SELECT @@session.time_zone, @@session.sql_mode, @@session.character_set_client"
+        "SELECT @@session.time_zone, @@session.sql_mode, @@session.lock_wait_timeout,"
+        " @@session.innodb_lock_wait_timeout, @@session.character_set_client"
     ).one()
-    if held[2] != "utf8mb4":
+    *before, charset = held
+    if charset != "utf8mb4":
         raise SettingsError(
-            f"The engine handed in speaks {held[2]}, which has no place for every name.",
+            f"The engine handed in speaks {charset}, which has no place for every name.",
             hint="Add ?charset=utf8mb4 to its URL.",
         )
-    connection.info[_BEFORE] = (held[0], held[1])
+    connection.info[_BEFORE] = tuple(before)
     zone = connection.get_execution_options()["session_zone"]
-    connection.exec_driver_sql("SET SESSION time_zone = %s", (offset_of(zone),))
+    connection.exec_driver_sql(
+        "SET SESSION time_zone = %s, lock_wait_timeout = %s, innodb_lock_wait_timeout = %s",
+        (offset_of(zone), LOCK_S, LOCK_S),
+    )
     connection.exec_driver_sql(
         "SET SESSION sql_mode = CONCAT_WS(',', @@sql_mode, 'STRICT_ALL_TABLES')"
     )
+
+
+_RESTORE_MARIADB = (
+    "SET SESSION time_zone = %s, sql_mode = %s, lock_wait_timeout = %s,"
+    " innodb_lock_wait_timeout = %s"
+)
 
 
 def _restore_mariadb(connection: sa.Connection) -> None:
@@ -111,7 +123,7 @@ def _restore_mariadb(connection: sa.Connection) -> None:
     if held is None:
         return
     try:
-        connection.exec_driver_sql("SET SESSION time_zone = %s, sql_mode = %s", tuple(held))
+        connection.exec_driver_sql(_RESTORE_MARIADB, held)
     except exc.DBAPIError:
         connection.invalidate()  # nobody else is to get this line
         raise

@@ -19,7 +19,7 @@ from sqlalchemy import event as sa_event
 from sqlalchemy import exc
 from sqlalchemy.dialects.mysql import BIT
 
-from connector.drivers import MARIADB, POSTGRES, keep_discreet, open_server, server_url
+from connector.drivers import LOCK_S, MARIADB, POSTGRES, keep_discreet, open_server, server_url
 from connector.errors import SettingsError
 
 
@@ -48,6 +48,8 @@ class Dialect:
 
     def same(self, column: sa.ColumnElement[Any], value: Any) -> sa.ColumnElement[bool]:
         """Whether a column holds exactly this value, NULL included."""
+        if (raw := _raw(value)) is not None:
+            return column.is_not_distinct_from(sa.cast(sa.literal(raw), sa.Text))
         return column.is_not_distinct_from(value)
 
     def insert(
@@ -169,6 +171,9 @@ class Postgres(Dialect):
             return sa.cast(column, sa.Text).is_not_distinct_from(value)
         if isinstance(column.type, sa.Float) and isinstance(value, float):
             return _near(column, value)
+        if (raw := _raw(value)) is not None:
+            text = sa.func.convert_from(sa.literal(raw), sa.literal("SQL_ASCII"))
+            return column.is_not_distinct_from(text)
         return column.is_not_distinct_from(value)
 
     def now(self, tx: sa.Connection) -> dt.datetime:
@@ -329,27 +334,50 @@ def dialect_of(engine: sa.Engine) -> Dialect:
 # --- opening ------------------------------------------------------------------------------------
 
 
-def open_local(url: str, zone: str = "UTC") -> sa.Engine:
+def lenient(raw: bytes) -> str:
+    """The text of these bytes; those that are no UTF-8 become signs that no side takes, so that
+    their value alone is left out, and not every row with it.
+
+    >>> lenient("张".encode()), lenient(b"\xd5\xc5")
+    ('张', '\udcd5\udcc5')
+    """
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _raw(text: Any) -> bytes | None:
+    """The bytes of a text that `lenient` made of such as are no UTF-8; None: it is plain."""
+    if not isinstance(text, str) or text.isprintable():
+        return None
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape")
+    return None
+
+
+def open_local(url: str, zone: str = "UTC", lock_s: int = LOCK_S) -> sa.Engine:
     """An engine on the host's database. Nothing about that database is changed by opening it.
 
-    `zone` is that of moments that name none, where they meet columns that know instants.
+    `zone` is that of moments that name none, where they meet columns that know instants. `lock_s`:
+    how many seconds a statement waits for somebody's lock.
     Raises: SettingsError if an SQLite file is not there: making an empty one would hide the fault.
     """
     parsed = server_url(url, "[local] url")
     backend = parsed.get_backend_name()
     if backend == "postgresql":
-        return _open_postgres(parsed, zone)
+        return _open_postgres(parsed, zone, lock_s)
     if backend != "sqlite":
-        return _open_mariadb(parsed, ZoneInfo(zone))
+        return _open_mariadb(parsed, ZoneInfo(zone), lock_s)
     if parsed.database and parsed.database != ":memory:" and not Path(parsed.database).exists():
         raise SettingsError(f"[local] url: there is no database file {parsed.database}.")
-    options = {"check_same_thread": False, "timeout": 30}
+    options = {"check_same_thread": False, "timeout": lock_s}
     engine = sa.create_engine(url, connect_args=options, execution_options={"zone": ZoneInfo(zone)})
     keep_discreet(engine)
 
     @sa_event.listens_for(engine, "connect")
     def connect(dbapi: Any, record: Any) -> None:
         dbapi.isolation_level = None  # transactions begin below, as writers where they write
+        dbapi.text_factory = lenient
 
     @sa_event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
@@ -359,16 +387,35 @@ def open_local(url: str, zone: str = "UTC") -> sa.Engine:
     return engine
 
 
-def _open_postgres(url: sa.URL, zone: str) -> sa.Engine:
-    engine = open_server(url, POSTGRES).execution_options(zone=ZoneInfo(zone))
+def _open_postgres(url: sa.URL, zone: str, lock_s: int) -> sa.Engine:
+    options = {**POSTGRES, "client_encoding": "utf8"}
+    engine = open_server(url, options).execution_options(zone=ZoneInfo(zone))
 
     @sa_event.listens_for(engine, "connect")
     def connect(dbapi: Any, record: Any) -> None:
         # Moments without a zone pass into columns with one, and back, by this zone.
         dbapi.execute("SELECT set_config('TimeZone', %s, false)", (zone,))
+        dbapi.execute("SELECT set_config('lock_timeout', %s, false)", (f"{lock_s}s",))
         dbapi.commit()
+        if dbapi.info.parameter_status("server_encoding") == "SQL_ASCII":
+            _load_leniently(dbapi)
 
     return engine
+
+
+def _load_leniently(dbapi: Any) -> None:
+    """Such a database does not say what its bytes mean, and does not check them."""
+    from psycopg.adapt import Loader  # lazily: an extra
+
+    class Lenient(Loader):
+        def load(self, data: Any) -> str:
+            return lenient(bytes(data))
+
+    for type_ in ("text", "varchar", "bpchar", "name"):
+        dbapi.adapters.register_loader(type_, Lenient)
+    # Or the server looks for bytes that are no text, and refuses every row beside such a one.
+    dbapi.execute("SET client_encoding TO 'SQL_ASCII'")
+    dbapi.commit()
 
 
 def offset_of(zone: dt.tzinfo) -> str:
@@ -381,7 +428,7 @@ def offset_of(zone: dt.tzinfo) -> str:
     return f"{offset[:3]}:{offset[3:]}"
 
 
-def _open_mariadb(url: sa.URL, zone: dt.tzinfo) -> sa.Engine:
+def _open_mariadb(url: sa.URL, zone: dt.tzinfo, lock_s: int) -> sa.Engine:
     # As a fixed distance: a server may not know zones by name. Instants pass by the same one.
     distance = dt.datetime.now(zone).utcoffset() or dt.timedelta()
     engine = open_server(
@@ -394,6 +441,8 @@ def _open_mariadb(url: sa.URL, zone: dt.tzinfo) -> sa.Engine:
     def connect(dbapi: Any, record: Any) -> None:
         with dbapi.cursor() as cursor:
             cursor.execute("SET SESSION time_zone = %s", (offset,))
+            for wait in ("lock_wait_timeout", "innodb_lock_wait_timeout"):
+                cursor.execute(f"SET SESSION {wait} = %s", (lock_s,))
             # Without it a server cuts what does not fit, and says nothing.
             cursor.execute("SET SESSION sql_mode = CONCAT_WS(',', @@sql_mode, 'STRICT_ALL_TABLES')")
 

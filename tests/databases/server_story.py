@@ -21,12 +21,14 @@ _IN_WORDS = {
 class ServerStory(Story):
     """`where`: the URL of an empty database for the shop, `state_at`: one for the state."""
 
+    lock_s = 30
+
     def __init__(self, *, where: str, state_at: str | None = None, **how: Any) -> None:
         self._where, self._state_at = where, state_at
         super().__init__(**how)
 
     def open_shop(self) -> sa.Engine:
-        engine = open_local(self._where, "Asia/Shanghai")
+        engine = open_local(self._where, "Asia/Shanghai", self.lock_s)
         tables = SHOP
         self._postgres = engine.dialect.name == "postgresql"
         for ours, theirs in _IN_WORDS["postgresql" if self._postgres else "mysql"].items():
