@@ -35,6 +35,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+_CONTEXT = BaseException.__dict__["__context__"]
+"""Where Python keeps what was being handled when an error was raised."""
+
 
 class ConnectorError(Exception):
     """Any error of ours that a caller can act on. `hint` says the way out, where there is one."""
@@ -50,11 +53,15 @@ class ConnectorError(Exception):
         return f"{self.sentence} {self.hint}" if self.hint else self.sentence
 
     @property
-    def __context__(self) -> BaseException | None:  # type: ignore[override]  # read where it is kept
+    def __context__(self) -> BaseException | None:
         """Another error of ours that was being handled. A foreign one is kept from whoever prints
         errors with all they came from: a driver's text may quote a row."""
-        known: BaseException | None = BaseException.__dict__["__context__"].__get__(self)
+        known: BaseException | None = _CONTEXT.__get__(self)
         return known if isinstance(known, ConnectorError) else None
+
+    @__context__.setter
+    def __context__(self, error: BaseException | None) -> None:  # contextlib sets it
+        _CONTEXT.__set__(self, error)
 
 
 class UsageError(ConnectorError):

@@ -8,6 +8,7 @@ import pkgutil
 import re
 import traceback
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -103,3 +104,15 @@ def test_an_error_of_ours_shows_ours_that_it_came_from() -> None:
         except StoreError:
             raise ConnectorError("The run ended.")  # noqa: B904 - the context is what is tested
     assert isinstance(caught.value.__context__, StoreError)
+
+
+def test_an_error_of_ours_passes_through_the_ends_of_contexts() -> None:
+    """`contextlib` puts the chain of errors right where several ends fail, and sets it."""
+
+    def fail(*told: object) -> None:
+        raise StoreError("The state database did not answer.")
+
+    with pytest.raises(StoreError), ExitStack() as stack:
+        stack.push(fail)
+        stack.push(fail)
+        raise Driver(CANARY)
