@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from connector.mapping.sides import Bound, Side, checked
 from connector.mapping.texts import email_identity
 from connector.mapping.times import zone_of
 from connector.mapping.units import Unit, units_of
-from connector.plugin import Schema
+from connector.plugin import Kind, Schema
 from connector.records import Canonical, Field, Value, discreet, field_of, may_leave
 
 __all__ = ["Fault", "Pair", "Unit", "Written"]
@@ -46,7 +46,8 @@ class Pair:
     `zone` is of local values without one, `phone_region` such as "CN". With the account's `schema`,
     rules that it contradicts are left out (`drift` says why) and values are checked against it;
     so are those of the vendor's fields in `without`. `names`: what a column that is looked up by
-    name may be given, by own name.
+    name may be given, by own name. `leaves` says which fields may travel at all, `shut` which are
+    never read at the vendor, though they are written there.
     Raises: MappingError.
     """
 
@@ -60,6 +61,8 @@ class Pair:
         schema: Schema | None = None,
         without: Collection[str] = (),
         names: Mapping[str, Collection[Any]] | None = None,
+        leaves: Callable[[Kind, str], bool] = may_leave,
+        shut: Collection[str] = (),
     ) -> None:
         home = zone_of(zone)
         if local.kind != vendor.kind:
@@ -75,20 +78,21 @@ class Pair:
         self.schema = schema
         self._zone = home
         self._names = names or {}
+        self._leaves = leaves
         near = [self._bind(rule, "local", None) for rule in local.rules]
         far = [self._bind(rule, "remote", schema) for rule in vendor.rules]
         self._constants = [b for b in far if b.rule.canonical.startswith("constant.")]
         self._bound_far = far
         leaving = [b for b in far if b.rule.own not in without and self._travels(b, schema)]
         self.units, near_joins, far_joins = units_of(
-            [rule for rule in local.rules if may_leave(self.kind, rule.canonical)],
+            [rule for rule in local.rules if leaves(self.kind, rule.canonical)],
             [bound.rule for bound in leaving],
             schema,
         )
         self._check_times()
         used = frozenset(name for unit in self.units for name in unit.fields)
         self._near = Side(near, used, near_joins)
-        self._far = Side(leaving, used, far_joins)
+        self._far = Side(leaving, used, far_joins, shut)
         self._unit_of = {
             bound.rule.canonical: unit
             for side in (self._near, self._far)
@@ -314,7 +318,7 @@ class Pair:
 
     def _travels(self, bound: Bound, schema: Schema | None) -> bool:
         name = bound.rule.canonical
-        if name.startswith("constant.") or not may_leave(self.kind, name):
+        if name.startswith("constant.") or not self._leaves(self.kind, name):
             return False
         return schema is None or drift.why_disabled(bound.rule, bound.lens, schema) is None
 

@@ -198,13 +198,14 @@ class Compiled:
         Whose record it is may not be known when it is read, and it may change."""
         for name, one in self.fields.items():
             may = (
-                rule.action in ("mask", "hash", "generalise") and self._could_match(rule, one)
+                rule.action in ("mask", "hash", "generalise") and self.could_match(rule, one)
                 for rule in self._rules
             )
             if one.scan or any(may):
                 yield name
 
-    def _could_match(self, rule: RuleSpec, one: Named) -> bool:
+    def could_match(self, rule: RuleSpec, one: Named) -> bool:
+        """Whether a rule may be about a field on this way, whoever's it is."""
         c = rule.when
         full = f"{self.kind}.{one.name}"
         if c.crosses_border and not any(

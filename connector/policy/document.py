@@ -70,6 +70,8 @@ class Defaults(_Model):
     unclassified_inbound: Literal["letter", "drop"]
     unknown_subject_country: Literal["deny_transfer"]
     unknown_age: Literal["treat_as_minor"] | AsAdult
+    local_consent: Literal["staff", "subject"] = "staff"
+    """What an answer in the shop's row counts as where the mapping has no `.source` beside it."""
 
 
 class ClassSpec(_Model):

@@ -15,6 +15,7 @@ from connector.store.links import ACTIVE, GONE, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.decision import Clash, Decision, Lost, Replaced
 from connector.sync.documents import Base, Own, pack
+from connector.sync.gate import LETTER
 from connector.sync.merge import Cause
 from connector.sync.scope import Scope, reason_text
 from connector.sync.situation import Case
@@ -246,6 +247,8 @@ class Settlement:
             self.kept_rows.append(row)
         if decision.letter is not None:
             self.scope.counts.letters += 1
+            if decision.letter.code.startswith(LETTER) and all(r.attempts > 1 for r in rows):
+                return  # it was looked at again, and the policy says what it said
             self.events.append(
                 self.scope.event(self.now, decision.link.id, f"letter:{decision.letter.code}")
             )

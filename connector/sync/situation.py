@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from connector.errors import SealError
 from connector.local.contract import Row, RowState
 from connector.plugin import Gone, Reason, Seen, version_key
+from connector.privacy.subjects import RESTRICTED
 from connector.records import Canonical
 from connector.store import conflicts, intents, links, staged
 from connector.store.conflicts import Conflict
@@ -18,8 +19,10 @@ from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync import origins
 from connector.sync.decision import Parent, Situation
 from connector.sync.documents import Base
+from connector.sync.gate import LETTER
 from connector.sync.observe import open_seen
 from connector.sync.partners import add_partners
+from connector.sync.passes import rulings
 from connector.sync.scope import Scope
 from connector.sync.successors import add_successors
 
@@ -37,6 +40,10 @@ class Case:
     rows: list[Staged]
     fetched: bool = False
     """The remote record was read by id for this decision."""
+    stopped: Reason | None = None
+    """Why the policy lets nothing of the record go to the vendor; it was not asked for by id."""
+    held: bool = False
+    """The person's data may not be used for now."""
 
 
 @dataclass(slots=True)
@@ -57,15 +64,26 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         found = {i: by_link[i] for i in ids}
         _add_counterparts(scope, tx, found)
         standing = conflicts.of_links(tx, found)
-    rows = [_distrusted(link, row) for link, many in found.values() for row in many]
-    seen = _hydrate(scope, rows, _unsure(found, standing), batch)
-    fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
     local_ids = [link.local_id for link, _ in found.values() if link.local_id is not None]
-    table = scope.ports.local.read(scope.kind, local_ids)
+    passes = rulings(scope, {i: link for i, (link, _) in found.items()}, local_ids)
+    rows = [_distrusted(link, row) for link, many in found.values() for row in many]
+    unsure = _unsure(found, standing)
+    if passes is not None:
+        # Not even an id of theirs goes there: what was read before is all that is known.
+        quiet = {found[i][0].remote_id for i in passes.stopped}
+        unsure = [ref for ref in unsure if ref not in quiet]
+        asked_for = [r for r in rows if r.record not in quiet or r.payload or r.side == LOCAL]
+    else:
+        asked_for = rows
+    seen = _hydrate(scope, asked_for, unsure, batch)
+    fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
+    table = passes.table if passes is not None else scope.ports.local.read(scope.kind, local_ids)
     lost = [key for key in local_ids if key not in table]
     unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
     named = _referred(scope, local_ids)
-    scope.ports.vault.preload({link.subject for link, _ in found.values() if link.subject})
+    subjects = {link.subject for link, _ in found.values() if link.subject}
+    scope.ports.vault.preload(subjects)
+    restricted = {s for s in subjects if scope.ports.vault.subject_state(s) == RESTRICTED}
     dropped = {(row.side, row.record) for row, _ in batch.broken}
     for link, staged_rows in found.values():
         if any((row.side, row.record) in dropped for row in staged_rows):
@@ -97,12 +115,32 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
                 if row.side == LOCAL and row.origin is not None:
                     shown = situation.local_record(scope.pair)
                     situation.origins = origins.standing(scope, row, shown)
-        batch.cases.append(Case(situation, staged_rows, (link.remote_id or "") in fetched))
+        case = Case(situation, staged_rows, (link.remote_id or "") in fetched)
+        if passes is not None:
+            situation.ruling = passes.rulings.get(link.id)
+            case.stopped = passes.stopped.get(link.id)
+        case.held = link.subject in restricted
+        if case.stopped is None and _is_odd(scope, situation.seen):
+            case.stopped = _ODD
+        batch.cases.append(case)
     _add_parents(scope, [c.situation for c in batch.cases])
     add_partners(scope, [c.situation for c in batch.cases])
     add_successors(scope, [c.situation for c in batch.cases])
     _leave_for_later(scope, batch, busy)
     return batch
+
+
+_ODD = Reason(
+    code=f"{LETTER}unclassified",
+    text="it shows a value in a field that has no class in the privacy policy; nothing is read",
+)
+
+
+def _is_odd(scope: Scope, seen: Seen | None) -> bool:
+    gate = scope.rules.gate
+    if gate is None or not gate.odd or seen is None:
+        return False
+    return any(seen.fields.get(own) not in (None, "") for own in gate.odd)
 
 
 def _referred(scope: Scope, keys: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:

@@ -47,6 +47,7 @@ class Work:
             (both if name in joint else mine)[name] = value
         other.update(draft.take)
         self.base.turns.update(draft.turns)
+        self.base.stand_in(draft.stand_ins)
         self.outstanding -= 1
         if self.outstanding == 0 and self.clean:
             self.base.local.update(self.joint.local)
