@@ -47,7 +47,8 @@ class Pair:
     rules that it contradicts are left out (`drift` says why) and values are checked against it;
     so are those of the vendor's fields in `without`. `names`: what a column that is looked up by
     name may be given, by own name. `leaves` says which fields may travel at all, `shut` which are
-    never read at the vendor, though they are written there.
+    never read at the vendor, though they are written there. `beside`: what the host's row holds
+    beside a consent (when, by whom, the proof) moves with it, whatever the vendor has fields for.
     Raises: MappingError.
     """
 
@@ -63,6 +64,7 @@ class Pair:
         names: Mapping[str, Collection[Any]] | None = None,
         leaves: Callable[[Kind, str], bool] = may_leave,
         shut: Collection[str] = (),
+        beside: bool = False,
     ) -> None:
         home = zone_of(zone)
         if local.kind != vendor.kind:
@@ -91,7 +93,17 @@ class Pair:
         )
         self._check_times()
         used = frozenset(name for unit in self.units for name in unit.fields)
-        self._near = Side(near, used, near_joins)
+        self._beside = {
+            unit.name: tuple(
+                rule.canonical
+                for rule in local.rules
+                if rule.canonical.startswith(f"{unit.name}.") and rule.canonical not in used
+            )
+            for unit in self.units
+            if beside and unit.name.startswith("consent.")
+        }
+        alone = {name for names_ in self._beside.values() for name in names_}
+        self._near = Side(near, used | alone, near_joins)
         self._far = Side(leaving, used, far_joins, shut)
         self._unit_of = {
             bound.rule.canonical: unit
@@ -100,8 +112,15 @@ class Pair:
             for name in unit.fields
             for bound in side.owns(name)
         }
+        by_name = {unit.name: unit for unit in self.units}
+        self._unit_of |= {n: by_name[of] for of, many in self._beside.items() for n in many}
         self._pushed = frozenset(name for unit in self.units if unit.push for name in unit.fields)
-        self._pulled = frozenset(name for unit in self.units if unit.pull for name in unit.fields)
+        self._pulled = frozenset(
+            name
+            for unit in self.units
+            if unit.pull
+            for name in (*unit.fields, *self._beside.get(unit.name, ()))
+        )
         blind = {rule.canonical for rule in local.rules if _is_unread(rule)}
         self.unread = frozenset(name for name in self._unit_of if name in blind)
         """Fields that a look at the row does not show: their columns are only written, or whom they
@@ -273,11 +292,12 @@ class Pair:
 
     def columns_of(self, unit: Unit) -> tuple[str, ...]:
         """The columns that hold a unit."""
-        return _own_of(self._near, unit)
+        beside = self._beside.get(unit.name, ())
+        return _own_of(self._near, unit.fields) + _own_of(self._near, beside)
 
     def remote_fields_of(self, unit: Unit) -> tuple[str, ...]:
         """The vendor's fields that hold a unit."""
-        return _own_of(self._far, unit)
+        return _own_of(self._far, unit.fields)
 
     def edited_local(self, unit: Unit, own: Mapping[str, Any]) -> dt.datetime | None:
         """When a unit was last edited in the row, if the row says."""
@@ -344,8 +364,8 @@ def _is_unread(rule: Rule) -> bool:
     return rule.direction == "pull" or isinstance(rule.derived, Match)
 
 
-def _own_of(side: Side, unit: Unit) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(b.rule.own for name in unit.fields for b in side.owns(name)))
+def _own_of(side: Side, fields: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(b.rule.own for name in fields for b in side.owns(name)))
 
 
 def _with_times(own: tuple[str, ...], times: Iterable[str | None]) -> tuple[str, ...]:

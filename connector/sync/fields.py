@@ -7,9 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from connector.mapping.translate import Pair, Unit
 from connector.plugin import Op
+from connector.policy.consent import is_state
 from connector.records import MISSING, Canonical, Missing, Value
 from connector.store.conflicts import CHOSEN, LEFT_OUT, OPEN
 from connector.sync.competing import MOST_REVERSALS, RULE, edit_of, reversals, turn_for
+from connector.sync.consents import consent_move
 from connector.sync.decision import Clash, Decision, KindRules, Lost, Side, Situation
 from connector.sync.documents import Base, Draft, Own, Turns
 from connector.sync.merge import Cause, Move, Rule, Sides, Values, merge
@@ -131,6 +133,9 @@ def moves_of(pair: Pair, rules: KindRules, case: Situation) -> Iterator[tuple[Un
             sides = _as_blank(unit, sides)
         if unit.name in pair.reference_fields:
             sides = as_tokens(case, without_cascades(case, sides))
+        if rules.gate is not None and is_state(unit.name):
+            yield unit, sides, consent_move(pair, rules.gate, case, unit, sides)
+            continue
         yield unit, sides, _move(pair, rules, case, unit, sides)
 
 

@@ -374,6 +374,7 @@ class Runner:
                 names=names,
                 leaves=may_leave if gate is None else gate.leaves,
                 shut=() if gate is None else gate.shut,
+                beside=gate is not None,
             )
 
         pair, off = working_pair(self._ports.store, name, kind, lease, schema, make)
