@@ -29,7 +29,8 @@ from connector.records import Canonical, Value, field_of
 LETTER = "policy_"
 """What the codes of letters begin with that a policy made."""
 
-_WHY: Mapping[str, str] = {
+WHY: Mapping[str, str] = {
+    "restricted": "the person's data may not be used for now",
     "suppressed": "the person was erased and is not to come back",
     "minor_no_guardian": "a minor without a guardian's consent, or of unknown age",
     "unknown_country": "the person's country is not known, and the record would cross a border",
@@ -135,7 +136,7 @@ class Gate:
     def reason(self, why: str, rules: Iterable[str] = ()) -> Reason:
         """The reason of a letter; it names rules and no value."""
         ids = ", ".join(rules)
-        told = f"{_WHY[why]} ({ids})" if ids else _WHY[why]
+        told = f"{WHY[why]} ({ids})" if ids else WHY[why]
         where = self.compiled.destination
         return Reason(code=f"{LETTER}{why}", text=f"it does not go to {where}: {told}")
 

@@ -66,7 +66,7 @@ class Runner:
         `only_reconcile`: end the doubt of the scopes that are in doubt, and write nothing.
         """
         ports = self._ports
-        report = RunReport(ports.run)
+        report = RunReport(ports.run, ruled=self._setup.policy is not None)
         ports.vault.refresh()
         place.right_local_store(ports)
         place.next_generation(ports, self._configured())

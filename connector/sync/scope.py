@@ -102,6 +102,9 @@ class PlannedWrite:
     local_id: str | None
     remote_id: str | None
     fields: Mapping[str, tuple[Any, Any]]
+    classes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Of a write to a vendor: own field to the privacy class of its value, and how it is changed on
+    the way out ("": not at all)."""
 
 
 Progress = Callable[[str, str, str, int], None]

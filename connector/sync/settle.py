@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from connector.plugin import Reason, Ref
+from connector.policy.document import CHANGES
 from connector.records import Canonical
 from connector.store import conflicts, events, links, staged
 from connector.store.conflicts import LEFT_OUT, OPEN, RECORD, Conflict
@@ -125,6 +126,9 @@ class Settlement:
             work = Work(link, base.copy(), case.rows, len(decision.drafts))
             work.close, work.lost = decision.close, decision.lost
             work.shown = _shown(case)
+            if case.situation.ruling is not None:
+                verdicts = case.situation.ruling.fields.items()
+                work.told = {n: v.action for n, v in verdicts if v.action in CHANGES}
             # The link dies in the transaction that stores the write, not before: a stop in
             # between must leave a live link that is planned again.
             work.dies, work.evidence = decision.state == GONE, decision.evidence

@@ -34,6 +34,9 @@ class Work:
     shown: dict[str, tuple[Own, Canonical]] = field(default_factory=dict)
     """Own values of a side with their canonical reading, where the plan has made it."""
 
+    told: dict[str, str] = field(default_factory=dict)
+    """Canonical fields that go out changed, and how; for a plan."""
+
     def landed(self, draft: Draft, held: Own) -> None:
         """One write landed; the side now holds `held` (own names to values)."""
         mine, other = (
