@@ -20,7 +20,15 @@ from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.mapping.times import zone_of
 from connector.plugin import Kind, Reason, Schema
 from connector.policy.actions import MASKS, PSEUDONYM_CHARS, Change, Pseudonyms, change_of, scanned
-from connector.policy.compile import UNCLASSIFIED, Compiled, Ruling, Verdict, class_of
+from connector.policy.compile import (
+    ALLOW,
+    CONSENT,
+    UNCLASSIFIED,
+    Compiled,
+    Ruling,
+    Verdict,
+    class_of,
+)
 from connector.policy.document import CHANGES
 from connector.policy.facts import facts_of, is_fact
 from connector.policy.load import Policy
@@ -100,7 +108,15 @@ class Gate:
         return class_of(self.compiled.document, kind, name) != UNCLASSIFIED
 
     def verdict(self, ruling: Ruling, name: str) -> Verdict:
-        """What becomes of one field. One that nobody asked about when this was made stays here."""
+        """What becomes of one field. One that nobody asked about when this was made stays here.
+
+        Where all else of the person is stopped, their answers may still go: `refusals.py` lets
+        only a no through. Of who was erased nothing goes.
+        """
+        if ruling.block not in (None, "suppressed") or ruling.hold:
+            one = self.compiled.fields.get(name)
+            if one is not None and one.class_ == CONSENT:
+                return ALLOW
         return ruling.fields.get(name) or Verdict("drop_field", rules=("untraced",))
 
     def sent(self, verdict: Verdict, name: str, value: Value) -> Value:
