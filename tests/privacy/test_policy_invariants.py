@@ -94,6 +94,23 @@ def test_12_who_is_blocked_since_is_not_asked_for_by_id(
     assert story.settle().exit in (0, 5)
 
 
+def test_12_who_a_stricter_policy_blocks_is_not_asked_for_by_id(
+    make: Callable[..., Ruled],
+) -> None:
+    """A changed policy has all links looked at, and both sides read: theirs is not read there."""
+    story = make()
+    story.person("王伟", mail="w@example.test")
+    story.person("Ada", country="France", abroad=None)
+    story.run()
+    ref, other = story.ref("王伟"), story.ref("Ada")
+    story.sent["crm"].clear()
+    story.rule(POLICY.replace("consent: cross_border", "consent: another_consent"))
+    assert story.settle().exit == 5
+    sent = "\n".join(story.sent["crm"])
+    assert ref not in sent
+    assert other in sent, "the others are looked at"
+
+
 def test_12_a_create_whose_answer_was_lost_is_not_sent_again_once_it_may_not_go(
     make: Callable[..., Ruled],
 ) -> None:

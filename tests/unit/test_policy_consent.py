@@ -52,6 +52,13 @@ def test_15_what_only_a_vendor_says_permits_nothing(told: list[Consent]) -> None
         assert not reduce(join, told).permits
 
 
+@given(answers)
+def test_15_a_vendors_yes_never_takes_the_place_of_anything_said(a: Consent) -> None:
+    yes = Consent("granted", START, "vendor", "form-1", "v1")
+    if a.source != "vendor" or a.state not in ("granted", None):
+        assert join(a, yes) == a
+
+
 def test_the_worked_example_of_a_conflict() -> None:
     """Granted by form in January, no by telephone in March, an import at the vendor in June."""
 

@@ -279,6 +279,14 @@ def test_13_the_order_in_the_file_never_matters(
     assert strictness(one, "eu", facts) == strictness(other, "eu", facts)
 
 
+def test_a_transfer_holds_on_its_last_day_and_not_on_the_next() -> None:
+    way = {"from": "CN", "to": "EU", "mechanism": "adequacy", "ref": "R", "recipient": "eu"}
+    for until, blocked in (("2026-11-23", None), ("2026-11-22", "no_transfer")):
+        doc = document([], transfers=[{**way, "valid_until": until, "classes": ["person.name"]}])
+        found = Compiled(doc, "eu", Kind.CUSTOMER, NAMES, TODAY).ruling(Facts("CN", False))
+        assert found.block == blocked
+
+
 def test_what_a_field_is_changed_to_on_the_way_is_never_read_back() -> None:
     doc = document([{"id": "m", "when": {"class": "contact.*", "country": "CN"}, "action": "hash"}])
     compiled = Compiled(doc, "eu", Kind.CUSTOMER, NAMES, TODAY)
