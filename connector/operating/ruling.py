@@ -15,7 +15,7 @@ from connector.plugin import Kind
 from connector.policy.compile import class_of
 from connector.policy.facts import Facts, facts_of, is_fact
 from connector.policy.load import ended
-from connector.records import Value, field_of
+from connector.records import Value, discreet, field_of
 from connector.store import links
 from connector.sync.gate import WHY, People, compiled_for
 
@@ -36,6 +36,7 @@ class RuledField:
     """Whether what the vendor shows of it is read."""
 
 
+@discreet
 @dataclass(frozen=True, slots=True)
 class Ruled:
     """What one connection may be told of one person's record."""

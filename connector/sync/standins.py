@@ -14,13 +14,14 @@ from typing import Any
 
 from connector.mapping.translate import Pair, Unit
 from connector.plugin import Kind
-from connector.records import Canonical, Value
+from connector.records import Canonical, Value, discreet
 from connector.sync.decision import KindRules, Situation
 from connector.sync.documents import Base, Own
 from connector.sync.gate import Gate
 from connector.sync.merge import differ
 
 
+@discreet
 @dataclass(frozen=True, slots=True)
 class Sendable:
     """What of a unit may go out, in canonical values. `whole`: all of it, and truly."""
@@ -92,6 +93,7 @@ def reopened(pair: Pair, rules: KindRules, case: Situation) -> Situation:
     return case if known == base else replace(case, base=known)
 
 
+@discreet
 @dataclass(slots=True)
 class Step:
     """What to do about one such unit: values to send, or what the base notes without a write."""

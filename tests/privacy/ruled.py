@@ -81,7 +81,10 @@ class Watched(MemoryRemote):
         return super().find(kind, field, values)
 
     def write(self, kind: Kind, writes: Any) -> Any:
-        self.sent += [repr(("write", kind, one)) for one in writes]
+        self.sent += [
+            repr(("write", kind, one.op, one.ref, dict(one.fields), one.external_key))
+            for one in writes
+        ]
         return super().write(kind, writes)
 
 
