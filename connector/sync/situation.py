@@ -81,9 +81,7 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
     lost = [key for key in local_ids if key not in table]
     unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
     named = _referred(scope, local_ids)
-    subjects = {link.subject for link, _ in found.values() if link.subject}
-    scope.ports.vault.preload(subjects)
-    restricted = {s for s in subjects if scope.ports.vault.subject_state(s) == RESTRICTED}
+    scope.ports.vault.preload({link.subject for link, _ in found.values() if link.subject})
     dropped = {(row.side, row.record) for row, _ in batch.broken}
     for link, staged_rows in found.values():
         if any((row.side, row.record) in dropped for row in staged_rows):
@@ -119,15 +117,48 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         if passes is not None:
             situation.ruling = passes.rulings.get(link.id)
             case.stopped = passes.stopped.get(link.id)
-        case.held = link.subject in restricted
         if case.stopped is None and _is_odd(scope, situation.seen):
             case.stopped = _ODD
         batch.cases.append(case)
     _add_parents(scope, [c.situation for c in batch.cases])
+    _hold(scope, batch.cases)
     add_partners(scope, [c.situation for c in batch.cases])
     add_successors(scope, [c.situation for c in batch.cases])
     _leave_for_later(scope, batch, busy)
     return batch
+
+
+def _hold(scope: Scope, cases: Sequence[Case]) -> None:
+    """Mark what is of people whose data may not be used for now, through whatever connection that
+    is known of them."""
+    vault = scope.ports.vault
+    whose = {case.situation.link.id: _subject_of(scope, case.situation) for case in cases}
+    lacking = {
+        case.situation.link.local_id: case.situation.link.id
+        for case in cases
+        if whose[case.situation.link.id] is None and case.situation.link.local_id is not None
+    }
+    if lacking and scope.peers:
+        with scope.store.read() as tx:
+            known = links.subjects_of(tx, scope.kind, list(lacking))
+        whose |= {lacking[local_id]: subject for local_id, subject in known.items()}
+    vault.preload({subject for subject in whose.values() if subject})
+    for case in cases:
+        subject = whose[case.situation.link.id]
+        case.held = subject is not None and vault.subject_state(subject) == RESTRICTED
+
+
+def _subject_of(scope: Scope, case: Situation) -> str | None:
+    """The person behind a record: its link's, or its parent's if it has no link's yet."""
+    if case.link.subject is not None or not scope.parent_kinds or case.row is None:
+        return case.link.subject
+    record = case.local_record(scope.pair)
+    for name in scope.parent_kinds:
+        raw = record.get(name)
+        parent = case.parents.get((LOCAL, raw)) if isinstance(raw, str) else None
+        if parent is not None:
+            return parent.subject
+    return None
 
 
 _ODD = Reason(

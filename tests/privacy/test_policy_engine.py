@@ -10,6 +10,7 @@ import pytest
 from connector.errors import PolicyFileError
 from connector.privacy.subjects import RESTRICTED
 from connector.store import staged
+from connector.testing.world import PERFECT
 from tests.privacy.ruled import POLICY, Ruled
 from tests.story import C, F, M
 
@@ -222,10 +223,10 @@ def test_an_unknown_country_stays_and_a_known_one_nearby_goes(story: Ruled) -> N
 
 def restrict(story: Ruled, number: int, state: str = RESTRICTED) -> None:
     with story.store().read() as tx:
-        (subject,) = tx.exec_driver_sql(
-            "SELECT subject FROM link WHERE local_id = ?", (str(number),)
-        ).one()
-    story.vault.subjects.set_state([subject], state)
+        rows = tx.exec_driver_sql(
+            "SELECT subject FROM link WHERE local_id = ? AND subject IS NOT NULL", (str(number),)
+        ).all()
+    story.vault.subjects.set_state([row.subject for row in rows], state)
 
 
 def test_nothing_is_written_for_a_restricted_person_but_their_no(story: Ruled) -> None:
@@ -246,6 +247,23 @@ def test_nothing_is_written_for_a_restricted_person_but_their_no(story: Ruled) -
     story.settle()
     assert story.people()["王伟"]["City"] == "广州"
     assert story.shop_row(number)["mail"] == "w@example.test"
+
+
+def test_a_restricted_person_gets_no_new_record_anywhere(tmp_path: Path) -> None:
+    story = Ruled(tmp_path, kinds=(C, M), others={"two": PERFECT})
+    story.only = ("crm",)
+    number = story.person("王伟")
+    story.run()
+    restrict(story, number)
+    story.only = None
+    story.sql("INSERT INTO cards (client, card, kind) VALUES (:c, 'K1', '月卡')", c=number)
+    report = story.settle()
+    assert story.vendors["two"].dump(C) == []
+    assert story.vendor.dump(M) == [] == story.vendors["two"].dump(M)
+    assert sum(one.counts.restricted for one in report.passes) > 0
+    restrict(story, number, "live")
+    story.settle()
+    assert len(story.vendors["two"].dump(C)) == len(story.vendor.dump(M)) == 1
 
 
 def test_without_a_policy_a_restricted_person_waits_as_well(tmp_path: Path) -> None:
