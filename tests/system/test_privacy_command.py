@@ -49,6 +49,18 @@ def test_doctor_plan_and_sync_obey_the_policy_and_explain_tells_why(rig: Rig) ->
     assert decided["names.family"]["read_back"] is False
 
 
+def test_a_mask_that_the_vendors_field_does_not_take_is_told_by_the_doctor(rig: Rig) -> None:
+    rig.ready()
+    mask = "  - {id: phones, when: {class: contact.phone}, action: mask, with: phone_keep3_4}\n"
+    ruled(rig, POLICY + mask)
+    said = rig.run("doctor")
+    assert said.code == 3
+    assert "`phones`: zoho: Contacts.Mobile does not take it" in said.out
+    ran = rig.run("sync")
+    assert ran.code == 3 and "Contacts.Mobile does not take it" in ran.err
+    assert rig.sandbox.records("Contacts") == []
+
+
 def test_a_policy_that_cannot_be_used_stops_before_anything_is_sent(rig: Rig) -> None:
     rig.ready()
     ruled(rig, POLICY.replace("  zoho: {", "  other: {"))
