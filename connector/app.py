@@ -217,6 +217,8 @@ class Connector:
 
         Raises: PolicyFileError with all faults.
         """
+        if self.settings.privacy.policy is None:
+            return None
         mappings = [
             (name, self.vendor_mapping(name, kind))
             for name in self.settings.connections

@@ -19,14 +19,13 @@ from connector.sync.gate import compiled_for
 
 def open_policy(
     settings: Settings, today: dt.date, mappings: Sequence[tuple[str, VendorMapping]]
-) -> Policy | None:
-    """The policy that the settings name; None if they name none.
+) -> Policy:
+    """The policy that the settings name.
 
     `mappings`: what each connection maps. Raises: PolicyFileError with all faults that can be seen
     without asking a vendor; whether masks fit its fields is seen when the fields are known.
     """
-    if settings.privacy.policy is None:
-        return None
+    assert settings.privacy.policy is not None, "who asks has looked"
     policy = load(settings.path(settings.privacy.policy), today=today, tenant=settings.tenant)
     faults = []
     for name, connection in settings.connections.items():

@@ -43,6 +43,10 @@ def test_doctor_plan_and_sync_obey_the_policy_and_explain_tells_why(rig: Rig) ->
     people = rig.sandbox.records("Contacts")
     assert people and all("*" in one["Last_Name"] for one in people)
     assert all(not one.get("Mailing_Street") for one in people)
+    seen = rig.run("explain", "1", "names.family", "--kind", "customer", "--json").json
+    assert {one["cause"] for found in seen["records"] for one in found["fields"]} == {
+        "privacy_policy"
+    }
     why = rig.run("privacy", "explain", "--to", "zoho", "--record", "1", "--json").json
     decided = {one["field"]: one for one in why["fields"]}
     assert decided["names.family"]["rules"] == ["surname"]
