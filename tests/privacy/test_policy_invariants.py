@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from connector.local.idmap import IdMap
 from connector.plugin import FieldInfo
 from connector.policy.facts import facts_of
 from connector.sync.gate import compiled_for
@@ -109,6 +111,20 @@ def test_12_who_a_stricter_policy_blocks_is_not_asked_for_by_id(
     sent = "\n".join(story.sent["crm"])
     assert ref not in sent
     assert other in sent, "the others are looked at"
+
+
+def test_12_an_id_map_asks_for_nobody_who_is_blocked(make: Callable[..., Ruled]) -> None:
+    story = make()
+    people = [story.vendor.create(C, {"Last": name}) for name in ("A.", "B.")]
+    clients = [story.person("王伟", abroad=0), story.person("李伟")]
+    file = story.folder / "ids.csv"
+    lines = "".join(f"{c},{p}\n" for c, p in zip(clients, people, strict=True))
+    file.write_text("local_id,remote_id\n" + lines, encoding="utf-8")
+    with closing(IdMap(file)) as id_map:
+        done = story.runner().adopt(id_map)
+    assert [(one.line, one.code) for one in done.bad] == [(2, "policy_no_consent_abroad")]
+    assert done.linked == 1
+    assert people[0] not in "\n".join(story.sent["crm"])
 
 
 def test_12_a_create_whose_answer_was_lost_is_not_sent_again_once_it_may_not_go(
