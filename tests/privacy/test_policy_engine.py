@@ -249,6 +249,25 @@ def test_nothing_is_written_for_a_restricted_person_but_their_no(story: Ruled) -
     assert story.shop_row(number)["mail"] == "w@example.test"
 
 
+def test_a_restricted_persons_yes_waits(story: Ruled) -> None:
+    """Only a no goes before the rest, also where both sides are read anew."""
+    number = story.person(
+        "王伟", said="withdrawn", said_by="subject", said_at="2026-01-10 08:00:00"
+    )
+    story.run()
+    restrict(story, number)
+    story.sql(
+        "UPDATE clients SET said = 'granted', said_at = '2026-01-31 08:00:00' WHERE no = :n",
+        n=number,
+    )
+    story.rule(OPEN)
+    story.settle()
+    assert story.people()["王伟"]["Opt_Out"] is True
+    restrict(story, number, "live")
+    story.settle()
+    assert story.people()["王伟"]["Opt_Out"] is False
+
+
 def test_a_restricted_person_gets_no_new_record_anywhere(tmp_path: Path) -> None:
     story = Ruled(tmp_path, kinds=(C, M), others={"two": PERFECT})
     story.only = ("crm",)
