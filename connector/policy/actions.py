@@ -54,7 +54,7 @@ def name_surname(text: str) -> str:
     if is_east_asian(plain):
         return plain[0] + "*" * (len(plain) - 1) if len(plain) > 1 else "*"
     first, _, last = plain.rpartition(" ")
-    return f"* {last}" if first else _stars(plain)
+    return f"* {last}" if first else _stars(text)
 
 
 def email_domain(text: str) -> str:
