@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from connector import registry, shop
+from connector import policies, registry, shop
 from connector import settings as settings_module
 from connector.errors import ConnectorError, UsageError
 from connector.host import MachineClock, StoreHost, in_threads
@@ -24,6 +24,7 @@ from connector.local.idmap import IdMap
 from connector.local.status import LocalStatus, status_of_local
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
 from connector.plugin import Clock, Kind, LinksRecords, NamesEditors, Plugin, Ref, Remote, Target
+from connector.policy.load import Policy
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
 from connector.settings import Settings
@@ -202,9 +203,28 @@ class Connector:
         mapping = load_local(self.settings.path(one.mapping))
         return shop.in_row(mapping) if one.part_of is not None else mapping
 
+    def people(self) -> LocalMapping | None:
+        """How customers lie in the shop, if they do."""
+        known = Kind.CUSTOMER in self.settings.local.kinds()
+        return self.local_mapping(Kind.CUSTOMER) if known else None
+
     def targets(self, name: str) -> dict[Kind, Target]:
         """What the mappings want of a connection's objects."""
         return {k: shop.target(self.vendor_mapping(name, k)) for k in self._kinds(name)}
+
+    def policy(self) -> Policy | None:
+        """The privacy policy, checked against settings and mappings; None if there is none.
+
+        Raises: PolicyFileError with all faults.
+        """
+        if self.settings.privacy.policy is None:
+            return None
+        mappings = [
+            (name, self.vendor_mapping(name, kind))
+            for name in self.settings.connections
+            for kind in self._kinds(name)
+        ]
+        return policies.open_policy(self.settings, self._clock.now().date(), mappings)
 
     def _kinds(self, name: str) -> list[Kind]:
         wanted = self._connection(name).kinds
@@ -329,6 +349,8 @@ class Connector:
             max_delete=Limits(*settings_module.parse_limit(max_delete or safety.max_delete)),
             max_change=Limits(*settings_module.parse_limit(max_change or safety.max_change)),
             tombstone_life=dt.timedelta(days=safety.tombstone_days),
+            policy=self.policy(),
+            people=self.people(),
             order={
                 kind: tuple(n for n in self.settings.connections if kind in self._kinds(n))
                 for kind in Kind

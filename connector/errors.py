@@ -7,6 +7,7 @@
     │   └── UnknownPluginError
     ├── SettingsError           fix the settings, mapping or policy       exit 3
     │   ├── MappingError
+    │   ├── PolicyFileError
     │   └── SchemaDriftError
     ├── VendorError             carries plugin, operation, request id
     │   ├── LoginRefusedError   stop the run; a person must act           exit 4
@@ -88,6 +89,10 @@ class SettingsError(ConnectorError):
 
 class MappingError(SettingsError):
     """A mapping file is wrong; each fault names file, line and what to write instead."""
+
+
+class PolicyFileError(SettingsError):
+    """A privacy policy is wrong, or does not fit the settings; faults name file and line."""
 
 
 class SchemaDriftError(SettingsError):

@@ -32,6 +32,7 @@ __all__ = [
     "LONGEST_WAIT",
     "AllowList",
     "Capabilities",
+    "Centre",
     "Clock",
     "FieldInfo",
     "FieldType",
@@ -40,6 +41,7 @@ __all__ = [
     "Gone",
     "Host",
     "Kind",
+    "KnowsCentres",
     "LinksRecords",
     "NamesEditors",
     "NamesFieldTypes",
@@ -395,6 +397,23 @@ class NamesFieldTypes(Protocol):
     def field_types(self, type: str) -> Sequence[FieldType]:
         """The types for values of a lens's word (`FieldInfo.type`), that of the shortest text
         first; none for a word that the vendor has no type for."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Centre:
+    """Where a vendor keeps an account's data. `country` is an ISO code, or EU."""
+
+    name: str
+    country: str
+
+
+@runtime_checkable
+class KnowsCentres(Protocol):
+    """A plugin that knows which of its vendor's hosts stands where."""
+
+    def centre_of(self, host: str) -> Centre | None:
+        """The data centre that a host name belongs to; None for one that nobody published."""
         ...
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias, TypeVar
@@ -188,6 +188,14 @@ FIELDS: Final[Mapping[Kind, Mapping[str, Field]]] = {
 CONSENT_STATES: Final = ("granted", "denied", "withdrawn", "unknown")
 
 _CONSENT = Field("consent", "consent", choices=CONSENT_STATES)
+_BESIDE_CONSENT: Final[Mapping[str, Field]] = {
+    "at": Field("datetime", "consent"),
+    "source": Field("choice", "consent", choices=("subject", "staff", "vendor")),
+    "evidence": Field("text", "consent"),
+    "version": Field("text", "consent"),
+}
+"""What may stand beside `consent.PURPOSE.CHANNEL`, and moves with it: when it was said, by whom,
+the proof, and which text was agreed to."""
 _CUSTOM = Field("text", "")
 _CONSTANT = Field("text", "system.id")
 
@@ -202,12 +210,17 @@ def field_of(kind: Kind, name: str) -> Field | None:
     'contact.email'
     >>> field_of(Kind.CUSTOMER, "consent.marketing.email").type
     'consent'
+    >>> field_of(Kind.CUSTOMER, "consent.marketing.email.at").group
+    'consent.marketing.email'
     >>> field_of(Kind.CUSTOMER, "shoe_size") is None
     True
     """
     parts = name.split(".")
     if kind is Kind.CUSTOMER and parts[0] == "consent" and len(parts) == 3:
         return _CONSENT
+    if kind is Kind.CUSTOMER and parts[0] == "consent" and len(parts) == 4:
+        beside = _BESIDE_CONSENT.get(parts[3])
+        return replace(beside, group=".".join(parts[:3])) if beside is not None else None
     if parts[0] == "custom" and len(parts) >= 2:
         return _CUSTOM
     if parts[0] == "constant" and len(parts) == 2:

@@ -115,6 +115,16 @@ def _as_document(report: RunReport, code: int) -> dict[str, Any]:
             {"connection": c, "kind": k, "side": side, "op": str(op), "records": n}
             for (c, k, side, op), n in _counts(report).items()
         ],
+        "disclosed": [
+            {
+                "connection": one.connection,
+                "class": one.class_,
+                "changed": one.how or None,
+                "records": one.records,
+                "values": one.values,
+            }
+            for one in report.disclosed
+        ],
         "bad_rows": [asdict(one) for one in report.bad_rows],
         "letters": report.letters,
         "conflicts": report.conflicts,
@@ -134,6 +144,12 @@ def _print(report: RunReport) -> None:
             ["connection", "kind", "side", "operation", "records"],
             [[*key, number] for key, number in _counts(report).items()],
         )
+        if report.ruled and report.disclosed:
+            output.show("", "What would be told, and to whom:")
+            output.table(
+                ["connection", "class", "changed", "records", "values"],
+                [[d.connection, d.class_, d.how, d.records, d.values] for d in report.disclosed],
+            )
     elif not report.errors and not report.skipped and not report.bad_rows:
         output.show("Nothing to do: both sides are in step.")
     if report.bad_rows:

@@ -41,6 +41,7 @@ def examine(opened: Callable[[], Connector], clock: Clock) -> Iterator[Check]:
         yield from state
         if any(check.state == "fail" for check in state):
             return
+        yield from installation.policy(connector)
         yield from installation.local(connector)
         if any(check.state == "fail" for check in keys):
             yield Check("connections", "warn", "Not looked at: they need the key ring.")

@@ -18,6 +18,7 @@ from connector.local.contract import Local
 from connector.local.files import FileLocal
 from connector.local.shapes import KEY
 from connector.local.sql import SqlLocal
+from connector.policy.load import ended
 from connector.version import __version__
 
 LIBRARIES = ("SQLAlchemy", "pydantic", "requests", "cryptography", "phonenumbers")
@@ -120,6 +121,24 @@ def _private(name: str, file: Path | None) -> Iterator[Check]:
 
 
 # --- the shop's database ------------------------------------------------------------------------
+
+
+def policy(connector: Connector) -> Iterator[Check]:
+    """The privacy policy: whether it can be used with these settings, and what of it has ended."""
+    if connector.settings.privacy.policy is None:
+        return
+    try:
+        found = connector.policy()
+    except ConnectorError as error:
+        yield failed("privacy policy", error)
+        return
+    assert found is not None
+    past = ended(found, connector.now().date())
+    if past:
+        yield Check("privacy policy", "warn", "Its day has passed: " + " ".join(past))
+        return
+    rules = len(found.document.rules)
+    yield Check("privacy policy", "ok", f"{found.path}: {rules} rules, hash {found.digest}.")
 
 
 def local(connector: Connector) -> Iterator[Check]:

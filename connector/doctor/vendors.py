@@ -19,7 +19,9 @@ from connector.plugin import (
     Remote,
     Schema,
 )
+from connector.records import may_leave
 from connector.store import scopes
+from connector.sync.gate import Gate, check_fit, gate_for
 
 MOST_SKEW_S = 60.0
 """A vendor's clock may differ from ours by so much before it is worth a word."""
@@ -134,12 +136,42 @@ def _kind(
     else:
         said = f"{schema.object} may be read, created, updated and removed, as described."
         yield Check(title, "ok", said)
-    yield from _mapping(connector, name, kind, schema)
+    gate = None
+    try:
+        gate = _gate(connector, name, kind, schema)
+    except SettingsError as error:
+        yield failed(f"{name} {kind} policy", error)
+    yield from _mapping(connector, name, kind, schema, gate)
     yield from _missing(connector, name, kind, schema, f"Make them in {schema.object}")
     yield from _key(title, connector, name, remote, kind, schema, able)
 
 
-def _mapping(connector: Connector, name: str, kind: Kind, schema: Schema) -> Iterator[Check]:
+def _gate(connector: Connector, name: str, kind: Kind, schema: Schema) -> Gate | None:
+    """The privacy policy for one kind there, once it is seen that what it makes of values fits.
+
+    Raises: PolicyFileError.
+    """
+    policy = connector.policy()
+    if policy is None:
+        return None
+    mapping, home = connector.vendor_mapping(name, kind), connector.settings.local
+    gate = gate_for(
+        policy,
+        name,
+        mapping,
+        connector.people(),
+        zone=home.zone,
+        region=home.phone_region,
+        today=connector.now().date(),
+        pseudonym=str.encode,  # nothing is sent
+    )
+    check_fit(policy, gate, mapping, schema)
+    return gate
+
+
+def _mapping(
+    connector: Connector, name: str, kind: Kind, schema: Schema, gate: Gate | None
+) -> Iterator[Check]:
     title = f"{name} {kind} mapping"
     home = connector.settings.local
     try:
@@ -149,6 +181,7 @@ def _mapping(connector: Connector, name: str, kind: Kind, schema: Schema) -> Ite
             zone=home.zone,
             phone_region=home.phone_region,
             schema=schema,
+            leaves=may_leave if gate is None else gate.leaves,
         )
     except SettingsError as error:
         yield failed(title, error)

@@ -17,7 +17,8 @@ NAMES: Final = frozenset({FULL, FAMILY, GIVEN})
 _EAST_ASIAN = ("CJK ", "HANGUL ", "HIRAGANA ", "KATAKANA ", "IDEOGRAPHIC ")
 
 
-def _is_east_asian(text: str) -> bool:
+def is_east_asian(text: str) -> bool:
+    """Whether all letters of a name are Chinese, Japanese or Korean, and there are any."""
     letters = [sign for sign in text if sign.isalpha()]
     return bool(letters) and all(
         unicodedata.name(sign, "").startswith(_EAST_ASIAN) for sign in letters
@@ -34,6 +35,6 @@ def join(family: Value, given: Value) -> str | None:
     first = as_text(given).strip() if given is not None else ""
     if not last or not first:
         return or_none(last or first)
-    if _is_east_asian(last) and _is_east_asian(first):
+    if is_east_asian(last) and is_east_asian(first):
         return last + first
     return f"{first} {last}"

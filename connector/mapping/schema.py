@@ -293,7 +293,8 @@ class _Reader:
             )
             normalises = False
         group = self.text(table, "group") or known.group
-        if group is not None and field_of(self.kind, group) is not None:
+        beside = name.startswith("consent.") and group == known.group
+        if group is not None and not beside and field_of(self.kind, group) is not None:
             self.fault(line, f"`{group}` is a field and cannot be a group; choose another name")
         type_ = self.one_of(table, "type", TYPES, None) if "type" in table else None
         lens = self.lens(name, table, known, type_)

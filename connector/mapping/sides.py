@@ -5,7 +5,7 @@ A first load runs these loops some million times: they make no call that they ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,10 +51,17 @@ def checked(
 class Side:
     """One side's rules. `joins` is set where full names are put together from parts.
 
+    What is in `hidden` is written and never read: its values stay missing.
     A full name that is only shown beside its parts (`direction: push`) is written from them.
     """
 
-    def __init__(self, bounds: Iterable[Bound], used: frozenset[str], joins: bool) -> None:
+    def __init__(
+        self,
+        bounds: Iterable[Bound],
+        used: frozenset[str],
+        joins: bool,
+        hidden: Collection[str] = (),
+    ) -> None:
         all_ = {bound.rule.canonical: bound for bound in bounds}
         self.joins = joins
         parts = (names.FAMILY, names.GIVEN) if joins else ()
@@ -69,7 +76,14 @@ class Side:
             if name in used and not (joins and name in names.NAMES)
         }
         bounds = (*self._one.values(), *self.parts)
-        self._reads = tuple((b.rule.own, b.rule.canonical, b.lens.read) for b in bounds)
+        unread = frozenset(hidden)
+        if joins and names.FULL in unread:
+            unread |= names.NAMES
+        self._reads = tuple(
+            (b.rule.own, b.rule.canonical, b.lens.read)
+            for b in bounds
+            if b.rule.canonical not in unread
+        )
         self._writes = {b.rule.canonical: (b.rule.own, b.write, b) for b in bounds}
         self.own = tuple(dict.fromkeys(b.rule.own for b in bounds))
 
@@ -98,9 +112,10 @@ class Side:
         return found
 
     def read_one(self, canonical: str, own: Mapping[str, Any]) -> Value:
-        """One canonical value of own values that hold it."""
+        """One canonical value of own values that hold it, hidden or not."""
         if self.joins and canonical == names.FULL:
-            return self.read(own).get(canonical)
+            family, given = (_of(self.parts, part, own) for part in (names.FAMILY, names.GIVEN))
+            return names.join(family, given)
         bound = self._one[canonical]
         return bound.lens.read(own.get(bound.rule.own))
 
@@ -147,6 +162,12 @@ class Side:
             for part in self.parts:
                 name = part.rule.canonical
                 yield name, value if name == names.FAMILY else None
+
+
+def _of(parts: Iterable[Bound], name: str, own: Mapping[str, Any]) -> Value:
+    """One part of a name in own values."""
+    bound = next((b for b in parts if b.rule.canonical == name), None)
+    return None if bound is None else bound.lens.read(own.get(bound.rule.own))
 
 
 def _fault(canonical: str, bound: Bound, refusal: Refusal, create: bool) -> Fault:

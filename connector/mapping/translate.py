@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -23,7 +23,7 @@ from connector.mapping.sides import Bound, Side, checked
 from connector.mapping.texts import email_identity
 from connector.mapping.times import zone_of
 from connector.mapping.units import Unit, units_of
-from connector.plugin import Schema
+from connector.plugin import Kind, Schema
 from connector.records import Canonical, Field, Value, discreet, field_of, may_leave
 
 __all__ = ["Fault", "Pair", "Unit", "Written"]
@@ -46,7 +46,9 @@ class Pair:
     `zone` is of local values without one, `phone_region` such as "CN". With the account's `schema`,
     rules that it contradicts are left out (`drift` says why) and values are checked against it;
     so are those of the vendor's fields in `without`. `names`: what a column that is looked up by
-    name may be given, by own name.
+    name may be given, by own name. `leaves` says which fields may travel at all, `shut` which are
+    never read at the vendor, though they are written there. `beside`: what the host's row holds
+    beside a consent (when, by whom, the proof) moves with it, whatever the vendor has fields for.
     Raises: MappingError.
     """
 
@@ -60,6 +62,9 @@ class Pair:
         schema: Schema | None = None,
         without: Collection[str] = (),
         names: Mapping[str, Collection[Any]] | None = None,
+        leaves: Callable[[Kind, str], bool] = may_leave,
+        shut: Collection[str] = (),
+        beside: bool = False,
     ) -> None:
         home = zone_of(zone)
         if local.kind != vendor.kind:
@@ -75,20 +80,31 @@ class Pair:
         self.schema = schema
         self._zone = home
         self._names = names or {}
+        self._leaves = leaves
         near = [self._bind(rule, "local", None) for rule in local.rules]
         far = [self._bind(rule, "remote", schema) for rule in vendor.rules]
         self._constants = [b for b in far if b.rule.canonical.startswith("constant.")]
         self._bound_far = far
         leaving = [b for b in far if b.rule.own not in without and self._travels(b, schema)]
         self.units, near_joins, far_joins = units_of(
-            [rule for rule in local.rules if may_leave(self.kind, rule.canonical)],
+            [rule for rule in local.rules if leaves(self.kind, rule.canonical)],
             [bound.rule for bound in leaving],
             schema,
         )
         self._check_times()
         used = frozenset(name for unit in self.units for name in unit.fields)
-        self._near = Side(near, used, near_joins)
-        self._far = Side(leaving, used, far_joins)
+        self._beside = {
+            unit.name: tuple(
+                rule.canonical
+                for rule in local.rules
+                if rule.canonical.startswith(f"{unit.name}.") and rule.canonical not in used
+            )
+            for unit in self.units
+            if beside and unit.name.startswith("consent.")
+        }
+        alone = {name for names_ in self._beside.values() for name in names_}
+        self._near = Side(near, used | alone, near_joins)
+        self._far = Side(leaving, used, far_joins, shut)
         self._unit_of = {
             bound.rule.canonical: unit
             for side in (self._near, self._far)
@@ -96,8 +112,15 @@ class Pair:
             for name in unit.fields
             for bound in side.owns(name)
         }
+        by_name = {unit.name: unit for unit in self.units}
+        self._unit_of |= {n: by_name[of] for of, many in self._beside.items() for n in many}
         self._pushed = frozenset(name for unit in self.units if unit.push for name in unit.fields)
-        self._pulled = frozenset(name for unit in self.units if unit.pull for name in unit.fields)
+        self._pulled = frozenset(
+            name
+            for unit in self.units
+            if unit.pull
+            for name in (*unit.fields, *self._beside.get(unit.name, ()))
+        )
         blind = {rule.canonical for rule in local.rules if _is_unread(rule)}
         self.unread = frozenset(name for name in self._unit_of if name in blind)
         """Fields that a look at the row does not show: their columns are only written, or whom they
@@ -269,11 +292,12 @@ class Pair:
 
     def columns_of(self, unit: Unit) -> tuple[str, ...]:
         """The columns that hold a unit."""
-        return _own_of(self._near, unit)
+        beside = self._beside.get(unit.name, ())
+        return _own_of(self._near, unit.fields) + _own_of(self._near, beside)
 
     def remote_fields_of(self, unit: Unit) -> tuple[str, ...]:
         """The vendor's fields that hold a unit."""
-        return _own_of(self._far, unit)
+        return _own_of(self._far, unit.fields)
 
     def edited_local(self, unit: Unit, own: Mapping[str, Any]) -> dt.datetime | None:
         """When a unit was last edited in the row, if the row says."""
@@ -314,7 +338,7 @@ class Pair:
 
     def _travels(self, bound: Bound, schema: Schema | None) -> bool:
         name = bound.rule.canonical
-        if name.startswith("constant.") or not may_leave(self.kind, name):
+        if name.startswith("constant.") or not self._leaves(self.kind, name):
             return False
         return schema is None or drift.why_disabled(bound.rule, bound.lens, schema) is None
 
@@ -340,8 +364,8 @@ def _is_unread(rule: Rule) -> bool:
     return rule.direction == "pull" or isinstance(rule.derived, Match)
 
 
-def _own_of(side: Side, unit: Unit) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(b.rule.own for name in unit.fields for b in side.owns(name)))
+def _own_of(side: Side, fields: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(b.rule.own for name in fields for b in side.owns(name)))
 
 
 def _with_times(own: tuple[str, ...], times: Iterable[str | None]) -> tuple[str, ...]:

@@ -258,6 +258,8 @@ def _fields(connector: Connector, known: Look, values: _Values) -> Iterator[Fiel
             # The base holds what was agreed; what the vendor shows since is in the conflict.
             chosen = standing is not None and standing.state == conflicts.CHOSEN
             cause = Cause.CHOSEN if chosen else Cause.CONFLICT
+        ruled = base is not None and unit.name in base.stand_ins
+        sentence = _sentence(known, cause, left=standing is not None and standing.state == LEFT_OUT)
         yield FieldView(
             unit.name,
             values.of(unit, local),
@@ -267,9 +269,16 @@ def _fields(connector: Connector, known: Look, values: _Values) -> Iterator[Fiel
             _iso(pair.edited_local(unit, row.values)) if row is not None else None,
             _iso(pair.edited_remote(unit, seen.fields)) if seen is not None else None,
             rule_view(pair, unit),
-            cause.value if cause is not None else None,
-            _sentence(known, cause, left=standing is not None and standing.state == LEFT_OUT),
+            _RULED if ruled else cause.value if cause is not None else None,
+            _STANDS_IN if ruled else sentence,
         )
+
+
+_RULED = "privacy_policy"
+_STANDS_IN = (
+    "the vendor has of it what the privacy policy lets out, and is not read; `privacy explain`"
+    " says which rule"
+)
 
 
 def _iso(moment: dt.datetime | None) -> str | None:

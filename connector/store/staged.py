@@ -245,6 +245,20 @@ def ready(
     return [Staged(*row) for row in rows]
 
 
+def look_again(tx: sa.Connection, connection: str, kind: str, code: str) -> None:
+    """Have rows that were set aside with a reason of this beginning decided anew."""
+    c = staged.c
+    tx.execute(
+        sa.update(staged)
+        .where(
+            c.connection == connection,
+            c.kind == kind,
+            c.reason.startswith(f'{{"code": "{code}', autoescape=True),
+        )
+        .values(reason=None)
+    )
+
+
 def distrust(tx: sa.Connection, connection: str, kind: str, before_us: int) -> None:
     """Have remote rows that were seen before an instant read by id when they are decided."""
     c = staged.c

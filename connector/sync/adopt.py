@@ -14,12 +14,13 @@ import sqlalchemy as sa
 
 from connector.local.contract import Row, RowState
 from connector.local.idmap import IdMap, IdPair
-from connector.plugin import Gone, Ref, Seen
+from connector.plugin import Gone, Reason, Ref, Seen
 from connector.store import events, intents, links, staged
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.badrows import BadRow
 from connector.sync.observe import seal_seen
+from connector.sync.passes import rulings
 from connector.sync.reconcile import EPOCHS
 from connector.sync.scope import Scope
 
@@ -81,11 +82,15 @@ def _adopt(scope: Scope, id_map: IdMap, pairs: Sequence[IdPair], done: Adoption)
     known = _known(scope, pairs)
     rows = scope.ports.local.read(scope.kind, [pair.local_id for pair in pairs])
     left: list[IdPair] = []
+    stopped = _stopped(scope, pairs)
     for pair in pairs:
         if _is_linked(pair, known):
             done.already += 1
         elif why := _why_not(pair, known, rows.get(pair.local_id)):
             done.bad.append(_bad(scope, id_map, pair.line, why))
+        elif pair.local_id in stopped:
+            reason = stopped[pair.local_id]
+            done.bad.append(_bad(scope, id_map, pair.line, (reason.code, reason.text)))
         else:
             left.append(pair)
     refs = [Ref(pair.remote_id) for pair in left]
@@ -102,6 +107,14 @@ def _adopt(scope: Scope, id_map: IdMap, pairs: Sequence[IdPair], done: Adoption)
     with scope.store.write(scope.lease, "adopt links") as tx:
         _link(scope, tx, sound, known)
     done.linked += len(sound)
+
+
+def _stopped(scope: Scope, pairs: Sequence[IdPair]) -> Mapping[str, Reason]:
+    """The rows whose records may not go to this vendor: theirs are not asked for there either."""
+    keys = [pair.local_id for pair in pairs]
+    asked = {key: Link(key, scope.connection, scope.kind, key) for key in keys}
+    passes = rulings(scope, asked, keys)
+    return passes.stopped if passes is not None else {}
 
 
 def _known(scope: Scope, pairs: Sequence[IdPair]) -> _Known:

@@ -19,6 +19,7 @@ from connector.store.links import Link
 from connector.store.staged import REMOTE, Staged
 from connector.sync.documents import Base
 from connector.sync.observe import note_rows
+from connector.sync.passes import rulings
 from connector.sync.scope import Scope
 from connector.sync.settle import reread
 from connector.sync.successors import keep_units
@@ -70,7 +71,9 @@ def _begin(scope: Scope) -> str | None:
 
 
 def _look_at(scope: Scope, some: Sequence[Link], *, in_order: bool) -> bool:
-    refs = [Ref(link.remote_id or "") for link in some]
+    passes = rulings(scope, {link.id: link for link in some}, [k.local_id or "" for k in some])
+    stopped = passes.stopped if passes is not None else {}
+    refs = [Ref(link.remote_id or "") for link in some if link.id not in stopped]
     read = {one.ref: one for one in scope.remote.fetch(scope.kind, refs)}
     keys = [link.local_id or "" for link in some]
     rows = scope.ports.local.read(scope.kind, keys)
@@ -144,6 +147,7 @@ def _disagrees(scope: Scope, unit: Unit, base: Base) -> bool:
         scope.rules.read_only
         or not (unit.push and unit.pull)
         or unit.name in scope.pair.reference_fields
+        or unit.name in base.stand_ins
     ):
         return False
     local, remote = scope.pair.read_local(base.local), scope.pair.read_remote(base.remote)

@@ -10,10 +10,12 @@ from typing import Literal
 from connector.local.contract import Row
 from connector.mapping.translate import Pair
 from connector.plugin import Op, Reason, Seen
+from connector.policy.compile import Ruling
 from connector.records import Canonical, discreet
 from connector.store.conflicts import Conflict
 from connector.store.links import Link
 from connector.sync.documents import Base, Draft
+from connector.sync.gate import Gate
 from connector.sync.merge import Cause
 
 Side = Literal["local", "remote"]
@@ -40,6 +42,8 @@ class KindRules:
     """The local side is a source that is only read: nothing is ever written there."""
     in_row: bool = False
     """Its records live in the rows of those they belong to, and cannot move to another."""
+    gate: Gate | None = None
+    """What the privacy policy lets out; None: there is no policy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +115,8 @@ class Situation:
     new_only: bool = False
     origins: Mapping[str, Origin] = field(default_factory=dict)
     """Units whose value in the row another vendor put there, and whose it is."""
+    ruling: Ruling | None = None
+    """What the policy says of the person whose record this is; None: nothing can go out."""
     shown: dict[str, Canonical] = field(default_factory=dict)
     """What each side shows, in canonical values: read once, used many times."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -118,18 +118,32 @@ class Base:
     remote: Own = field(default_factory=dict)
     turns: Turns = field(default_factory=dict)
     """By unit, where our last write answered an edit."""
+    stand_ins: dict[str, Own] = field(default_factory=dict)
+    """By unit, what the vendor holds from us in place of the true value, where a privacy rule had
+    it changed, left out or taken back. Empty own values: nothing."""
 
     def pack(self) -> bytes:
-        told = {"T": _pack_turns(self.turns)} if self.turns else {}
+        told: dict[str, Any] = {"T": _pack_turns(self.turns)} if self.turns else {}
+        if self.stand_ins:
+            told["S"] = self.stand_ins
         return pack({"L": self.local, "R": self.remote, **told})
 
     @classmethod
     def unpack(cls, data: bytes) -> Base:
         document = unpack(data)
-        return cls(document["L"], document["R"], _unpack_turns(document))
+        stand_ins = document.get("S", {})
+        return cls(document["L"], document["R"], _unpack_turns(document), stand_ins)
 
     def copy(self) -> Base:
-        return Base(dict(self.local), dict(self.remote), dict(self.turns))
+        return Base(dict(self.local), dict(self.remote), dict(self.turns), dict(self.stand_ins))
+
+    def stand_in(self, told: Mapping[str, Own | None]) -> None:
+        """Note what stands at the vendor in place of true values; None: the true one does."""
+        for unit, own in told.items():
+            if own is None:
+                self.stand_ins.pop(unit, None)
+            else:
+                self.stand_ins[unit] = own
 
 
 @discreet
@@ -154,11 +168,14 @@ class Draft:
     """Of an update of the shop's row: the units it sets, each with the time of its edit at the
     vendor (ISO, if a time field tells)."""
     turns: Turns = field(default_factory=dict)
+    stand_ins: dict[str, Own | None] = field(default_factory=dict)
+    """What the base notes when it has landed; see `Base.stand_ins`."""
 
     def pack(self) -> bytes:
         return pack(
             {
                 "T": _pack_turns(self.turns),
+                "S": self.stand_ins,
                 "set": self.set,
                 "old": self.old,
                 "take": self.take,
@@ -181,4 +198,5 @@ class Draft:
             d["parent"],
             edited=d.get("edited", {}),
             turns=_unpack_turns(d),
+            stand_ins=d.get("S", {}),
         )

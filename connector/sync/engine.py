@@ -207,7 +207,15 @@ def _keep(scope: Scope, rows: Sequence[Staged], what: str) -> None:
 
 def _decisions(scope: Scope, batch: Batch) -> Iterator[tuple[Case, Decision]]:
     for case in batch.cases:
-        yield case, decide(scope.pair, scope.rules, case.situation)
+        if case.held:
+            scope.restricted.add(case.situation.link.id)
+            scope.counts.restricted = len(scope.restricted)
+            continue
+        decision = decide(scope.pair, scope.rules, case.situation)
+        if case.stopped is not None and decision.waits_for is None:
+            # (A child of somebody who is not there yet waits for them, as ever.)
+            decision = Decision(case.situation.link, letter=case.stopped)
+        yield case, decision
 
 
 def _needs_subject(decision: Decision) -> bool:

@@ -7,18 +7,25 @@ from collections.abc import Iterator, Mapping
 
 from connector.mapping.translate import Pair, Unit
 from connector.plugin import Op
+from connector.policy.consent import is_state
 from connector.records import MISSING, Canonical, Missing, Value
 from connector.store.conflicts import CHOSEN, LEFT_OUT, OPEN
 from connector.sync.competing import MOST_REVERSALS, RULE, edit_of, reversals, turn_for
+from connector.sync.consents import consent_move
 from connector.sync.decision import Clash, Decision, KindRules, Lost, Side, Situation
 from connector.sync.documents import Base, Draft, Own, Turns
 from connector.sync.merge import Cause, Move, Rule, Sides, Values, merge
 from connector.sync.outgoing import outgoing
 from connector.sync.references import as_tokens, without_cascades
+from connector.sync.standins import facts_in, is_gated, reopened, step
+
+NONE_GATED: Mapping[str, bool] = {}
 
 
 def decide_fields(pair: Pair, rules: KindRules, case: Situation) -> Decision:
     """Both records are there: merge them unit by unit."""
+    known = case.base
+    case = reopened(pair, rules, case)
     link, row, seen = case.link, case.row, case.seen
     assert row is not None
     base = case.base or Base()
@@ -56,15 +63,52 @@ def decide_fields(pair: Pair, rules: KindRules, case: Situation) -> Decision:
             to_remote[unit.name] = (unit, move.to_remote, both)
         if move.to_local is None and move.to_remote is None and move.settle:
             _take(pair, unit, new_base, row.values, remote_own)
-    halted = _draft(pair, rules, case, "remote", to_remote, remote_own, out, new_base)
+    gated = _gated(pair, rules, case, to_remote, out, new_base)
+    halted = _draft(pair, rules, case, "remote", to_remote, remote_own, out, new_base, gated)
     halted = halted or _draft(pair, rules, case, "local", to_local, remote_own, out, new_base)
     if halted is not None:
         return halted
     for draft in out.drafts:
         draft.turns = {name: turn for name, turn in turns.items() if turn.side == draft.side}
-    if new_base.local != base.local or new_base.remote != base.remote or case.base is None:
+    if known is None or not _is_same(new_base, known):
         out.base = new_base
     return out
+
+
+def _is_same(one: Base, other: Base) -> bool:
+    return (one.local, one.remote, one.stand_ins) == (other.local, other.remote, other.stand_ins)
+
+
+def _gated(
+    pair: Pair,
+    rules: KindRules,
+    case: Situation,
+    to_remote: dict[str, tuple[Unit, Values, bool]],
+    out: Decision,
+    base: Base,
+) -> dict[str, bool]:
+    """Decide the units that are not merged but go out as the policy lets them; of those that are
+    sent, whether all of it goes and truly."""
+    sent: dict[str, bool] = {}
+    assert case.row is not None
+    base.local.update(facts_in(rules, pair.kind, case.row.values))
+    for unit in pair.units:
+        if not is_gated(pair, rules, case, unit):
+            continue
+        standing = case.conflicts.get(unit.name)
+        if standing is not None:
+            out.close.append(standing.id)
+        one = step(pair, rules, case, unit)
+        if one.send is not None:
+            to_remote[unit.name] = (unit, one.send, False)
+            sent[unit.name] = one.whole
+            out.moves.append((unit.name, Cause.LOCAL_EDIT))
+        if one.take:
+            columns = pair.columns_of(unit)
+            base.local.update({n: case.row.values[n] for n in columns if n in case.row.values})
+        if one.noted:
+            base.stand_in({unit.name: one.note})
+    return sent
 
 
 def moves_of(pair: Pair, rules: KindRules, case: Situation) -> Iterator[tuple[Unit, Sides, Move]]:
@@ -77,6 +121,8 @@ def moves_of(pair: Pair, rules: KindRules, case: Situation) -> Iterator[tuple[Un
     was_local = pair.read_local(base.local) if base.local else {}
     was_remote = pair.read_remote(base.remote) if base.remote else {}
     for unit in pair.units:
+        if is_gated(pair, rules, case, unit):
+            continue
         sides = Sides(
             _values(unit, was_local) if case.base else MISSING,
             _values(unit, was_remote) if case.base else MISSING,
@@ -87,6 +133,9 @@ def moves_of(pair: Pair, rules: KindRules, case: Situation) -> Iterator[tuple[Un
             sides = _as_blank(unit, sides)
         if unit.name in pair.reference_fields:
             sides = as_tokens(case, without_cascades(case, sides))
+        if rules.gate is not None and is_state(unit.name):
+            yield unit, sides, consent_move(pair, rules.gate, case, unit, sides)
+            continue
         yield unit, sides, _move(pair, rules, case, unit, sides)
 
 
@@ -193,8 +242,12 @@ def _draft(
     remote_own: Own,
     out: Decision,
     base: Base,
+    gated: Mapping[str, bool] = NONE_GATED,
 ) -> Decision | None:
-    """Add the write of one side; a Decision instead if the record must wait or is set aside."""
+    """Add the write of one side; a Decision instead if the record must wait or is set aside.
+
+    `gated`: units that go out by the policy, and whether they go whole.
+    """
     if not wanted:
         return None
     assert case.row is not None
@@ -228,6 +281,8 @@ def _draft(
                 half.update({n: shown[n] for n in other if n in shown})
             continue
         draft.set.update(sent)
+        if unit.name in gated:
+            draft.stand_ins[unit.name] = None if gated[unit.name] else dict(sent)
         if side == "local":
             at = pair.edited_remote(unit, own_other)
             draft.edited[unit.name] = at.isoformat() if at is not None else None

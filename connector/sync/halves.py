@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from connector.local.contract import RowState
-from connector.mapping.translate import Pair
+from connector.mapping.translate import Pair, Unit
 from connector.plugin import Op
+from connector.records import Canonical, Value
 from connector.sync.decision import Decision, KindRules, Side, Situation, other_side
 from connector.sync.documents import Draft
 from connector.sync.outgoing import outgoing
+from connector.sync.standins import facts_in, is_gated, sendable
 
 
 def decide_half(pair: Pair, rules: KindRules, case: Situation, side: Side) -> Decision:
@@ -49,18 +51,55 @@ def _create(pair: Pair, rules: KindRules, case: Situation, side: Side) -> Decisi
         for name in unit.fields
         if name in shown
     }
-    out = outgoing(pair, rules, case, side, wanted, wanted, create=True)
+    changed: list[Unit] = []
+    shut: set[str] = set()
+    raw = wanted
+    if side == "remote":
+        wanted, changed = _as_let_out(pair, rules, case, shown, wanted)
+    elif rules.gate is not None:
+        # What a record shows in a field that is only written there is not known to be anybody's.
+        hidden = rules.gate.shut
+        shut = {
+            n
+            for unit in pair.units
+            if hidden.intersection(unit.fields)
+            for n in pair.remote_fields_of(unit)
+        }
+    out = outgoing(pair, rules, case, side, wanted, raw, create=True)
     if isinstance(out, Decision):
         return out
     own_names = pair.columns_of if side == "remote" else pair.remote_fields_of
     without = {n for unit in pair.units if unit.name in out.ties.without for n in own_names(unit)}
-    known = frozenset(pair.own_columns if side == "remote" else pair.remote_fields)
+    known = frozenset(pair.own_columns if side == "remote" else pair.remote_fields) - shut
+    facts = facts_in(rules, pair.kind, own) if side == "remote" else {}
     draft = Draft(
         side,
         Op.CREATE,
         set={n: v for n, v in out.fields.items() if v is not None},
-        take={n: v for n, v in own.items() if n not in without and n in known},
+        take={n: v for n, v in own.items() if n not in without and n in known} | facts,
         parent=out.ties.parent,
         subject=out.ties.subject,
     )
+    for unit in changed:
+        draft.stand_ins[unit.name] = {n: out.fields.get(n) for n in pair.remote_fields_of(unit)}
     return Decision(case.link, [draft], left=out.left)
+
+
+def _as_let_out(
+    pair: Pair, rules: KindRules, case: Situation, shown: Canonical, wanted: dict[str, Value]
+) -> tuple[dict[str, Value], list[Unit]]:
+    """A new record's values as the policy lets them out, and the units that it changes."""
+    if rules.gate is None or case.ruling is None:
+        return wanted, []
+    sent = dict(wanted)
+    changed = []
+    for unit in pair.units:
+        if not is_gated(pair, rules, case, unit):
+            continue
+        one = sendable(rules.gate, case, unit, shown)
+        for name in unit.fields:
+            sent.pop(name, None)
+        sent.update(one.values)
+        if not one.whole:
+            changed.append(unit)
+    return sent, changed

@@ -357,7 +357,7 @@ def _is_as_known(scope: Scope, link: Link, row: Row) -> bool:
     if link.local_digest is None or link.state != links.ACTIVE or link.evidence is not None:
         return False
     record = scope.pair.read_local(row.values)
-    return link.local_digest == scope.digest(link.id, "L", record)
+    return link.local_digest == scope.local_digest(link.id, record, row.values)
 
 
 def _made_by_us(scope: Scope, tx: sa.Connection, keys: Sequence[str]) -> set[str]:

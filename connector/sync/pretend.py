@@ -10,6 +10,7 @@ from connector.plugin import Op
 from connector.store import links, staged
 from connector.store.links import ACTIVE
 from connector.sync import origins
+from connector.sync.disclosed import classes_in
 from connector.sync.scope import PlannedWrite, Scope
 from connector.sync.settle import waiting_names
 from connector.sync.work import Job
@@ -61,7 +62,14 @@ def _planned(scope: Scope, job: Job) -> PlannedWrite:
         for one in (link.local_id, link.remote_id)
     )
     return PlannedWrite(
-        scope.connection, scope.kind, draft.side, draft.op, local_id, remote_id, fields
+        scope.connection,
+        scope.kind,
+        draft.side,
+        draft.op,
+        local_id,
+        remote_id,
+        fields,
+        classes_in(scope, draft, job.work.told),
     )
 
 

@@ -185,7 +185,8 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool, send: b
             if mine is not None:
                 settling.jobs.append(job)
                 bind_probe(settling, job, mine)
-            elif not send:
+            elif not send or scope.rules.gate is not None:
+                # What was let out when it was planned may not be today: it is planned anew.
                 settling.jobs.append(job)
                 settling.overtaken(job)
             elif job.sent >= MOST_SENDINGS and _would_show(scope, job, settling.now):

@@ -14,6 +14,8 @@ from typing import Any
 from connector.mapping.choices import NO
 from connector.mapping.translate import Pair
 from connector.plugin import Op
+from connector.policy.consent import is_state
+from connector.policy.facts import OBJECTS
 from connector.records import Canonical, field_of
 from connector.store.links import ACTIVE
 from connector.store.staged import LOCAL, Staged
@@ -47,6 +49,7 @@ def send_refusals(scope: Scope) -> bool:
                 for case in gather(scope, asked, queue.busy).cases
                 if _is_plain(case)
                 and (decision := decide(consents, scope.rules, case.situation)).drafts
+                and (not (case.held or case.stopped) or _only_refuses(consents, decision))
             ]
             found = found or bool(decided)
             for job in _taken(scope, decided):
@@ -99,6 +102,21 @@ def _is_plain(case: Case) -> bool:
     link, row, seen = case.situation.link, case.situation.row, case.situation.seen
     there = row is not None and row.state == "live" and (seen is None or seen.gone is None)
     return link.live is not None and link.state == ACTIVE and there and bool(case.situation.base)
+
+
+def _only_refuses(consents: Pair, decision: Decision) -> bool:
+    """Whether all that would be written says no: that much is done for a person whose data may not
+    be used, or not go to a vendor, as far as the vendor has their record."""
+    return all(
+        consents.strictness(name, value) == NO
+        for draft in decision.drafts
+        for name, value in (
+            consents.read_remote(draft.set)
+            if draft.side == "remote"
+            else consents.read_local(draft.set)
+        ).items()
+        if is_state(name) or name == OBJECTS
+    )
 
 
 def _taken(scope: Scope, decided: Sequence[tuple[Case, Decision]]) -> list[Job]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from connector.errors import ConnectorError, worst
 from connector.sync.badrows import BadRow
+from connector.sync.disclosed import Disclosure, disclosures
 from connector.sync.reconcile import Reconciled
 from connector.sync.scope import Counts, PlannedWrite
 
@@ -36,8 +37,15 @@ class RunReport:
     reconciled: list[Reconciled] = field(default_factory=list)
     bad_rows: list[BadRow] = field(default_factory=list)
     """Of files: what is wrong with which line. A plan looks at every value too."""
+    ruled: bool = False
+    """A privacy policy decided what goes out."""
     conflicts: int = 0
     letters: int = 0
+
+    @property
+    def disclosed(self) -> list[Disclosure]:
+        """Of a plan: what would go to whom, by class."""
+        return disclosures(self.writes)
 
     @property
     def exit(self) -> int:

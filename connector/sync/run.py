@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 from connector.errors import (
     ConnectorError,
@@ -17,6 +18,7 @@ from connector.errors import (
 from connector.local.idmap import IdMap
 from connector.mapping.translate import Pair
 from connector.plugin import Kind, Schema
+from connector.records import may_leave
 from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
 from connector.sync import place, reconcile
@@ -32,8 +34,10 @@ from connector.sync.engine import (
     settle_connection,
     sweep_connection,
 )
+from connector.sync.gate import Gate, check_fit, gate_for
 from connector.sync.noticing import families, look_at_all_rows, observe_local
 from connector.sync.pausing import going, paused_kinds
+from connector.sync.renewed import notice
 from connector.sync.report import PassReport as PassReport
 from connector.sync.report import RunReport as RunReport
 from connector.sync.scope import (
@@ -62,7 +66,7 @@ class Runner:
         `only_reconcile`: end the doubt of the scopes that are in doubt, and write nothing.
         """
         ports = self._ports
-        report = RunReport(ports.run)
+        report = RunReport(ports.run, ruled=self._setup.policy is not None)
         ports.vault.refresh()
         place.right_local_store(ports)
         place.next_generation(ports, self._configured())
@@ -270,8 +274,10 @@ class Runner:
     def _scope(self, connection: Connection, kind: Kind, setup: KindSetup, lease: Lease) -> Scope:
         ports, whole, name = self._ports, self._setup, connection.name
         schema = schema_of(ports.store, connection.remote, name, kind, lease)
-        pair, off = self._pair(name, kind, setup, lease, schema)
+        gate = self._gate(name, kind, setup, schema)
+        pair, off = self._pair(name, kind, setup, lease, schema, gate)
         rules = KindRules(
+            gate=gate,
             first_contact=setup.first_contact,
             # Without its person's row there is no place for it.
             create_local=setup.create_local
@@ -298,9 +304,9 @@ class Runner:
 
         def renew(scope: Scope) -> None:
             now = schema_of(ports.store, connection.remote, name, kind, lease, fresh=True)
-            scope.use(*self._pair(name, kind, setup, lease, now))
+            scope.use(*self._pair(name, kind, setup, lease, now, gate))
 
-        return Scope(
+        scope = Scope(
             ports,
             name,
             kind,
@@ -323,9 +329,37 @@ class Runner:
             killers=killers,
             renew=renew,
         )
+        notice(scope, self._setup.policy)
+        return scope
+
+    def _gate(self, name: str, kind: Kind, setup: KindSetup, schema: Schema) -> Gate | None:
+        """The privacy policy at one scope. Raises: PolicyFileError if it does not fit."""
+        policy, people = self._setup.policy, self._setup.people
+        if policy is None:
+            return None
+        gate = gate_for(
+            policy,
+            name,
+            setup.vendor,
+            people,
+            zone=self._setup.zone,
+            region=self._setup.phone_region,
+            today=self._ports.clock.now().date(),
+            pseudonym=partial(self._ports.vault.pseudonym, name),
+        )
+        check_fit(policy, gate, setup.vendor, schema)
+        if people is not None and gate.people.columns:
+            self._ports.local.observe(Kind.CUSTOMER, gate.people.columns)
+        return gate
 
     def _pair(
-        self, name: str, kind: Kind, setup: KindSetup, lease: Lease, schema: Schema
+        self,
+        name: str,
+        kind: Kind,
+        setup: KindSetup,
+        lease: Lease,
+        schema: Schema,
+        gate: Gate | None,
     ) -> tuple[Pair, Mapping[str, str]]:
         names = self._ports.local.names(kind)
 
@@ -338,6 +372,9 @@ class Runner:
                 schema=schema,
                 without=without,
                 names=names,
+                leaves=may_leave if gate is None else gate.leaves,
+                shut=() if gate is None else gate.shut,
+                beside=gate is not None,
             )
 
         pair, off = working_pair(self._ports.store, name, kind, lease, schema, make)

@@ -61,6 +61,8 @@ class Counts:
     postponed: int = 0
     against_direction: int = 0
     held: int = 0
+    restricted: int = 0
+    """Records of people whose data may not be used for now: their news waits."""
 
     @property
     def written(self) -> int:
@@ -100,6 +102,9 @@ class PlannedWrite:
     local_id: str | None
     remote_id: str | None
     fields: Mapping[str, tuple[Any, Any]]
+    classes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Of a write to a vendor: own field to the privacy class of its value, and how it is changed on
+    the way out ("": not at all)."""
 
 
 Progress = Callable[[str, str, str, int], None]
@@ -194,6 +199,8 @@ class Scope:
     match_fields: tuple[str, ...] = ()
     held: set[str] = field(default_factory=set)
     """Links whose writes `[safety]` held back in this run."""
+    restricted: set[str] = field(default_factory=set)
+    """Links of people whose data may not be used for now."""
     removed_strangers: dict[str, str] = field(default_factory=dict)
     """Records removed in this run's window that no link knows, with the removal's version."""
     foreseen: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -251,6 +258,14 @@ class Scope:
 
     # --- sealing --------------------------------------------------------------------------------
 
+    def local_digest(self, link: str, record: Canonical, own: Mapping[str, Any]) -> bytes:
+        """The digest of a row: of what is mapped, and of what the policy's gates ask of a person,
+        so that news of either is news."""
+        if self.rules.gate is not None and self.kind is Kind.CUSTOMER:
+            facts = self.rules.gate.people.record(own)
+            record = {**record, **{f"?{name}": value for name, value in facts.items()}}
+        return self.digest(link, "L", record)
+
     def digest(self, link: str, side: str, record: Canonical) -> bytes:
         if side == "L" and self.pair.unread:
             # What a look at the row never shows cannot tell whether it changed.
@@ -272,7 +287,7 @@ class Scope:
         there = (
             remote[1] if remote and remote[0] == base.remote else self.pair.read_remote(base.remote)
         )
-        link.local_digest = self.digest(link.id, "L", here)
+        link.local_digest = self.local_digest(link.id, here, base.local)
         link.remote_digest = self.digest(link.id, "R", there)
 
     def open_base(self, link: Link) -> Base | None:

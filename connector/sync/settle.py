@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from connector.plugin import Reason, Ref
+from connector.policy.document import CHANGES
 from connector.records import Canonical
 from connector.store import conflicts, events, links, staged
 from connector.store.conflicts import LEFT_OUT, OPEN, RECORD, Conflict
@@ -15,6 +16,7 @@ from connector.store.links import ACTIVE, GONE, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.decision import Clash, Decision, Lost, Replaced
 from connector.sync.documents import Base, Own, pack
+from connector.sync.gate import LETTER
 from connector.sync.merge import Cause
 from connector.sync.scope import Scope, reason_text
 from connector.sync.situation import Case
@@ -124,6 +126,9 @@ class Settlement:
             work = Work(link, base.copy(), case.rows, len(decision.drafts))
             work.close, work.lost = decision.close, decision.lost
             work.shown = _shown(case)
+            if case.situation.ruling is not None:
+                verdicts = case.situation.ruling.fields.items()
+                work.told = {n: v.action for n, v in verdicts if v.action in CHANGES}
             # The link dies in the transaction that stores the write, not before: a stop in
             # between must leave a live link that is planned again.
             work.dies, work.evidence = decision.state == GONE, decision.evidence
@@ -246,6 +251,8 @@ class Settlement:
             self.kept_rows.append(row)
         if decision.letter is not None:
             self.scope.counts.letters += 1
+            if decision.letter.code.startswith(LETTER) and all(r.attempts > 1 for r in rows):
+                return  # it was looked at again, and the policy says what it said
             self.events.append(
                 self.scope.event(self.now, decision.link.id, f"letter:{decision.letter.code}")
             )

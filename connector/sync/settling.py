@@ -162,6 +162,8 @@ def shown_of(scope: Scope, job: Job, seen: Seen) -> dict[str, object]:
     fields = {name for unit in kept for name in scope.pair.remote_fields_of(unit)}
     columns = {name for unit in kept for name in scope.pair.columns_of(unit)}
     job.draft.take = {n: v for n, v in job.draft.take.items() if n in columns}
+    names = {unit.name for unit in kept}
+    job.draft.stand_ins = {n: own for n, own in job.draft.stand_ins.items() if n in names}
     return {n: v for n, v in job.draft.set.items() if n in fields}
 
 

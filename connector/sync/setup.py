@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.plugin import Kind, Remote
+from connector.policy.load import Policy
 from connector.sync.scope import TOMBSTONE_LIFE, Limits
 
 DEFAULT_MAX_DELETE = Limits(5, 5)
@@ -51,6 +52,10 @@ class Setup:
     max_delete: Limits = DEFAULT_MAX_DELETE
     max_change: Limits = DEFAULT_MAX_CHANGE
     tombstone_life: dt.timedelta = TOMBSTONE_LIFE
+    policy: Policy | None = None
+    """What may go where; None: the classes of the canonical fields alone decide."""
+    people: LocalMapping | None = None
+    """How customers lie in the shop: their country, age and consents are asked of all kinds."""
     order: Mapping[Kind, tuple[str, ...]] = field(default_factory=dict)
     """Every configured connection of each kind, in the settings' order: changes of the shop are
     kept for those that take no part in a run. Left out: those that are run."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from connector.errors import SealError
 from connector.local.contract import Row, RowState
 from connector.plugin import Gone, Reason, Seen, version_key
+from connector.privacy.subjects import RESTRICTED
 from connector.records import Canonical
 from connector.store import conflicts, intents, links, staged
 from connector.store.conflicts import Conflict
@@ -18,8 +19,10 @@ from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync import origins
 from connector.sync.decision import Parent, Situation
 from connector.sync.documents import Base
+from connector.sync.gate import LETTER
 from connector.sync.observe import open_seen
 from connector.sync.partners import add_partners
+from connector.sync.passes import rulings
 from connector.sync.scope import Scope
 from connector.sync.successors import add_successors
 
@@ -37,6 +40,10 @@ class Case:
     rows: list[Staged]
     fetched: bool = False
     """The remote record was read by id for this decision."""
+    stopped: Reason | None = None
+    """Why the policy lets nothing of the record go to the vendor; it was not asked for by id."""
+    held: bool = False
+    """The person's data may not be used for now."""
 
 
 @dataclass(slots=True)
@@ -57,11 +64,20 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         found = {i: by_link[i] for i in ids}
         _add_counterparts(scope, tx, found)
         standing = conflicts.of_links(tx, found)
-    rows = [_distrusted(link, row) for link, many in found.values() for row in many]
-    seen = _hydrate(scope, rows, _unsure(found, standing), batch)
-    fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
     local_ids = [link.local_id for link, _ in found.values() if link.local_id is not None]
-    table = scope.ports.local.read(scope.kind, local_ids)
+    passes = rulings(scope, {i: link for i, (link, _) in found.items()}, local_ids)
+    rows = [_distrusted(link, row) for link, many in found.values() for row in many]
+    unsure = _unsure(found, standing)
+    if passes is not None:
+        # Not even an id of theirs goes there: what was read before is all that is known.
+        quiet = {found[i][0].remote_id for i in passes.stopped}
+        unsure = [ref for ref in unsure if ref not in quiet]
+        asked_for = [r for r in rows if r.record not in quiet or r.payload or r.side == LOCAL]
+    else:
+        asked_for = rows
+    seen = _hydrate(scope, asked_for, unsure, batch)
+    fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
+    table = passes.table if passes is not None else scope.ports.local.read(scope.kind, local_ids)
     lost = [key for key in local_ids if key not in table]
     unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
     named = _referred(scope, local_ids)
@@ -97,12 +113,65 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
                 if row.side == LOCAL and row.origin is not None:
                     shown = situation.local_record(scope.pair)
                     situation.origins = origins.standing(scope, row, shown)
-        batch.cases.append(Case(situation, staged_rows, (link.remote_id or "") in fetched))
+        case = Case(situation, staged_rows, (link.remote_id or "") in fetched)
+        if passes is not None:
+            situation.ruling = passes.rulings.get(link.id)
+            case.stopped = passes.stopped.get(link.id)
+        if case.stopped is None and _is_odd(scope, situation.seen):
+            case.stopped = _ODD
+        batch.cases.append(case)
     _add_parents(scope, [c.situation for c in batch.cases])
+    _hold(scope, batch.cases)
     add_partners(scope, [c.situation for c in batch.cases])
     add_successors(scope, [c.situation for c in batch.cases])
     _leave_for_later(scope, batch, busy)
     return batch
+
+
+def _hold(scope: Scope, cases: Sequence[Case]) -> None:
+    """Mark what is of people whose data may not be used for now, through whatever connection that
+    is known of them."""
+    vault = scope.ports.vault
+    whose = {case.situation.link.id: _subject_of(scope, case.situation) for case in cases}
+    lacking = {
+        case.situation.link.local_id: case.situation.link.id
+        for case in cases
+        if whose[case.situation.link.id] is None and case.situation.link.local_id is not None
+    }
+    if lacking and scope.peers:
+        with scope.store.read() as tx:
+            known = links.subjects_of(tx, scope.kind, list(lacking))
+        whose |= {lacking[local_id]: subject for local_id, subject in known.items()}
+    vault.preload({subject for subject in whose.values() if subject})
+    for case in cases:
+        subject = whose[case.situation.link.id]
+        case.held = subject is not None and vault.subject_state(subject) == RESTRICTED
+
+
+def _subject_of(scope: Scope, case: Situation) -> str | None:
+    """The person behind a record: its link's, or its parent's if it has no link's yet."""
+    if case.link.subject is not None or not scope.parent_kinds or case.row is None:
+        return case.link.subject
+    record = case.local_record(scope.pair)
+    for name in scope.parent_kinds:
+        raw = record.get(name)
+        parent = case.parents.get((LOCAL, raw)) if isinstance(raw, str) else None
+        if parent is not None:
+            return parent.subject
+    return None
+
+
+_ODD = Reason(
+    code=f"{LETTER}unclassified",
+    text="it shows a value in a field that has no class in the privacy policy; nothing is read",
+)
+
+
+def _is_odd(scope: Scope, seen: Seen | None) -> bool:
+    gate = scope.rules.gate
+    if gate is None or not gate.odd or seen is None:
+        return False
+    return any(seen.fields.get(own) not in (None, "") for own in gate.odd)
 
 
 def _referred(scope: Scope, keys: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:

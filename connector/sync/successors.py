@@ -132,6 +132,7 @@ def keep_units(pair: Pair, base: Base, units: Iterable[Unit]) -> Base:
         {n: v for n, v in base.local.items() if n in columns},
         {n: v for n, v in base.remote.items() if n in theirs},
         {unit.name: base.turns[unit.name] for unit in kept if unit.name in base.turns},
+        {unit.name: base.stand_ins[unit.name] for unit in kept if unit.name in base.stand_ins},
     )
 
 

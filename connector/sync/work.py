@@ -34,6 +34,9 @@ class Work:
     shown: dict[str, tuple[Own, Canonical]] = field(default_factory=dict)
     """Own values of a side with their canonical reading, where the plan has made it."""
 
+    told: dict[str, str] = field(default_factory=dict)
+    """Canonical fields that go out changed, and how; for a plan."""
+
     def landed(self, draft: Draft, held: Own) -> None:
         """One write landed; the side now holds `held` (own names to values)."""
         mine, other = (
@@ -47,6 +50,7 @@ class Work:
             (both if name in joint else mine)[name] = value
         other.update(draft.take)
         self.base.turns.update(draft.turns)
+        self.base.stand_in(draft.stand_ins)
         self.outstanding -= 1
         if self.outstanding == 0 and self.clean:
             self.base.local.update(self.joint.local)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from connector.plugin import FieldType, Host, Target
+from connector.plugin import Centre, FieldType, Host, Target
 from connector.records import Kind
-from connector_fxiaoke import console
+from connector_fxiaoke import console, facts
 from connector_fxiaoke.settings import FxiaokeSettings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["FxiaokePlugin", "plugin"]
 
 
 class FxiaokePlugin:
-    """Implements `Plugin`, `NamesFieldTypes` and `Sandboxed` of `connector.plugin`."""
+    """Implements `Plugin`, `NamesFieldTypes`, `KnowsCentres`, `Sandboxed` of `connector.plugin`."""
 
     name = "fxiaoke"
     settings = FxiaokeSettings
@@ -38,6 +38,13 @@ class FxiaokePlugin:
     def field_types(self, type: str) -> Sequence[FieldType]:
         """What the console calls the types for values of a lens's word."""
         return console.TYPES.get(type, ())
+
+    def centre_of(self, host: str) -> Centre | None:
+        """The cloud that a host name belongs to; resellers and private clouds have others."""
+        for name, url in facts.CLOUDS.items():
+            if url == f"https://{host}":
+                return Centre(name=name, country=facts.CLOUD_COUNTRIES[name])
+        return None
 
     def start_sandbox(
         self,

@@ -272,6 +272,15 @@ CLOUDS: Final[Mapping[str, str]] = {
 """The API host of each cloud; Alibaba's is DingTalk's too. Other and private clouds have
 `open-` and their login domain, or a host of a reseller's. Handbook; the first documented, the
 Huawei one probed."""
+CLOUD_COUNTRIES: Final[Mapping[str, str]] = {
+    "fxiaoke": "CN",
+    "huawei": "CN",
+    "alibaba": "CN",
+    "hong_kong": "HK",
+    "frankfurt": "DE",
+    "north_america": "US",
+}
+"""Where each cloud stands, by its name in the handbook; not stated there in so many words."""
 REFRESH_BEFORE_END: Final = timedelta(seconds=600)
 """Our margin: from then on a token call gives a new token. A choice, out of TOKEN_LIFE and
 TOKEN_RENEWED_AFTER."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from connector.plugin import FieldType, Host, Target
+from connector.plugin import Centre, FieldType, Host, Target
 from connector.records import Kind
-from connector_zoho import console
+from connector_zoho import console, facts
 from connector_zoho.settings import ZohoSettings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ __all__ = ["ZohoPlugin", "plugin"]
 
 
 class ZohoPlugin:
-    """Implements `Plugin`, `NamesFieldTypes` and `Sandboxed` of `connector.plugin`."""
+    """Implements `Plugin`, `NamesFieldTypes`, `KnowsCentres`, `Sandboxed` of `connector.plugin`."""
 
     name = "zoho"
     settings = ZohoSettings
@@ -38,6 +38,13 @@ class ZohoPlugin:
     def field_types(self, type: str) -> Sequence[FieldType]:
         """What the console calls the types for values of a lens's word."""
         return console.TYPES.get(type, ())
+
+    def centre_of(self, host: str) -> Centre | None:
+        """The data centre that a host name belongs to."""
+        for name, hosts in facts.DATA_CENTRES.items():
+            if host in hosts:
+                return Centre(name=name, country=name.upper())
+        return None
 
     def start_sandbox(
         self,

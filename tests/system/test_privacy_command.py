@@ -1,0 +1,76 @@
+"""The command under a privacy policy, against a sandbox: doctor, plan, sync, explain."""
+
+from __future__ import annotations
+
+from tests.system.rig import Rig
+
+POLICY = """\
+policy: 1
+tenant: test
+controller: {name: Example Retail, country: CN, contact_ref: env:DPO_CONTACT}
+defaults:
+  unclassified_outbound: block_record
+  unclassified_inbound: letter
+  unknown_subject_country: deny_transfer
+  unknown_age: {treat_as_adult: only adults may open an account}
+destinations:
+  zoho: {plugin: zoho, country: CN, role: processor}
+purposes:
+  service: {basis: contract}
+rules:
+  - {id: surname, when: {field: "customer.names.*"}, action: mask, with: name_surname}
+  - {id: no-street, when: {field: customer.address.street}, action: drop_field}
+"""
+
+
+def ruled(rig: Rig, policy: str = POLICY) -> None:
+    rig.write(head='[privacy]\npolicy = "privacy.yaml"')
+    (rig.folder / "privacy.yaml").write_text(policy, encoding="utf-8")
+
+
+def test_doctor_plan_and_sync_obey_the_policy_and_explain_tells_why(rig: Rig) -> None:
+    rig.ready()
+    ruled(rig)
+    doctor = rig.run("doctor")
+    assert "ok    privacy policy: " in doctor.all, doctor.all
+    told = rig.run("plan")
+    assert "What would be told, and to whom:" in told.out
+    plan = rig.run("plan", "--json").json
+    names = [d for d in plan["disclosed"] if d["class"] == "person.name"]
+    assert [d["changed"] for d in names] == ["mask"]
+    assert names[0]["records"] == plan["counts"][0]["records"]
+    assert rig.run("sync").code in (0, 5)
+    people = rig.sandbox.records("Contacts")
+    assert people and all("*" in one["Last_Name"] for one in people)
+    assert all(not one.get("Mailing_Street") for one in people)
+    seen = rig.run("explain", "1", "names.family", "--kind", "customer", "--json").json
+    assert {one["cause"] for found in seen["records"] for one in found["fields"]} == {
+        "privacy_policy"
+    }
+    why = rig.run("privacy", "explain", "--to", "zoho", "--record", "1", "--json").json
+    decided = {one["field"]: one for one in why["fields"]}
+    assert decided["names.family"]["rules"] == ["surname"]
+    assert decided["names.family"]["read_back"] is False
+
+
+def test_a_mask_that_the_vendors_field_does_not_take_is_told_by_the_doctor(rig: Rig) -> None:
+    rig.ready()
+    mask = "  - {id: phones, when: {class: contact.phone}, action: mask, with: phone_keep3_4}\n"
+    ruled(rig, POLICY + mask)
+    said = rig.run("doctor")
+    assert said.code == 3
+    assert "`phones`: zoho: Contacts.Mobile does not take it" in said.out
+    ran = rig.run("sync")
+    assert ran.code == 3 and "Contacts.Mobile does not take it" in ran.err
+    assert rig.sandbox.records("Contacts") == []
+
+
+def test_a_policy_that_cannot_be_used_stops_before_anything_is_sent(rig: Rig) -> None:
+    rig.ready()
+    ruled(rig, POLICY.replace("  zoho: {", "  other: {"))
+    for verb in ("sync", "plan"):
+        ran = rig.run(verb)
+        assert ran.code == 3, ran.all
+        assert "privacy.yaml:9: there is no destination `zoho`" in ran.err
+    assert rig.sandbox.records("Contacts") == []
+    assert "privacy policy: The policy does not fit the settings" in rig.run("doctor").all

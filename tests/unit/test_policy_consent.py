@@ -1,0 +1,73 @@
+"""Whose answer stands: the same in any order, and no yes over a no without the person."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import reduce
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.policy.consent import NEGATIVE, SKEW, SUBJECT, Consent, join
+
+START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+answers = st.builds(
+    Consent,
+    state=st.sampled_from(("granted", "denied", "withdrawn", "unknown", None)),
+    at=st.none()
+    | st.integers(0, 12).map(lambda steps: START + steps * dt.timedelta(minutes=2, seconds=30)),
+    source=st.sampled_from(("subject", "staff", "vendor", None)),
+    evidence=st.sampled_from((None, "form-1", "call-2")),
+    version=st.sampled_from((None, "v1")),
+)
+
+
+@given(answers, answers)
+def test_15_either_order_gives_the_same(a: Consent, b: Consent) -> None:
+    assert join(a, b) == join(b, a)
+
+
+@given(answers, answers, answers)
+def test_15_any_grouping_gives_the_same(a: Consent, b: Consent, c: Consent) -> None:
+    assert join(join(a, b), c) == join(a, join(b, c))
+
+
+@given(answers)
+def test_15_hearing_it_twice_changes_nothing(a: Consent) -> None:
+    assert join(a, a) == a
+
+
+@given(st.lists(answers, min_size=1, max_size=6))
+def test_15_no_yes_over_a_no_without_the_persons_later_yes(told: list[Consent]) -> None:
+    stands = reduce(join, told)
+    nos = [one for one in told if one.state in NEGATIVE]
+    if stands.state == "granted" and nos:
+        assert stands.source == SUBJECT and stands.at is not None
+        assert all(no.at is not None and stands.at > no.at + SKEW for no in nos)
+
+
+@given(st.lists(answers, min_size=1, max_size=6))
+def test_15_what_only_a_vendor_says_permits_nothing(told: list[Consent]) -> None:
+    if all(one.source == "vendor" for one in told):
+        assert not reduce(join, told).permits
+
+
+@given(answers)
+def test_15_a_vendors_yes_never_takes_the_place_of_anything_said(a: Consent) -> None:
+    yes = Consent("granted", START, "vendor", "form-1", "v1")
+    if a.source != "vendor" or a.state not in ("granted", None):
+        assert join(a, yes) == a
+
+
+def test_the_worked_example_of_a_conflict() -> None:
+    """Granted by form in January, no by telephone in March, an import at the vendor in June."""
+
+    def day(month: int, day: int) -> dt.datetime:
+        return dt.datetime(2026, month, day, tzinfo=dt.UTC)
+
+    form = Consent("granted", day(1, 10), "subject", "form")
+    call = Consent("withdrawn", day(3, 2), "staff", "call")
+    imported = Consent("unknown", day(6, 1), "vendor")
+    assert reduce(join, (form, call, imported)) == call
+    ticked = Consent("granted", day(7, 5), "subject", "page")
+    assert reduce(join, (imported, ticked, call, form)) == ticked

@@ -1,0 +1,254 @@
+"""A policy is read strictly: everything that is wrong is told at once, with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from connector.errors import PolicyFileError
+from connector.policy.load import ended, load
+from tests.unit.policies import FULL, TODAY, policy, write
+
+
+def faults(folder: Path, text: str) -> tuple[str, ...]:
+    path = write(folder, text)
+    with pytest.raises(PolicyFileError) as caught:
+        load(path, today=TODAY, tenant="shop-a")
+    assert caught.value.exit_code == 3
+    assert caught.value.__cause__ is None
+    return tuple(fault.removeprefix(f"{path}:") for fault in caught.value.faults)
+
+
+def spoilt(old: str, new: str) -> tuple[str, int]:
+    """The policy with one thing changed, and the line it was changed in."""
+    assert FULL.count(old) == 1, old
+    return FULL.replace(old, new), FULL[: FULL.index(old)].count("\n") + 1
+
+
+def test_a_sound_policy_loads(tmp_path: Path) -> None:
+    found = policy(tmp_path)
+    assert [rule.id for rule in found.document.rules] == [
+        "no-id-card",
+        "phone-abroad",
+        "birth-year",
+    ]
+    assert ended(found, TODAY) == []
+
+
+WRONG = {
+    "an unknown key": ("tenant: shop-a", "tenant: shop-a\nfoo: 1", "no such key", 1),
+    "an unknown key inside": ("basis: contract", "basis: contract, why: x", "no such key", 0),
+    "an unknown class of a field": (
+        "id_card: id.national",
+        "id_card: id.foreign",
+        "no such class",
+        0,
+    ),
+    "an unknown class of a rule": (
+        "{class: id.national}",
+        "{class: id.*x}",
+        "there is no class",
+        0,
+    ),
+    "an unknown field": ("customer.custom.id_card", "customer.shoe", "no such field", 0),
+    "a personal class in clear": (
+        "sensitive: true, store: seal, index",
+        "sensitive: true, index",
+        "needs `store: seal`",
+        0,
+    ),
+    "a permissive default": (
+        "unclassified_outbound: block_record",
+        "unclassified_outbound: allow",
+        "must be one of",
+        0,
+    ),
+    "a default left out": ("  unclassified_inbound: letter\n", "", "is missing", -2),
+    "a permissive country": ("deny_transfer", "allow", "must be one of", 0),
+    "an adult without a reason": (
+        "{treat_as_adult: only adults may open an account}",
+        "treat_as_adult",
+        "unknown_age",
+        0,
+    ),
+    "a sensitive class allowed abroad": (
+        "{id: no-id-card, when: {class: id.national}, action: drop_field}",
+        "{id: ids, when: {class: id.national}, action: allow}",
+        "allows a sensitive class to go abroad",
+        0,
+    ),
+    "a transfer without a mechanism": ("    mechanism: standard_contract\n", "", "is missing", -2),
+    "a transfer without a reference": ("    ref: SCC-1\n", "", "is missing", -3),
+    "a transfer without an end": ("    valid_until: 2027-12-31\n", "", "is missing", -4),
+    "a transfer without a recipient": ("    recipient: eu\n", "", "is missing", -7),
+    "a wildcard over a sensitive class": (
+        "[contact.*, person.name, id.national]",
+        "[contact.*, id.*]",
+        "covers a sensitive class",
+        0,
+    ),
+    "a transfer to elsewhere": ("    to: EU\n", "    to: US\n", "in another country", 0),
+    "marketing without consent": (
+        "{basis: consent, consent: marketing, channels",
+        "{basis: legitimate_interest, channels",
+        "needs their consent",
+        0,
+    ),
+    "a consent without a name": ("consent: marketing, channels", "channels", "which consent", -1),
+    "a rule that cannot match": (
+        "{class: person.birth}\n    unless: {purpose: service}",
+        "{class: person.birth, country: CN, destination: cn, crosses_border: true}",
+        "can never match",
+        -1,
+    ),
+    "a rule in another's shadow": (
+        "  - {id: no-id-card",
+        "  - {id: x, when: {class: id.national, crosses_border: true}, action: hash}\n"
+        "  - {id: no-id-card",
+        "never decides",
+        0,
+    ),
+    "two changes of one rank": (
+        "exceptions: []",
+        "  - {id: again, when: {field: customer.phones.mobile}, action: mask, with: email_domain}",
+        "is not for customer.phones.mobile",
+        0,
+    ),
+    "two masks on one field": (
+        "exceptions: []",
+        "  - {id: f, when: {class: person.name}, action: mask, with: name_surname}\n"
+        "  - {id: g, when: {field: customer.names.full}, action: mask, with: email_domain}",
+        "change one field in two ways",
+        1,
+    ),
+    "a mask against a coarser value": (
+        "exceptions: []",
+        "  - {id: f, when: {class: contact.address}, action: generalise, with: 'postcode:3'}\n"
+        "  - {id: g, when: {class: contact.address}, action: mask, with: name_surname}",
+        "change one field in two ways",
+        1,
+    ),
+    "an exception to a gate": (
+        "exceptions: []",
+        "exceptions:\n  - {rule: transfer, destination: eu, ref: R, approver: A,"
+        " valid_until: 2026-12-01}",
+        "no exceptions",
+        1,
+    ),
+    "an exception without an end": (
+        "exceptions: []",
+        "exceptions:\n  - {rule: phone-abroad, destination: eu, ref: R, approver: A}",
+        "is missing",
+        1,
+    ),
+    "a long exception": (
+        "exceptions: []",
+        "exceptions:\n  - {rule: phone-abroad, destination: eu, ref: R, approver: A,"
+        " valid_until: 2027-06-01}",
+        "90 days",
+        1,
+    ),
+    "an exception to a firm rule": (
+        "exceptions: []",
+        "exceptions:\n  - {rule: no-id-card, destination: eu, ref: R, approver: A,"
+        " valid_until: 2026-12-01}",
+        "overridable",
+        1,
+    ),
+    "an index on few values": (
+        "classes:\n",
+        "classes:\n  person.trait: {personal: true, store: seal, index: phone/1}\n",
+        "too few",
+        1,
+    ),
+    "an index on a name": (
+        "classes:\n",
+        "classes:\n  person.name: {personal: true, store: seal, index: name/1}\n",
+        "must be one of",
+        1,
+    ),
+    "a shared hash key": (
+        "action: drop_field}",
+        "action: hash, with: shared}",
+        "a key of its own for each destination",
+        0,
+    ),
+    "an unknown mask": ("with: phone_keep3_4", "with: phone_keep", "a mask is one of", 0),
+    "a secret in the file": ("env:DPO_CONTACT", "dpo@example.test", "must be a reference", 0),
+    "retention without a start": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P24M, action: erase_record}",
+        "is missing",
+        1,
+    ),
+    "retention from no time": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P24M, from: title, action: erase_record}",
+        "must be a date or time",
+        1,
+    ),
+    "a key twice": ("tenant: shop-a", "tenant: shop-a\ntenant: shop-b", "stands twice", 1),
+    "an anchor": ("tenant: shop-a", "tenant: &a shop-a", "anchors and aliases", 0),
+    "a tag": ("tenant: shop-a", "tenant: !!str shop-a", "tags", 0),
+    "a key that is no text": ("rules:\n", "7: x\nrules:\n", "a key must be text", 0),
+    "another tenant": ("tenant: shop-a", "tenant: shop-b", "not that of the settings", 0),
+    "a class made harmless": (
+        "classes:\n",
+        "classes:\n  contact.email: {personal: false}\n",
+        "only tighten",
+        1,
+    ),
+    "a field made harmless": (
+        "  feedback.text: text.feedback",
+        "  customer.birth_date: system.time",
+        "only tighten",
+        0,
+    ),
+    "a destination in no country": (
+        "country: EU, role",
+        "country: Europe, role",
+        "is a country",
+        0,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_the_validator_rejects(tmp_path: Path, case: str) -> None:
+    old, new, said, offset = WRONG[case]
+    text, line = spoilt(old, new)
+    found = faults(tmp_path, text)
+    assert any(said in fault for fault in found), found
+    told = next(fault for fault in found if said in fault)
+    assert told.startswith(f"{line + offset}:"), (line + offset, told)
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    text, _ = spoilt("env:DPO_CONTACT", "somebody")
+    text = text.replace("    ref: SCC-1\n", "    ref: SCC-1\n").replace("to: EU", "to: US")
+    found = faults(tmp_path, text)
+    assert len(found) == 2
+    assert [int(f.split(":")[0]) for f in found] == sorted(int(f.split(":")[0]) for f in found)
+
+
+def test_no_fault_quotes_what_stands_there(tmp_path: Path) -> None:
+    for old, new, *_ in WRONG.values():
+        text, _ = spoilt(old, new)
+        marked = text.replace("Example Retail", "CNRY-1").replace("SCC-1", "CNRY-2")
+        with pytest.raises(PolicyFileError) as caught:
+            load(write(tmp_path, marked), today=TODAY, tenant="shop-a")
+        assert "CNRY" not in str(caught.value) + repr(caught.value)
+
+
+def test_a_huge_or_deep_file_is_refused(tmp_path: Path) -> None:
+    assert "larger than 256 KiB" in faults(tmp_path, FULL + "# x\n" * 70_000)[0]
+    assert any("deeper" in f for f in faults(tmp_path, FULL + "x: " + "[" * 30 + "]" * 30))
+
+
+def test_an_ended_transfer_is_told_and_does_not_stop_the_rest(tmp_path: Path) -> None:
+    text, line = spoilt("2027-12-31", "2026-11-22")
+    found = policy(tmp_path, text)
+    assert [f.removeprefix(f"{found.path}:") for f in ended(found, TODAY)] == [
+        f"{line}: this transfer has ended; renew or remove it."
+    ]
