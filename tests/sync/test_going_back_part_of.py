@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.story import C, M, Story
@@ -50,7 +52,7 @@ def put_back(story: Story, copies: Copies, which: str, then: str | None = None) 
         assert story.run().errors == []
 
 
-def in_shop(story: Story) -> dict[str, object]:
+def in_shop(story: Story) -> dict[Any, Any]:
     rows = story.sql("SELECT full_name, card, points FROM clients WHERE is_deleted = 0")
     found = {row["full_name"]: (row["card"], row["points"]) for row in rows}
     assert len(found) == len(rows)
