@@ -34,6 +34,12 @@ class Purpose(StrEnum):
     """Suppression tokens. Never destroyed."""
     AUDIT = "audit"
     BACKUP = "backup"
+    PSEUDONYM = "pseudonym"
+    """Derives one key for each destination: what one is sent in place of a value."""
+
+
+ADDED_LATER: Final = (Purpose.PSEUDONYM,)
+"""Purposes that a ring may lack because it was made before there was such a purpose."""
 
 
 class KeyState(StrEnum):

@@ -22,7 +22,7 @@ from typing import Any, Final, NoReturn
 
 from connector.errors import SealError, SettingsError, UsageError
 from connector.privacy.envelope import AES_256_GCM, lp
-from connector.privacy.keys import KeyState, Purpose, RingKey, check_value
+from connector.privacy.keys import ADDED_LATER, KeyState, Purpose, RingKey, check_value
 from connector.privacy.private_file import locked, read_private, write_private
 from connector.privacy.providers import (
     KEY_BYTES,
@@ -37,6 +37,7 @@ STAGING_LIFE: Final = timedelta(weeks=1)
 """A staging key seals for so long, and opens for as long again."""
 
 _INIT_HINT: Final = "Run `crm-connector keys init`, or restore the ring from your key backup."
+_COMPLETE_HINT: Final = "Any command that opens the ring adds it, if it may write the ring's file."
 _WHAT: Final = "The key ring"
 
 
@@ -48,9 +49,11 @@ class Ring:
         self.epoch = epoch
         self._by_kid = {key.kid: key for key in keys}
         self._active = {key.purpose: key for key in keys if key.state is KeyState.ACTIVE}
-        lacking = [str(purpose) for purpose in Purpose if purpose not in self._active]
-        if lacking:
-            raise SealError(f"{_WHAT} lacks an active key for: {', '.join(lacking)}.")
+        self.lacking = tuple(purpose for purpose in Purpose if purpose not in self._active)
+        """Purposes added after the ring was made; `complete_ring` gives them a key."""
+        lost = [str(purpose) for purpose in self.lacking if purpose not in ADDED_LATER]
+        if lost:
+            raise SealError(f"{_WHAT} lacks an active key for: {', '.join(lost)}.")
 
     def __repr__(self) -> str:
         return f"<Ring epoch {self.epoch}, {len(self._by_kid)} keys>"
@@ -59,6 +62,9 @@ class Ring:
         raise TypeError("A key ring cannot be pickled or copied.")
 
     def active(self, purpose: Purpose) -> RingKey:
+        """The key that seals now. Raises: SealError for a purpose that this ring lacks."""
+        if purpose not in self._active:
+            raise SealError(f"{_WHAT} lacks a key for: {purpose}.", hint=_COMPLETE_HINT)
         return self._active[purpose]
 
     def key(self, kid: int) -> RingKey | None:
@@ -114,6 +120,24 @@ def load_ring(path: Path, kek_ref: str, tenant: str) -> Ring:
     """
     document = _read(path, tenant)
     return _open(document, FileProvider(kek_path(kek_ref, path.parent)), tenant)
+
+
+def complete_ring(path: Path, kek_ref: str, tenant: str, now: datetime) -> Ring:
+    """Add a key for each purpose that there was not yet when the ring was made.
+
+    Does nothing if another process was faster.
+    """
+    with locked(path):
+        document = _read(path, tenant)
+        keeper = FileProvider(kek_path(kek_ref, path.parent))
+        ring = _open(document, keeper, tenant)
+        if not ring.lacking:
+            return ring
+        suite = ring.active(Purpose.WRAP).suite
+        for purpose in ring.lacking:
+            kid = max(entry["kid"] for entry in document["keys"]) + 1
+            document["keys"].append(_new_entry(keeper, tenant, kid, purpose, suite, now))
+        return _rewrite(path, document, keeper, tenant)
 
 
 def rotate_staging(path: Path, kek_ref: str, tenant: str, now: datetime) -> Ring:

@@ -39,6 +39,8 @@ def open_vault(
     """
     ring = rings.load_ring(ring_path, kek, tenant)
     now = clock_now()
+    if ring.lacking:
+        ring = rings.complete_ring(ring_path, kek, tenant, now)
     if now - ring.active(Purpose.STAGING).created >= rings.STAGING_LIFE:
         ring = rings.rotate_staging(ring_path, kek, tenant, now)
     return Vault(ring, ring_path, kek, subjects_url, clock_now)
@@ -62,6 +64,7 @@ class Vault:
         self._tenant = ring.tenant
         self._macs: dict[str, hmac.HMAC] = {}
         self._refs: dict[tuple[str, str, int], hmac.HMAC] = {}
+        self._pseudonyms: dict[str, hmac.HMAC] = {}
         self._blind = Blind(ring.active(Purpose.INDEX), ring.tenant)
         self._subjects = Subjects(subjects_url, lambda: self._ring, clock_now)
 
@@ -185,6 +188,18 @@ class Vault:
     def blind(self, identifier_kind: str, value: str) -> bytes:
         """16 bytes, equal for equal values of one kind of identifier. Values come normalised."""
         return self._blind(identifier_kind, value)
+
+    def pseudonym(self, destination: str, value: str) -> bytes:
+        """16 bytes that stand for a value at one destination: equal for equal values there, and
+        nothing that two destinations could join."""
+        mac = self._pseudonyms.get(destination)
+        if mac is None:
+            label = lp("pseudonym", self._tenant, destination)
+            key = self._ring.active(Purpose.PSEUDONYM).derive(label)
+            mac = self._pseudonyms[destination] = hmac.new(key, digestmod="sha256")
+        mac = mac.copy()
+        mac.update(value.encode())
+        return mac.digest()[:DIGEST_BYTES]
 
     def _staged(self, connection: str, kind: str, side: str, record: str) -> bytes:
         return context(self._tenant, kind, "staged", "", lp(connection, side, record))

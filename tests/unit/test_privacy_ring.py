@@ -13,7 +13,13 @@ import pytest
 
 from connector.errors import SealError, SettingsError, UsageError
 from connector.privacy.keys import KeyState, Purpose
-from connector.privacy.ring import create_ring, destroy_staging, load_ring, rotate_staging
+from connector.privacy.ring import (
+    complete_ring,
+    create_ring,
+    destroy_staging,
+    load_ring,
+    rotate_staging,
+)
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KEK = "file:kek.bin"
@@ -170,3 +176,29 @@ def test_a_key_unused_for_a_month_opens_for_a_week_after_it_stopped_sealing(path
     month = NOW + timedelta(days=30)
     rotate_staging(path, KEK, "shop-a", month)
     assert destroy_staging(path, KEK, "shop-a", month, in_use=[]).key(old.kid) is not None
+
+
+def made_before(path: Path, *lacking: Purpose) -> None:
+    """Make the ring one of a release that did not have these purposes yet."""
+    document = json.loads(path.read_text())
+    document["keys"] = [key for key in document["keys"] if key["purpose"] not in lacking]
+    path.write_text(json.dumps(document))
+
+
+def test_a_ring_of_an_older_release_gets_the_keys_it_lacks_once(path: Path) -> None:
+    before = load_ring(path, KEK, "shop-a").active(Purpose.REF).derive(b"x")
+    made_before(path, Purpose.PSEUDONYM)
+    old = load_ring(path, KEK, "shop-a")
+    assert old.lacking == (Purpose.PSEUDONYM,)
+    with pytest.raises(SealError, match="pseudonym"):
+        old.active(Purpose.PSEUDONYM)
+    one, two = (complete_ring(path, KEK, "shop-a", NOW) for _ in range(2))
+    assert (one.epoch, two.epoch) == (2, 2)
+    assert one.active(Purpose.PSEUDONYM).kid == two.active(Purpose.PSEUDONYM).kid
+    assert one.active(Purpose.REF).derive(b"x") == before
+
+
+def test_a_ring_that_lost_an_old_purpose_is_not_mended_by_a_new_key(path: Path) -> None:
+    made_before(path, Purpose.REF, Purpose.PSEUDONYM)
+    with pytest.raises(SealError, match="lacks an active key for: ref"):
+        complete_ring(path, KEK, "shop-a", NOW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 import stat
@@ -377,3 +378,26 @@ def test_nothing_personal_is_in_the_files_of_a_vault(shop: Shop) -> None:
     for file in shop.folder.iterdir():
         assert b"CNRY-1" not in file.read_bytes(), file.name
     assert "shop-a" in repr(vault) and "key" not in repr(vault)
+
+
+def test_a_pseudonym_is_stable_and_two_destinations_cannot_join_theirs(shop: Shop) -> None:
+    one, two = shop.vault(), shop.vault()
+    assert one.pseudonym("fx", "invented") == two.pseudonym("fx", "invented")
+    names = {
+        one.pseudonym("fx", "invented"),
+        one.pseudonym("fx", "other"),
+        one.pseudonym("zoho-eu", "invented"),
+        one.blind("fx", "invented"),
+    }
+    assert len(names) == 4
+    assert {len(name) for name in names} == {16}
+
+
+def test_a_vault_on_a_ring_of_an_older_release_adds_the_key_for_pseudonyms(shop: Shop) -> None:
+    ring = shop.folder / "ring.json"
+    document = json.loads(ring.read_text())
+    document["keys"] = [key for key in document["keys"] if key["purpose"] != "pseudonym"]
+    ring.write_text(json.dumps(document))
+    first = shop.vault().pseudonym("fx", "invented")
+    assert shop.vault().pseudonym("fx", "invented") == first
+    assert json.loads(ring.read_text())["epoch"] == 2
