@@ -18,6 +18,7 @@ from connector import registry, shop
 from connector import settings as settings_module
 from connector.errors import ConnectorError, UsageError
 from connector.host import MachineClock, StoreHost, in_threads
+from connector.keeping.provider import kek_of
 from connector.local.contract import Local
 from connector.local.files import FileLocal
 from connector.local.idmap import IdMap
@@ -65,13 +66,8 @@ def open_connector(
 def init_keys(settings: Settings, clock: Clock | None = None) -> Path:
     """Make the key ring, and its key-encrypting key. Raises: UsageError if the ring exists."""
     path = settings.path(settings.keys.path)
-    create_ring(
-        path,
-        settings.keys.kek,
-        settings.tenant,
-        (clock or MachineClock()).now(),
-        provider=settings.keys.provider,
-    )
+    clock = clock or MachineClock()
+    create_ring(path, kek_of(settings, clock), settings.tenant, clock.now())
     return path
 
 
@@ -136,7 +132,7 @@ class Connector:
             keys = self.settings.keys
             self._open.vault = open_vault(
                 ring_path=self.settings.path(keys.path),
-                kek=keys.kek,
+                kek=kek_of(self.settings, self._clock),
                 subjects_url=self.settings.url(keys.subjects),
                 tenant=self.settings.tenant,
                 clock_now=self._clock.now,

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from connector.errors import SettingsError
 from connector.records import Kind
+from connector.settings_keys import KeysSettings, wrong_keys
 
 ENV_FILE = "CRM_CONNECTOR_CONFIG"
 DEFAULT_FILE = "connector.toml"
@@ -35,15 +36,6 @@ class StateSettings(_Model):
 
     url: str = "sqlite:///state.db"
     lease_s: float = Field(default=90, ge=10)
-
-
-class KeysSettings(_Model):
-    """`[keys]`: the ring, what it is wrapped with, and the database of people's keys."""
-
-    provider: Literal["file", "env", "command", "vault", "aws-kms"] = "file"
-    path: str = "keyring.json"
-    kek: str = "file:kek.bin"
-    subjects: str = "sqlite:///keys.db"
 
 
 class ConditionSettings(_Model):
@@ -231,14 +223,13 @@ def _not_built(settings: Settings) -> Iterator[str]:
     later = "is known but not built yet"
     if settings.privacy is not None:
         yield f"[privacy] {later}; without it the classes of connector/records.py apply"
-    if settings.keys.provider != "file":
-        yield f'keys.provider = {settings.keys.provider!r} {later}; use "file"'
     if not settings.state.url.startswith(("sqlite:", "postgresql")):
         backend = settings.state.url.split(":")[0]
         yield f"state.url: {backend} {later}; use an sqlite:/// or postgresql:// URL"
 
 
 def _wrong(settings: Settings) -> Iterator[str]:
+    yield from wrong_keys(settings.keys)
     local = settings.local.kinds()
     in_files = settings.local.in_files
     if in_files and settings.local.url is not None:

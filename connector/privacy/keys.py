@@ -43,11 +43,29 @@ ADDED_LATER: Final = (Purpose.PSEUDONYM,)
 
 
 class KeyState(StrEnum):
-    """A key's life. One key of a purpose is active; `DESTROYED` keeps the entry, not the key."""
+    """A key's life, in this order. One key of a purpose is active.
 
+    `RETIRED` is kept and used for nothing: the last look before `DESTROYED`, which keeps the
+    entry and not the key.
+    """
+
+    PENDING = "pending"
     ACTIVE = "active"
     DECRYPT_ONLY = "decrypt_only"
+    """No longer active; a run that began before may still seal under it."""
+    DRAINING = "draining"
+    """Nothing seals under it any more; what lies under it moves to the active key."""
+    RETIRED = "retired"
     DESTROYED = "destroyed"
+
+
+READABLE: Final = (
+    KeyState.PENDING,
+    KeyState.ACTIVE,
+    KeyState.DECRYPT_ONLY,
+    KeyState.DRAINING,
+)
+"""Keys in these states open what they sealed."""
 
 
 def derive(key: bytes, label: bytes) -> bytes:
@@ -63,7 +81,7 @@ def check_value(key: bytes, label: bytes) -> bytes:
 class RingKey:
     """One open key of the ring. Its bytes show neither in `repr` nor in a pickle."""
 
-    __slots__ = ("__dict__", "_key", "created", "kid", "purpose", "retired", "state", "suite")
+    __slots__ = ("__dict__", "_key", "created", "kid", "purpose", "state", "stopped", "suite")
 
     def __init__(
         self,
@@ -72,15 +90,16 @@ class RingKey:
         suite: int,
         state: KeyState,
         created: datetime,
-        retired: datetime | None,
+        stopped: datetime | None,
         key: bytes,
     ) -> None:
+        """`stopped`: when it was last the active key of its purpose."""
         self.kid = kid
         self.purpose = purpose
         self.suite = suite
         self.state = state
         self.created = created
-        self.retired = retired
+        self.stopped = stopped
         self._key = key
 
     def __repr__(self) -> str:

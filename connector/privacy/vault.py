@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from connector.errors import SealError
-from connector.privacy import ring as rings
+from connector.privacy import ring_changes
 from connector.privacy.blind import Blind
 from connector.privacy.envelope import CANNOT_OPEN, RING_BIT, context, lp, read_header, seal, unseal
-from connector.privacy.keys import KeyState, Purpose, RingKey
+from connector.privacy.keys import Purpose, RingKey
+from connector.privacy.providers import Kek
+from connector.privacy.ring import Ring, load_ring
 from connector.privacy.subjects import Subjects
 
 DIGEST_BYTES: Final = 16
@@ -27,22 +29,23 @@ EXTERNAL_KEY_CHARS: Final = 26
 def open_vault(
     *,
     ring_path: Path,
-    kek: str,
+    kek: Kek,
     subjects_url: str,
     tenant: str,
     clock_now: Callable[[], datetime],
 ) -> Vault:
     """Open ring and keys database, and change the staging key if it is a week old.
 
-    `kek` is a reference ("file:kek.bin", relative to the ring's folder). Raises: SealError if the
-    ring is missing, unsafe or altered; SettingsError if it is another tenant's.
+    `kek` is a reference ("file:kek.bin", relative to the ring's folder) or a provider.
+    Raises: SealError if the ring is missing, unsafe or altered; SettingsError if it is another
+    tenant's.
     """
-    ring = rings.load_ring(ring_path, kek, tenant)
+    ring = load_ring(ring_path, kek, tenant)
     now = clock_now()
     if ring.lacking:
-        ring = rings.complete_ring(ring_path, kek, tenant, now)
-    if now - ring.active(Purpose.STAGING).created >= rings.STAGING_LIFE:
-        ring = rings.rotate_staging(ring_path, kek, tenant, now)
+        ring = ring_changes.complete_ring(ring_path, kek, tenant, now)
+    if now - ring.active(Purpose.STAGING).created >= ring_changes.STAGING_LIFE:
+        ring = ring_changes.rotate_staging(ring_path, kek, tenant, now)
     return Vault(ring, ring_path, kek, subjects_url, clock_now)
 
 
@@ -51,9 +54,9 @@ class Vault:
 
     def __init__(
         self,
-        ring: rings.Ring,
+        ring: Ring,
         ring_path: Path,
-        kek: str,
+        kek: Kek,
         subjects_url: str,
         clock_now: Callable[[], datetime],
     ) -> None:
@@ -142,7 +145,7 @@ class Vault:
 
     def destroy_staging(self, in_use: Collection[int]) -> None:
         """Destroy staging keys that stopped sealing a week ago, except those still `in_use`."""
-        self._ring = rings.destroy_staging(
+        self._ring = ring_changes.destroy_staging(
             self._path, self._kek, self._tenant, self._now(), in_use=in_use
         )
 
@@ -212,8 +215,8 @@ class Vault:
         key = self._ring.key(kid)
         if key is None:
             # Another process may have put a new key into the ring since we read it.
-            self._ring = rings.load_ring(self._path, self._kek, self._tenant)
+            self._ring = load_ring(self._path, self._kek, self._tenant)
             key = self._ring.key(kid)
-        if key is None or key.purpose is not purpose or key.state is KeyState.DESTROYED:
+        if key is None or key.purpose is not purpose:
             raise SealError(CANNOT_OPEN)
         return key
