@@ -29,7 +29,7 @@ VERBS = {
     "conflicts": ("conflicts:conflicts", "List and settle fields that both sides changed."),
     "letters": ("letters:letters", "List, retry or drop records that were set aside."),
     "links": ("links:links", "Take over the links of an earlier integration."),
-    "keys": ("keys:keys", "Make the key ring."),
+    "keys": ("keys:keys", "Make the key ring, look at it, change its keys."),
     "local": (
         "local:local",
         "Install the noticing of changes in the shop's database, or remove it.",

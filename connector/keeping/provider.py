@@ -16,7 +16,6 @@ from connector.privacy.providers import (
     WithPrevious,
     command_provider,
     env_provider,
-    provider_of,
 )
 from connector.privacy.remote_providers import KmsProvider, VaultProvider
 from connector.settings import Settings, follow
@@ -31,9 +30,8 @@ def kek_of(settings: Settings, clock: Clock) -> Kek:
     now = _one(settings, "keys", keys, clock)
     if keys.previous is None:
         return now
-    base = settings.path(keys.path).parent
     before = _one(settings, "keys.previous", keys.previous, clock)
-    return WithPrevious(provider_of(now, base), provider_of(before, base))
+    return WithPrevious(now, before, settings.path(keys.path).parent)
 
 
 def _one(settings: Settings, where: str, keys: KekSettings, clock: Clock) -> Kek:

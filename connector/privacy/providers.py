@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn, Protocol, TypeAlias
 
@@ -143,6 +144,14 @@ def make_kek(path: Path) -> None:
     write_private(path, os.urandom(KEY_BYTES), replace=False)
 
 
+def make_kek_if_absent(kek: Kek, base: Path) -> None:
+    """For a `file:` reference: make the file with a new key-encrypting key, unless it is there."""
+    if isinstance(kek, str):
+        file = kek_path(kek, base)
+        if not (file.exists() or file.is_symlink()):
+            make_kek(file)
+
+
 def provider_of(kek: Kek, base: Path) -> KeyProvider:
     """The provider that a reference means; an open one is itself."""
     return file_provider(kek_path(kek, base)) if isinstance(kek, str) else kek
@@ -151,13 +160,18 @@ def provider_of(kek: Kek, base: Path) -> KeyProvider:
 class WithPrevious:
     """While the key-encrypting key changes: wraps with the new one, opens what either wrapped."""
 
-    def __init__(self, now: KeyProvider, before: KeyProvider) -> None:
-        self._now, self._before = now, before
+    def __init__(self, now: Kek, before: Kek, base: Path = Path()) -> None:
+        self._now, self._before = provider_of(now, base), provider_of(before, base)
+        self._make = partial(make_kek_if_absent, now, base)
         self.fell_back = False
         """Whether something was found that only the previous one opens."""
 
     def __repr__(self) -> str:
         return f"<WithPrevious {self._now.id} {self._before.id}>"
+
+    def make(self) -> None:
+        """Make the new key's file, where it is a file and is not there."""
+        self._make()
 
     @property
     def id(self) -> str:

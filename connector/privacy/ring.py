@@ -38,8 +38,7 @@ from connector.privacy.providers import (
     KEY_BYTES,
     Kek,
     KeyProvider,
-    kek_path,
-    make_kek,
+    make_kek_if_absent,
     provider_of,
     unwrap_here,
     wrap_here,
@@ -121,14 +120,6 @@ def create_ring(
         write_private(path, dump(document), replace=False)
     except FileExistsError:
         raise UsageError(f"{WHAT} {path} exists already; it is never overwritten.") from None
-
-
-def make_kek_if_absent(kek: Kek, base: Path) -> None:
-    """For a `file:` reference: make the file with a new key-encrypting key, unless it is there."""
-    if isinstance(kek, str):
-        file = kek_path(kek, base)
-        if not (file.exists() or file.is_symlink()):
-            make_kek(file)
 
 
 def load_ring(path: Path, kek: Kek, tenant: str) -> Ring:

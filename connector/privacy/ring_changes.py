@@ -167,6 +167,12 @@ def destroy(
     return draft.ring
 
 
+def destroyed(path: Path, kek: Kek, tenant: str) -> set[int]:
+    """The ids of keys that were destroyed."""
+    entries = read_ring(path, tenant)["keys"]
+    return {entry["kid"] for entry in entries if entry["state"] == KeyState.DESTROYED}
+
+
 def _allow(kid: int, state: KeyState, to: KeyState) -> None:
     if to not in _NEXT.get(state, ()):
         raise UsageError(
