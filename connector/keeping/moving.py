@@ -42,7 +42,7 @@ def move_secrets(store: Store, vault: Vault, clock: Clock, moved: Moved) -> None
     with store.read() as tx:
         found = tx.execute(sa.select(c.connection, c.kind).where(c.resume.is_not(None))).all()
     for connection, kind in found:
-        with _leased(store, vault, clock, connection, kind) as lease:
+        with _leased(store, clock, connection, kind) as lease:
             moved(_move_secret(store, vault, lease))
 
 
@@ -71,7 +71,7 @@ def move_staged(store: Store, vault: Vault, clock: Clock, moved: Moved) -> None:
         query = sa.select(c.connection, c.kind).where(c.payload.is_not(None)).distinct()
         found = tx.execute(query).all()
     for connection, kind in found:
-        with _leased(store, vault, clock, connection, kind) as lease:
+        with _leased(store, clock, connection, kind) as lease:
             _move_scope(store, vault, lease, moved)
 
 
@@ -93,9 +93,7 @@ def _move_scope(store: Store, vault: Vault, lease: Lease, moved: Moved) -> None:
 
 
 @contextmanager
-def _leased(
-    store: Store, vault: Vault, clock: Clock, connection: str, kind: str
-) -> Iterator[Lease]:
+def _leased(store: Store, clock: Clock, connection: str, kind: str) -> Iterator[Lease]:
     """A scope's lease, waited for as long as a run holds it."""
     while True:
         try:
@@ -104,7 +102,6 @@ def _leased(
         except LeaseHeldError:
             clock.sleep(POLL_S)
     try:
-        vault.follow_ring()
         yield lease
     finally:
         store.release(lease)
