@@ -19,10 +19,6 @@ from connector import settings as settings_module
 from connector.errors import ConnectorError, UsageError
 from connector.host import MachineClock, StoreHost, in_threads
 from connector.keeping.provider import kek_of
-from connector.keeping.rotation import Keyring, Rotation
-from connector.keeping.rotation import Progress as Told
-from connector.keeping.rotation import no_progress as tell_nobody
-from connector.keeping.status import KeysStatus, status_of_keys
 from connector.local.contract import Local
 from connector.local.files import FileLocal
 from connector.local.idmap import IdMap
@@ -114,8 +110,13 @@ class Connector:
             if part is not None:
                 part.close()
 
+    @property
+    def clock(self) -> Clock:
+        """The clock it was opened with."""
+        return self._clock
+
     def now(self) -> dt.datetime:
-        """The time by the clock it was opened with."""
+        """The time by that clock."""
         return self._clock.now()
 
     # --- parts, opened when first needed ----------------------------------------------------------
@@ -158,20 +159,6 @@ class Connector:
         """Whether it is known where the shop's side is: by URL, in files, or handed in."""
         home = self.settings.local
         return self._given is not None or home.url is not None or home.in_files
-
-    @property
-    def keyring(self) -> Keyring:
-        """Where the ring is and what opens it."""
-        path = self.settings.path(self.settings.keys.path)
-        return Keyring(path, kek_of(self.settings, self._clock), self.settings.tenant)
-
-    def rotation(self, progress: Told = tell_nobody) -> Rotation:
-        """Rotates, retires and destroys keys; see `docs/keys.md`."""
-        return Rotation(self.keyring, self.store, self.vault, self._clock, progress=progress)
-
-    def keys_status(self) -> KeysStatus:
-        """Each key of the ring, what lies under it, and what is due."""
-        return status_of_keys(self.keyring, self.store, self.vault, self.now())
 
     def make_keys(self) -> Path:
         """Make the key ring, once for an installation. Raises: UsageError if the ring exists."""

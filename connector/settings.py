@@ -38,6 +38,14 @@ class StateSettings(_Model):
     lease_s: float = Field(default=90, ge=10)
 
 
+class BackupSettings(_Model):
+    """`[backup]`: where backups are made, and how long they may be put back."""
+
+    folder: str = "backups"
+    keep_days: int = Field(default=90, ge=1)
+    key_days: int = Field(default=7, ge=1, le=90)
+
+
 class ConditionSettings(_Model):
     """A test on one column; exactly one of the four."""
 
@@ -139,6 +147,7 @@ class Settings(_Model):
     local: LocalSettings
     connections: dict[str, ConnectionSettings] = Field(default_factory=dict)
     safety: SafetySettings = SafetySettings()
+    backup: BackupSettings = BackupSettings()
     privacy: dict[str, Any] | None = None
     folder: Path = Field(exclude=True)
 

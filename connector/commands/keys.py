@@ -52,8 +52,10 @@ def init(invocation: Invocation) -> None:
 @click.pass_obj
 def status(invocation: Invocation) -> None:
     """Show each key of the ring, its age, what lies under it, and what is due."""
+    from connector.operating.keeping import keys_status
+
     with invocation.connector() as connector:
-        found, now = connector.keys_status(), connector.now()
+        found, now = keys_status(connector), connector.now()
     if invocation.as_json:
         told = asdict(found)
         told["keys"] = [_told(line, now) for line in found.keys]
@@ -92,19 +94,20 @@ def rotate(invocation: Invocation, what: str) -> None:
     called again; it waits for runs that began before it.
     """
     from connector.keeping.rotation import FOLLOWS
+    from connector.operating.keeping import rotation
     from connector.privacy.keys import Purpose
 
     lines = _Lines()
     with invocation.connector() as connector:
         if what == KEK:
-            epoch = connector.rotation().rewrap().epoch
+            epoch = rotation(connector).rewrap().epoch
             if invocation.as_json:
                 output.document({"rotated": KEK, "epoch": epoch})
             else:
                 output.show("The ring is wrapped anew.")
                 output.say("  → Keep the old key-encrypting key as long as backups of that ring.")
             return
-        done = connector.rotation(lines).rotate(Purpose(what))
+        done = rotation(connector, lines).rotate(Purpose(what))
     if invocation.as_json:
         output.document(
             {
@@ -145,9 +148,11 @@ def retire(invocation: Invocation, key: int, undo: bool) -> None:
 
     A retired key is still in the ring: if something is missed now, --undo brings it back.
     """
+    from connector.operating.keeping import rotation
+
     with invocation.connector() as connector:
-        rotation = connector.rotation()
-        (rotation.revive if undo else rotation.retire)(key)
+        ring = rotation(connector)
+        (ring.revive if undo else ring.retire)(key)
     state = "draining" if undo else "retired"
     if invocation.as_json:
         output.document({"key": key, "state": state})
@@ -173,14 +178,16 @@ def destroy(invocation: Invocation, key: int, after: str | None, keep: bool) -> 
     """
     if keep and after is not None:
         raise UsageError("--keep and --after exclude each other.")
+    from connector.operating.keeping import rotation
+
     with invocation.connector() as connector:
-        rotation = connector.rotation()
+        ring = rotation(connector)
         if keep:
-            rotation.keep(key)
+            ring.keep(key)
             state, said = "retired", f"Key {key} is kept."
         else:
             date = _date(after, connector.now(), connector.settings.local.zone)
-            done = rotation.destroy(key, after=date)
+            done = ring.destroy(key, after=date)
             state = "destroyed" if done else "retired"
             said = f"Key {key} is destroyed." if done else f"Key {key} may be destroyed later."
     if invocation.as_json:

@@ -9,9 +9,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from connector.privacy.envelope import RING_BIT
-from connector.privacy.keys import Purpose
+from connector.privacy.keys import KeyState, Purpose
 from connector.privacy.keys_database import BACKUP, OurErrors
 from connector.privacy.subjects import Subjects
+from connector.privacy.vault import Vault
 from connector.store.database import Store
 from connector.store.tables import claim, intent, link, scope, staged
 
@@ -62,9 +63,11 @@ def claimed(store: Store) -> int:
         return int(tx.execute(sa.select(sa.func.count()).select_from(claim)).scalar_one())
 
 
-def in_backups(subjects: Subjects, now_us: int) -> Mapping[int, int]:
-    """How many backups that may still be put back need each key."""
+def in_backups(subjects: Subjects, now_us: int, content: str | None = None) -> Mapping[int, int]:
+    """How many backups (of one content) that may still be put back need each key."""
     query = sa.select(BACKUP.c.kids).where(BACKUP.c.until_us > now_us)
+    if content is not None:
+        query = query.where(BACKUP.c.content == content)
     counts: Counts = {}
     with OurErrors(), subjects.database.connect() as database:
         for (kids,) in database.execute(query):
@@ -79,3 +82,15 @@ COUNTED: Final[Mapping[Purpose, Callable[[Store, Subjects], Counts]]] = {
     Purpose.STAGING: lambda store, subjects: waiting(store),
 }
 """Purposes whose rows say which key they lie under."""
+
+
+def spare(store: Store, vault: Vault) -> set[int]:
+    """Old keys that no row and no backup of the state needs: a key backup leaves them out, or it
+    would hold on to them itself."""
+    with store.read() as tx:
+        now_us = store.now_us(tx)
+    needed = set(in_backups(vault.subjects, now_us, "state"))
+    for count in COUNTED.values():
+        needed |= count(store, vault.subjects).keys()
+    old = {k.kid for k in vault.ring.keys if k.state in (KeyState.DRAINING, KeyState.RETIRED)}
+    return old - needed

@@ -82,6 +82,10 @@ BACKUP: Final = Table(
 keys that it needs, as JSON. A row goes when its backup is deleted, or when `until_us` is over."""
 
 
+TABLES: Final = (SUBJECT, ERASURE, MIRROR, BACKUP)
+"""All tables; those but the last are in a key backup."""
+
+
 class OurErrors:
     """Turn a database error into ours: its text may show bound values, among them wrapped keys."""
 
@@ -112,7 +116,7 @@ def open_keys_database(url: str) -> Engine:
         if engine.dialect.name == "postgresql":
             # There IF NOT EXISTS is no promise to workers that begin at once.
             database.exec_driver_sql("SELECT pg_advisory_xact_lock(1668442467)")
-        for table in (SUBJECT, ERASURE, MIRROR, BACKUP):
+        for table in TABLES:
             database.execute(CreateTable(table, if_not_exists=True))
     return engine
 

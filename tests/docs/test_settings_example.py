@@ -113,6 +113,7 @@ def test_the_defaults_named_in_the_example_are_the_defaults(
     loaded = settings.load(EXAMPLE)
     assert loaded.state == settings.StateSettings()
     assert loaded.keys == settings_keys.KeysSettings()
+    assert loaded.backup == settings.BackupSettings()
     assert loaded.safety == settings.SafetySettings()
     for name, connection in loaded.connections.items():
         model = registry.load(connection.plugin).settings
