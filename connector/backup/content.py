@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from itertools import islice
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 
 from connector.backup.lines import Rows, dump, table_rows
 from connector.privacy.keys import KeyState
-from connector.privacy.keys_database import ERASURE, MIRROR, SUBJECT, OurErrors
+from connector.privacy.keys_database import ERASURE, SUBJECT, TABLES, OurErrors
 from connector.privacy.subjects import SHREDDED
 from connector.store import tables as t
 from connector.store.database import Store
@@ -21,7 +20,7 @@ from connector.store.database import Store
 LEDGER: Final = "ledger"
 """The name under which a copy of the erasure ledger rides in a backup of the state."""
 RING: Final = "ring"
-IN_KEYS: Final = (SUBJECT, ERASURE, MIRROR)
+IN_KEYS: Final = TABLES[:-1]
 _IN_LIMIT: Final = 500
 _LEASE: Final = ("holder", "expires_us")
 
@@ -39,7 +38,7 @@ def dump_state(tx: sa.Connection, keys: sa.Engine) -> Iterator[bytes]:
     def parts() -> Iterator[tuple[str, Any, Any]]:
         for name, table in state_tables().items():
             yield table_rows(tx, table, _LEASE if name == t.scope.name else ())
-        with reading_keys(keys) as database:
+        with OurErrors(), keys.connect() as database:
             _, columns, rows = table_rows(database, ERASURE)
             yield LEDGER, columns, rows
 
@@ -47,26 +46,15 @@ def dump_state(tx: sa.Connection, keys: sa.Engine) -> Iterator[bytes]:
 
 
 def dump_keys(ring: bytes, keys: sa.Engine) -> Iterator[bytes]:
-    """The ring's file and the keys database."""
+    """The ring's file and the keys database; the ledger is read after the keys, as above."""
 
     def parts() -> Iterator[tuple[str, Any, Any]]:
         yield RING, ["file"], [(ring,)]
-        with reading_keys(keys) as database:
+        with OurErrors(), keys.connect() as database:
             for table in IN_KEYS:
                 yield table_rows(database, table)
 
     return dump(parts())
-
-
-@contextmanager
-def reading_keys(keys: sa.Engine) -> Iterator[sa.Connection]:
-    """The keys database as it stands at one moment."""
-    with OurErrors(), keys.connect() as database:
-        if keys.dialect.name == "sqlite":
-            database.exec_driver_sql("BEGIN")  # the driver begins none for a reading
-        else:
-            database.execution_options(isolation_level="REPEATABLE READ")
-        yield database
 
 
 def ring_without(ring: bytes, spare: Collection[int]) -> bytes:
@@ -168,12 +156,8 @@ def erased_in(rows: Iterable[Rows]) -> set[str]:
     return found
 
 
-def add_keys(database: sa.Connection, rows: Iterable[Rows], erased: Collection[str]) -> int:
-    """Put back what the keys database lacks; what is there stays. Returns the subjects added.
-
-    A person in the ledger comes back as erased, without a key.
-    """
-    added = 0
+def add_keys(database: sa.Connection, rows: Iterable[Rows]) -> None:
+    """Put back what the keys database lacks; what is there stays."""
     known = {table.name: _ids(database, table) for table in IN_KEYS}
     for some in rows:
         table = next((one for one in IN_KEYS if one.name == some.table), None)
@@ -185,14 +169,8 @@ def add_keys(database: sa.Connection, rows: Iterable[Rows], erased: Collection[s
             for row in (dict(zip(some.columns, one, strict=True)) for one in some.rows)
             if tuple(row[key] for key in keys) not in known[table.name]
         ]
-        if table is SUBJECT:
-            added += len(fresh)
-            for row in fresh:
-                if row["subject_id"] in erased:
-                    row.update(state=SHREDDED, nonce=b"", ct=b"", kcv=b"")
         if fresh:
             database.execute(sa.insert(table), fresh)
-    return added
 
 
 def add_ledger(database: sa.Connection, rows: Iterable[Rows]) -> None:

@@ -178,7 +178,7 @@ class Restoring:
             if again != manifest:
                 raise altered()
             with OurErrors(), self._vault.subjects.database.begin() as database:
-                content.add_keys(database, rows, erased)
+                content.add_keys(database, rows)
                 content.shred_in(database, erased)
         self._vault.subjects.forget_deleted()
         self._vault.subjects.refresh()
@@ -278,8 +278,10 @@ def recover_ring(path: Path, keyring: Keyring) -> bool:
     with locked(keyring.path):
         try:
             ours = read_ring(keyring.path, keyring.tenant)
+            if not related(theirs, ours):
+                return False  # another's: however ours is, this one is not it
             open_ring(ours, open_root(ours, provider, keyring.tenant), keyring.tenant)
-            if not related(theirs, ours) or ours["epoch"] >= theirs["epoch"]:
+            if ours["epoch"] >= theirs["epoch"]:
                 return False
         except SealError:
             pass  # lost or broken

@@ -17,6 +17,7 @@ from connector.keeping.rotation import Keyring, Rotation
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
 from connector.store import staged
+from connector.store import tables as t
 from connector.store.database import Hook, Lease, Store, no_hook, open_engine
 from connector.store.scopes import update
 from connector.store.tables import scope
@@ -179,3 +180,53 @@ def in_a_process(work: Callable[[], None]) -> int:
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def fill(home: Installed, people: int = 6) -> Worker:
+    """A state with something in each table: links with bases, claims, events, letters, secrets."""
+    worker = Worker(home, "crm")
+    for _ in range(people // 2):
+        assert worker.try_a_batch()
+    with worker.store.write(None, "fill") as tx:
+        for n, ((subject, link), base) in enumerate(worker.documents.items()):
+            id_ = f"{n:032x}"
+            sealed = worker.vault.seal(
+                "base", "customer", subject, id_, b"base of " + link.encode()
+            )
+            tx.execute(
+                sa.insert(t.link).values(
+                    id=id_,
+                    connection="crm",
+                    kind="customer",
+                    local_id=f"local-{n}",
+                    remote_id=f"remote-{n}",
+                    live=1,
+                    state="active",
+                    subject=subject,
+                    external_key=f"KEY{n}",
+                    local_digest=bytes([n]) * 16,
+                    base=sealed,
+                )
+            )
+            about = {"connection": "crm", "kind": "customer", "link": id_}
+            tx.execute(sa.insert(t.claim).values(**about, digest=bytes([n, 1]) * 8))
+            event = {"at_us": 1, "run": "r", "cause": "created", "doc": sealed}
+            tx.execute(sa.insert(t.event).values(**about, **event))
+            intent = {"id": f"i{n}", "side": "remote", "op": "update", "state": "planned"}
+            tx.execute(sa.insert(t.intent).values(**about, **intent, fence=1, doc=base, reason="x"))
+            conflict = {"id": f"c{n}", "field": "phones.mobile", "rule": "manual", "state": "open"}
+            tx.execute(sa.insert(t.conflict).values(**about, **conflict, open=1, doc=base))
+        worker.store.set_meta(tx, "generation", "3")
+    worker.vault.subjects.set_generation(worker.store.store_id, 3)
+    return worker
+
+
+def logical(store: Store) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of the state but who holds which lease."""
+    with store.read() as tx:
+        found = {}
+        for table in t.metadata.sorted_tables:
+            columns = [c for c in table.c if c.name not in ("holder", "expires_us")]
+            rows = tx.execute(sa.select(*columns).order_by(*table.primary_key.columns))
+            found[table.name] = [tuple(row) for row in rows]
+    return found
