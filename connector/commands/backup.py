@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,5 +202,6 @@ def _told(manifest: Manifest) -> dict[str, Any]:
 
 
 def _show(manifest: Manifest, counts: Mapping[str, int]) -> None:
-    output.show(f"{manifest.content} of {manifest.made}, store {manifest.store_id}")
+    made = dt.datetime.fromisoformat(manifest.made).isoformat(timespec="seconds")
+    output.show(f"{manifest.content} of {made}, store {manifest.store_id}")
     output.table(["table", "rows"], [[name, count] for name, count in counts.items()])

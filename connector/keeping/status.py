@@ -11,7 +11,7 @@ from connector.keeping import references
 from connector.keeping.rotation import Keyring
 from connector.privacy.keys import KeyState, Purpose
 from connector.privacy.providers import ProviderInfo, WithPrevious, provider_of
-from connector.privacy.ring import read_ring
+from connector.privacy.ring import open_root, read_ring
 from connector.privacy.vault import Vault
 from connector.store.database import Store
 
@@ -62,9 +62,10 @@ def status_of_keys(keyring: Keyring, store: Store, vault: Vault, now: datetime) 
     backups = references.in_backups(vault.subjects, now_us)
     lines = [_line(entry, rows, whole, backups) for entry in document["keys"]]
     provider = provider_of(keyring.kek, keyring.path.parent)
-    behind = document["provider"] != provider.id or (
-        isinstance(provider, WithPrevious) and provider.fell_back
-    )
+    behind = False
+    if isinstance(provider, WithPrevious):
+        open_root(document, provider, keyring.tenant)  # which of the two opens it is asked here
+        behind = provider.fell_back
     hints = [*_of_kek(provider, behind), *(h for line in lines for h in _of_key(line, now))]
     order = list(Purpose)
     told = tuple(sorted(lines, key=lambda line: (order.index(Purpose(line.purpose)), line.kid)))
