@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from connector.backup.manifest import (
     kids_of_state,
     manifest_of,
 )
-from connector.errors import StoreError, UsageError
+from connector.errors import ConnectorError, StoreError, UsageError
 from connector.keeping import references
 from connector.keeping.rotation import Keyring
 from connector.plugin import Clock
@@ -96,9 +96,8 @@ class Backups:
     def create(self, what: str = STATE) -> Path:
         """Make a backup of the state (`STATE`) or of the keys (`KEYS`), while others work.
 
-        Backups whose time is over are deleted. Raises: StoreError if the disk does not take it.
+        Raises: StoreError if the disk does not take it.
         """
-        self.prune()
         ring, now, id_ = self.vault.follow_ring(), self.clock.now(), token_hex(16)
         spare = references.spare(self.store, self.vault) if what == KEYS else set()
         key, kid, wrapped = fresh_key(ring, self._provider(), what, id_, self.store.store_id)
@@ -206,6 +205,18 @@ class Backups:
                 Path(one.file).unlink(missing_ok=True)
                 self.forget(one.id)
                 count += 1
+        return count
+
+    def note_found(self) -> int:
+        """Note the backups in the folder that are not noted: the keys database was put back, and
+        may be older than they are. Returns how many."""
+        known, count = {one.id for one in self.list()}, 0
+        for path in sorted(self.folder.glob(f"*{ENDING}")):
+            with suppress(ConnectorError), self.opened(path) as (manifest, rows):
+                next(rows, None)  # proves the manifest
+                if manifest.id not in known:
+                    self._note(manifest, path)
+                    count += 1
         return count
 
     def _note(self, manifest: Manifest, path: Path) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from connector.backup.lines import Rows, dump, table_rows
 from connector.privacy.keys import KeyState
-from connector.privacy.keys_database import ERASURE, SUBJECT, TABLES, OurErrors
+from connector.privacy.keys_database import BACKUP, ERASURE, SUBJECT, TABLES, OurErrors
 from connector.privacy.subjects import SHREDDED
 from connector.store import tables as t
 from connector.store.database import Store
@@ -20,7 +20,7 @@ from connector.store.database import Store
 LEDGER: Final = "ledger"
 """The name under which a copy of the erasure ledger rides in a backup of the state."""
 RING: Final = "ring"
-IN_KEYS: Final = TABLES[:-1]
+IN_KEYS: Final = tuple(table for table in TABLES if table is not BACKUP)
 _IN_LIMIT: Final = 500
 _LEASE: Final = ("holder", "expires_us")
 

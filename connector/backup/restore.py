@@ -182,6 +182,7 @@ class Restoring:
                 content.shred_in(database, erased)
         self._vault.subjects.forget_deleted()
         self._vault.subjects.refresh()
+        self._b.note_found()
         return Restored(manifest, counts, len(erased), None)
 
     def _erased_by_newest(self) -> set[str]:

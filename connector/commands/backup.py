@@ -40,7 +40,9 @@ def create(invocation: Invocation, keys: bool) -> None:
     from connector.operating.keeping import backups
 
     with invocation.connector() as connector:
-        path = backups(connector, _Mib()).create(KEYS if keys else STATE)
+        made = backups(connector, _Mib())
+        made.prune()
+        path = made.create(KEYS if keys else STATE)
     if invocation.as_json:
         output.document({"file": str(path), "content": KEYS if keys else STATE})
         return

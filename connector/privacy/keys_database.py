@@ -83,7 +83,7 @@ keys that it needs, as JSON. A row goes when its backup is deleted, or when `unt
 
 
 TABLES: Final = (SUBJECT, ERASURE, MIRROR, BACKUP)
-"""All tables; those but the last are in a key backup."""
+"""All tables; all but `backup` are in a key backup."""
 
 
 class OurErrors:

@@ -184,8 +184,11 @@ class WithPrevious:
         try:
             opened = self._now.unwrap(wrapped, context)
             self.fell_back = False
-        except SealError:
-            opened = self._before.unwrap(wrapped, context)
+        except SealError as error:
+            try:
+                opened = self._before.unwrap(wrapped, context)
+            except SealError:
+                raise error from None  # the one before is the rarer reason
             self.fell_back = True
         return opened
 

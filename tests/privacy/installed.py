@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from connector.errors import LeaseHeldError
 from connector.keeping.rotation import Keyring, Rotation
+from connector.privacy.providers import Kek
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
 from connector.store import staged
@@ -54,10 +55,10 @@ class Installed:
             hook=hook,
         )
 
-    def vault(self) -> Vault:
+    def vault(self, kek: Kek = KEK) -> Vault:
         return open_vault(
             ring_path=self.ring,
-            kek=KEK,
+            kek=kek,
             subjects_url=f"sqlite:///{self.folder / 'keys.db'}",
             tenant=TENANT,
             clock_now=self.clock.now,

@@ -440,6 +440,7 @@ def test_a_container_that_is_cut_between_two_chunks_is_refused(tmp_path: Path) -
 def test_a_backup_whose_time_is_over_is_deleted(worker: Worker) -> None:
     old, keys = backups(worker).create(), backups(worker).create(KEYS)
     worker.home.clock.move(WEEK + timedelta(hours=1))
+    assert backups(worker).prune() == 1
     backups(worker).create()
     assert old.exists() and not keys.exists()
     assert [one.content for one in backups(worker).list()] == [STATE, STATE]
@@ -497,6 +498,30 @@ def test_lost_keys_come_back_from_their_own_backup(worker: Worker) -> None:
     restore(worker, path)
     assert worker.read_all(worker.vault) > 6
     assert worker.vault.subjects.generation(worker.store.store_id) == 3
+
+
+def test_backups_are_noted_again_when_the_keys_database_was_lost(worker: Worker) -> None:
+    state, keys = backups(worker).create(), backups(worker).create(KEYS)
+    lose_keys(worker)
+    recover_ring(keys, Keyring(worker.home.ring, KEK, TENANT))
+    worker.vault = worker.home.vault()
+    assert backups(worker).list() == []
+    restore(worker, keys)
+    assert {one.file for one in backups(worker).list()} == {str(state), str(keys)}
+    with worker.home.rotation() as rotation:
+        old = worker.vault.ring.active(Purpose.BACKUP).kid
+        rotation.rotate(Purpose.BACKUP)
+        with pytest.raises(UsageError, match="2 backups need it"):
+            rotation.retire(old)
+
+
+def test_a_backup_whose_time_is_over_is_put_back_all_the_same(worker: Worker) -> None:
+    """Its keys are still there, and it is the one that is left."""
+    before, path = logical(worker.store), backups(worker).create()
+    worker.home.clock.move(QUARTER + timedelta(days=1))
+    assert worker.try_a_batch()
+    assert restore(worker, path).aside is not None
+    assert logical(worker.store) == before
 
 
 def test_an_older_ring_gives_way_to_the_backups_and_is_kept(worker: Worker) -> None:

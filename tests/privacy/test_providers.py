@@ -9,7 +9,9 @@ import os
 import pickle
 import sys
 import time
+import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from connector.app import init_keys, open_connector
 from connector.errors import ConnectorError, SealError, SettingsError, UnreachableError
 from connector.http.aws import kms_client
 from connector.keeping.provider import kek_of
+from connector.keeping.rotation import Keyring, Rotation
 from connector.privacy.keys import Purpose
 from connector.privacy.providers import (
     KeyProvider,
@@ -35,6 +38,7 @@ from connector.privacy.ring import create_ring, load_ring
 from connector.privacy.ring_changes import rewrap
 from connector.settings import Settings, parse
 from connector.testing.clock import ManualClock
+from tests.privacy.installed import TENANT, Installed, Worker, in_a_process
 from tests.privacy.transit import TOKEN, Transit, transit
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -185,6 +189,48 @@ def test_one_provider_takes_over_from_another(
     assert load_ring(path, known[after], "shop-a").active(Purpose.WRAP).derive(b"x") == secret
     with pytest.raises(SealError):
         load_ring(path, known[before], "shop-a")
+
+
+def test_where_neither_provider_opens_the_newer_ones_reason_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "ring.json"
+    create_ring(path, "file:kek.bin", "shop-a", NOW)
+    both = WithPrevious(env_provider("CRM_KEK", {}), env_provider("OTHER", {"OTHER": KEY}))
+    with pytest.raises(SealError, match='wrapped by the provider "file"'):
+        load_ring(path, both, "shop-a")
+    with pytest.raises(SealError, match="no CRM_KEK"):
+        both.unwrap(bytes(60), b"")
+
+
+@pytest.mark.parametrize("at", ["kek", "ring"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_change_of_the_key_encrypting_key_may_be_killed(
+    when: str, at: str, tmp_path: Path
+) -> None:
+    home = Installed(tmp_path).make()
+    worker = Worker(home, "crm")
+    assert worker.try_a_batch()
+    both = WithPrevious("file:new.bin", "file:kek.bin", tmp_path)
+
+    def change(die: bool) -> None:
+        def hook(point: str) -> None:
+            if die and point == f"{when} commit: {at}":
+                os._exit(9)
+
+        keyring = Keyring(home.ring, both, TENANT)
+        with closing(home.store()) as store, closing(home.vault(both)) as vault:
+            Rotation(keyring, store, vault, home.clock, hook=hook).rewrap()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+        assert in_a_process(lambda: change(die=True)) == 9
+    with closing(home.vault(both)) as vault:
+        assert worker.read_all(vault) == 5
+    change(die=False)
+    with closing(home.vault("file:new.bin")) as vault:
+        assert worker.read_all(vault) == 5
+    with pytest.raises(SealError):
+        home.vault("file:kek.bin")
+    worker.close()
 
 
 def test_a_rewrap_leaves_no_key_under_the_old_root(tmp_path: Path) -> None:
