@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -46,8 +46,8 @@ _NEXT: Final = {
 class _Draft:
     """The ring's file while it is being changed."""
 
-    document: dict[str, Any]
-    root: Root
+    document: dict[str, Any] = field(repr=False)
+    root: Root = field(repr=False)
     tenant: str
     ring: Ring
     changed: bool = False
