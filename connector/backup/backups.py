@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from secrets import token_hex
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from connector.backup import container, content, lines
+from connector.backup import content, lines
 from connector.backup.manifest import (
     KEYS,
     STATE,
@@ -27,6 +27,7 @@ from connector.errors import ConnectorError, StoreError, UsageError
 from connector.keeping import references
 from connector.keeping.rotation import Keyring
 from connector.plugin import Clock
+from connector.privacy import container
 from connector.privacy.keys_database import BACKUP, OurErrors
 from connector.privacy.private_file import read_private
 from connector.privacy.providers import provider_of
@@ -98,7 +99,7 @@ class Backups:
 
         Raises: StoreError if the disk does not take it.
         """
-        ring, now, id_ = self.vault.follow_ring(), self.clock.now(), token_hex(16)
+        ring, now, id_ = self.vault.follow_ring(), self.clock.now(), os.urandom(16).hex()
         spare = references.spare(self.store, self.vault) if what == KEYS else set()
         key, kid, wrapped = fresh_key(ring, self._provider(), what, id_, self.store.store_id)
         with self.store.read() as tx:

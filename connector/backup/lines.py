@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 import sqlalchemy as sa
 
-from connector.backup.container import altered
+from connector.privacy.container import altered
 
 AT_ONCE: Final = 1000
 _JOIN: Final = 1 << 16

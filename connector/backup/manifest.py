@@ -9,10 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
-from cryptography.exceptions import InvalidTag
-
-from connector.backup.container import altered
 from connector.errors import SealError, SettingsError
+from connector.privacy.container import altered
 from connector.privacy.envelope import lp
 from connector.privacy.keys import Purpose
 from connector.privacy.providers import KEY_BYTES, KeyProvider
@@ -21,7 +19,6 @@ from connector.privacy.vault import Vault
 
 STATE: Final = "state"
 KEYS: Final = "keys"
-_NONCE_BYTES: Final = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +81,8 @@ def fresh_key(
     if content == KEYS:
         # Without the ring, which lies inside, its keys could not be asked for.
         return key, 0, base64.b64encode(provider.wrap(key, where)).decode()
-    by, nonce = ring.active(Purpose.BACKUP), os.urandom(_NONCE_BYTES)
-    sealed = nonce + by.cipher.encrypt(nonce, key, where)
-    return key, by.kid, base64.b64encode(sealed).decode()
+    by = ring.active(Purpose.BACKUP)
+    return key, by.kid, base64.b64encode(by.wrap(key, where)).decode()
 
 
 def key_of(manifest: Manifest, ring: Ring | None, provider: KeyProvider) -> bytes:
@@ -108,8 +104,8 @@ def key_of(manifest: Manifest, ring: Ring | None, provider: KeyProvider) -> byte
                 hint="Nothing was replaced.",
             )
         try:
-            key = by.cipher.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], where)
-        except (InvalidTag, ValueError):
+            key = by.unwrap(wrapped, where)
+        except SealError:
             raise altered() from None
     if len(key) != KEY_BYTES:
         raise altered()

@@ -17,10 +17,10 @@ import sqlalchemy as sa
 
 from connector.backup import content, lines
 from connector.backup.backups import ENDING, Backups, manifest_at, opened
-from connector.backup.container import altered
 from connector.backup.manifest import KEYS, STATE, Manifest
 from connector.errors import ConnectorError, LeaseHeldError, SealError, SettingsError, UsageError
 from connector.keeping.rotation import Keyring
+from connector.privacy.container import altered
 from connector.privacy.keys_database import ERASURE, SUBJECT, OurErrors
 from connector.privacy.private_file import locked, write_private
 from connector.privacy.providers import provider_of

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hmac
+import os
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Final, NoReturn
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from connector.privacy.envelope import RING_BIT, Cipher, cipher, header
+from connector.errors import SealError
+from connector.privacy.envelope import CANNOT_OPEN, NONCE_BYTES, RING_BIT, Cipher, cipher, header
 
 KCV_BYTES: Final = 16
 
@@ -118,6 +121,18 @@ class RingKey:
 
     def derive(self, label: bytes) -> bytes:
         return derive(self._key, label)
+
+    def wrap(self, key: bytes, where: bytes) -> bytes:
+        """Wrap another key for the place `where`."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self.cipher.encrypt(nonce, key, where)
+
+    def unwrap(self, wrapped: bytes, where: bytes) -> bytes:
+        """The inverse of `wrap`. Raises: SealError."""
+        try:
+            return self.cipher.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], where)
+        except (InvalidTag, ValueError):
+            raise SealError(CANNOT_OPEN) from None
 
     def mac(self) -> hmac.HMAC:
         """A keyed hash to copy and feed."""

@@ -19,7 +19,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from connector.backup import container
 from connector.backup.backups import Backups, opened
 from connector.backup.manifest import KEYS, STATE
 from connector.backup.restore import Restored, Restoring, recover_ring
@@ -33,6 +32,7 @@ from connector.errors import (
     UsageError,
 )
 from connector.keeping.rotation import Keyring
+from connector.privacy import container
 from connector.privacy.keys import Purpose
 from connector.store import tables as t
 from connector.store.database import Hook, Store, no_hook, open_engine
