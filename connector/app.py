@@ -18,6 +18,7 @@ from connector import policies, registry, shop
 from connector import settings as settings_module
 from connector.errors import ConnectorError, UsageError
 from connector.host import MachineClock, StoreHost, in_threads
+from connector.keeping.provider import kek_of
 from connector.local.contract import Local
 from connector.local.files import FileLocal
 from connector.local.idmap import IdMap
@@ -66,13 +67,8 @@ def open_connector(
 def init_keys(settings: Settings, clock: Clock | None = None) -> Path:
     """Make the key ring, and its key-encrypting key. Raises: UsageError if the ring exists."""
     path = settings.path(settings.keys.path)
-    create_ring(
-        path,
-        settings.keys.kek,
-        settings.tenant,
-        (clock or MachineClock()).now(),
-        provider=settings.keys.provider,
-    )
+    clock = clock or MachineClock()
+    create_ring(path, kek_of(settings, clock), settings.tenant, clock.now())
     return path
 
 
@@ -115,8 +111,13 @@ class Connector:
             if part is not None:
                 part.close()
 
+    @property
+    def clock(self) -> Clock:
+        """The clock it was opened with."""
+        return self._clock
+
     def now(self) -> dt.datetime:
-        """The time by the clock it was opened with."""
+        """The time by that clock."""
         return self._clock.now()
 
     # --- parts, opened when first needed ----------------------------------------------------------
@@ -137,7 +138,7 @@ class Connector:
             keys = self.settings.keys
             self._open.vault = open_vault(
                 ring_path=self.settings.path(keys.path),
-                kek=keys.kek,
+                kek=kek_of(self.settings, self._clock),
                 subjects_url=self.settings.url(keys.subjects),
                 tenant=self.settings.tenant,
                 clock_now=self._clock.now,

@@ -118,6 +118,7 @@ class StoreHost:
                 self.clock.sleep(wait_s)
                 wait_s = min(2 * wait_s, 1.0)
         try:
+            self._vault.follow_ring()
             yield _Slot(self._connection, kind, self._store, self._vault, lease)
         finally:
             self._store.release(lease)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from connector.errors import SettingsError
 from connector.records import Kind
+from connector.settings_keys import KeysSettings, wrong_keys
 
 ENV_FILE = "CRM_CONNECTOR_CONFIG"
 DEFAULT_FILE = "connector.toml"
@@ -37,13 +38,12 @@ class StateSettings(_Model):
     lease_s: float = Field(default=90, ge=10)
 
 
-class KeysSettings(_Model):
-    """`[keys]`: the ring, what it is wrapped with, and the database of people's keys."""
+class BackupSettings(_Model):
+    """`[backup]`: where backups are made, and how long they may be put back."""
 
-    provider: Literal["file", "env", "command", "vault", "aws-kms"] = "file"
-    path: str = "keyring.json"
-    kek: str = "file:kek.bin"
-    subjects: str = "sqlite:///keys.db"
+    folder: str = "backups"
+    keep_days: int = Field(default=90, ge=1)
+    key_days: int = Field(default=7, ge=1, le=90)
 
 
 class ConditionSettings(_Model):
@@ -155,6 +155,7 @@ class Settings(_Model):
     connections: dict[str, ConnectionSettings] = Field(default_factory=dict)
     safety: SafetySettings = SafetySettings()
     privacy: PrivacySettings = PrivacySettings()
+    backup: BackupSettings = BackupSettings()
     folder: Path = Field(exclude=True)
 
     def path(self, text: str) -> Path:
@@ -236,14 +237,13 @@ def _sentence(fault: Any) -> str:
 def _not_built(settings: Settings) -> Iterator[str]:
     """Settings that are known and that this version does not carry out yet."""
     later = "is known but not built yet"
-    if settings.keys.provider != "file":
-        yield f'keys.provider = {settings.keys.provider!r} {later}; use "file"'
     if not settings.state.url.startswith(("sqlite:", "postgresql")):
         backend = settings.state.url.split(":")[0]
         yield f"state.url: {backend} {later}; use an sqlite:/// or postgresql:// URL"
 
 
 def _wrong(settings: Settings) -> Iterator[str]:
+    yield from wrong_keys(settings.keys)
     local = settings.local.kinds()
     in_files = settings.local.in_files
     if in_files and settings.local.url is not None:

@@ -23,7 +23,7 @@ from typing import Any
 from connector_zoho.sandbox import start_sandbox
 from connector_zoho.sandbox.handle import ZohoSandbox
 
-from tools import bench_fxiaoke
+from tools import bench_fxiaoke, bench_privacy
 from tools.bench_world import FIELDS, contact, lay_out
 from tools.figures import show
 
@@ -253,6 +253,7 @@ def main() -> None:
         at_small_s=round(quiet_small["cpu_s"], 3),
     )
     bench_fxiaoke.all_figures(scale)
+    bench_privacy.all_figures(scale)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ VERBS = {
     "letters": ("letters:letters", "List, retry or drop records that were set aside."),
     "links": ("links:links", "Take over the links of an earlier integration."),
     "privacy": ("privacy:privacy", "Say what the privacy policy lets out, and why."),
-    "keys": ("keys:keys", "Make the key ring."),
+    "keys": ("keys:keys", "Make the key ring, look at it, change its keys."),
+    "backup": ("backup:backup", "Make, verify, put back and drill backups of state and keys."),
     "local": (
         "local:local",
         "Install the noticing of changes in the shop's database, or remove it.",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hmac
+import os
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Final, NoReturn
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from connector.privacy.envelope import RING_BIT, Cipher, cipher, header
+from connector.errors import SealError
+from connector.privacy.envelope import CANNOT_OPEN, NONCE_BYTES, RING_BIT, Cipher, cipher, header
 
 KCV_BYTES: Final = 16
 
@@ -43,11 +46,29 @@ ADDED_LATER: Final = (Purpose.PSEUDONYM,)
 
 
 class KeyState(StrEnum):
-    """A key's life. One key of a purpose is active; `DESTROYED` keeps the entry, not the key."""
+    """A key's life, in this order. One key of a purpose is active.
 
+    `RETIRED` is kept and used for nothing: the last look before `DESTROYED`, which keeps the
+    entry and not the key.
+    """
+
+    PENDING = "pending"
     ACTIVE = "active"
     DECRYPT_ONLY = "decrypt_only"
+    """No longer active; a run that began before may still seal under it."""
+    DRAINING = "draining"
+    """Nothing seals under it any more; what lies under it moves to the active key."""
+    RETIRED = "retired"
     DESTROYED = "destroyed"
+
+
+READABLE: Final = (
+    KeyState.PENDING,
+    KeyState.ACTIVE,
+    KeyState.DECRYPT_ONLY,
+    KeyState.DRAINING,
+)
+"""Keys in these states open what they sealed."""
 
 
 def derive(key: bytes, label: bytes) -> bytes:
@@ -63,7 +84,7 @@ def check_value(key: bytes, label: bytes) -> bytes:
 class RingKey:
     """One open key of the ring. Its bytes show neither in `repr` nor in a pickle."""
 
-    __slots__ = ("__dict__", "_key", "created", "kid", "purpose", "retired", "state", "suite")
+    __slots__ = ("__dict__", "_key", "created", "kid", "purpose", "state", "stopped", "suite")
 
     def __init__(
         self,
@@ -72,15 +93,16 @@ class RingKey:
         suite: int,
         state: KeyState,
         created: datetime,
-        retired: datetime | None,
+        stopped: datetime | None,
         key: bytes,
     ) -> None:
+        """`stopped`: when it was last the active key of its purpose."""
         self.kid = kid
         self.purpose = purpose
         self.suite = suite
         self.state = state
         self.created = created
-        self.retired = retired
+        self.stopped = stopped
         self._key = key
 
     def __repr__(self) -> str:
@@ -99,6 +121,18 @@ class RingKey:
 
     def derive(self, label: bytes) -> bytes:
         return derive(self._key, label)
+
+    def wrap(self, key: bytes, where: bytes) -> bytes:
+        """Wrap another key for the place `where`."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self.cipher.encrypt(nonce, key, where)
+
+    def unwrap(self, wrapped: bytes, where: bytes) -> bytes:
+        """The inverse of `wrap`. Raises: SealError."""
+        try:
+            return self.cipher.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], where)
+        except (InvalidTag, ValueError):
+            raise SealError(CANNOT_OPEN) from None
 
     def mac(self) -> hmac.HMAC:
         """A keyed hash to copy and feed."""

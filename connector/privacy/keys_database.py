@@ -68,6 +68,24 @@ MIRROR: Final = Table(
 """The number of the last run of each state store that these keys serve."""
 
 
+BACKUP: Final = Table(
+    "backup",
+    _META,
+    Column("id", String(32), primary_key=True),
+    Column("content", String(12), nullable=False),
+    Column("file", Text, nullable=False),
+    Column("made_us", BigInteger, nullable=False),
+    Column("until_us", BigInteger, nullable=False),
+    Column("kids", Text, nullable=False),
+)
+"""Backups that somebody may still put back: `content` is state or keys, `kids` the ids of the ring
+keys that it needs, as JSON. A row goes when its backup is deleted, or when `until_us` is over."""
+
+
+TABLES: Final = (SUBJECT, ERASURE, MIRROR, BACKUP)
+"""All tables; all but `backup` are in a key backup."""
+
+
 class OurErrors:
     """Turn a database error into ours: its text may show bound values, among them wrapped keys."""
 
@@ -98,7 +116,7 @@ def open_keys_database(url: str) -> Engine:
         if engine.dialect.name == "postgresql":
             # There IF NOT EXISTS is no promise to workers that begin at once.
             database.exec_driver_sql("SELECT pg_advisory_xact_lock(1668442467)")
-        for table in (SUBJECT, ERASURE, MIRROR):
+        for table in TABLES:
             database.execute(CreateTable(table, if_not_exists=True))
     return engine
 

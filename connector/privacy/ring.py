@@ -2,11 +2,14 @@
 
 ::
 
-    {"ring": 1, "tenant": "shop-a", "epoch": 3, "provider": "file", "keys": [
+    {"ring": 1, "tenant": "shop-a", "epoch": 3, "provider": "file",
+     "root": {"wrapped": "base64", "kcv": "base64"}, "keys": [
       {"kid": 1, "purpose": "wrap", "suite": 1, "state": "active", "created": "…+00:00",
-       "retired": null, "wrapped": "base64", "kcv": "base64"}, …]}
+       "stopped": null, "wrapped": "base64", "kcv": "base64"}, …]}
 
-The epoch grows with each rewriting. Rewriting happens under a lock and replaces the file whole.
+The provider wraps the root key, and the root key wraps the others: so the provider is asked once
+for each load. In rings of the first release, which have no root, it wraps each key. The epoch grows
+with each rewriting; `ring_changes` rewrites.
 """
 
 from __future__ import annotations
@@ -16,29 +19,34 @@ import hmac
 import json
 import os
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from connector.errors import SealError, SettingsError, UsageError
 from connector.privacy.envelope import AES_256_GCM, lp
-from connector.privacy.keys import ADDED_LATER, KeyState, Purpose, RingKey, check_value
-from connector.privacy.private_file import locked, read_private, write_private
+from connector.privacy.keys import (
+    ADDED_LATER,
+    READABLE,
+    KeyState,
+    Purpose,
+    RingKey,
+    check_value,
+)
+from connector.privacy.private_file import read_private, write_private
 from connector.privacy.providers import (
     KEY_BYTES,
-    FileProvider,
+    Kek,
     KeyProvider,
-    kek_path,
-    make_kek,
-    require_built,
+    make_kek_if_absent,
+    provider_of,
+    unwrap_here,
+    wrap_here,
 )
 
-STAGING_LIFE: Final = timedelta(weeks=1)
-"""A staging key seals for so long, and opens for as long again."""
-
-_INIT_HINT: Final = "Run `crm-connector keys init`, or restore the ring from your key backup."
+INIT_HINT: Final = "Run `crm-connector keys init`, or restore the ring from your key backup."
 _COMPLETE_HINT: Final = "Any command that opens the ring adds it, if it may write the ring's file."
-_WHAT: Final = "The key ring"
+WHAT: Final = "The key ring"
 
 
 class Ring:
@@ -47,16 +55,21 @@ class Ring:
     def __init__(self, tenant: str, epoch: int, keys: Collection[RingKey]) -> None:
         self.tenant = tenant
         self.epoch = epoch
-        self._by_kid = {key.kid: key for key in keys}
-        self._active = {key.purpose: key for key in keys if key.state is KeyState.ACTIVE}
+        self.keys = tuple(sorted(keys, key=lambda key: -key.kid))
+        """Newest first."""
+        self._by_kid = {key.kid: key for key in keys if key.state in READABLE}
+        active = [key for key in keys if key.state is KeyState.ACTIVE]
+        self._active = {key.purpose: key for key in active}
+        if len(self._active) != len(active):
+            raise SealError(f"{WHAT} has two active keys for one purpose.", hint=INIT_HINT)
         self.lacking = tuple(purpose for purpose in Purpose if purpose not in self._active)
         """Purposes added after the ring was made; `complete_ring` gives them a key."""
         lost = [str(purpose) for purpose in self.lacking if purpose not in ADDED_LATER]
         if lost:
-            raise SealError(f"{_WHAT} lacks an active key for: {', '.join(lost)}.")
+            raise SealError(f"{WHAT} lacks an active key for: {', '.join(lost)}.")
 
     def __repr__(self) -> str:
-        return f"<Ring epoch {self.epoch}, {len(self._by_kid)} keys>"
+        return f"<Ring epoch {self.epoch}, {len(self.keys)} keys>"
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A key ring cannot be pickled or copied.")
@@ -64,194 +77,177 @@ class Ring:
     def active(self, purpose: Purpose) -> RingKey:
         """The key that seals now. Raises: SealError for a purpose that this ring lacks."""
         if purpose not in self._active:
-            raise SealError(f"{_WHAT} lacks a key for: {purpose}.", hint=_COMPLETE_HINT)
+            raise SealError(f"{WHAT} lacks a key for: {purpose}.", hint=_COMPLETE_HINT)
         return self._active[purpose]
 
     def key(self, kid: int) -> RingKey | None:
-        """A key by its id; None if the ring has no such key, or it was destroyed."""
+        """A key by its id; None if the ring has no such key, or it is retired or destroyed."""
         return self._by_kid.get(kid)
+
+    def of(self, purpose: Purpose) -> tuple[RingKey, ...]:
+        """All keys of a purpose that open what they sealed, newest first."""
+        return tuple(k for k in self.keys if k.purpose is purpose and k.state in READABLE)
 
 
 def create_ring(
-    path: Path,
-    kek_ref: str,
-    tenant: str,
-    now: datetime,
-    *,
-    provider: str = "file",
-    suite: int = AES_256_GCM,
+    path: Path, kek: Kek, tenant: str, now: datetime, *, suite: int = AES_256_GCM
 ) -> None:
-    """Make a new ring with one key for each purpose, and the key-encrypting key if it is absent.
+    """Make a new ring with one key for each purpose; for a `file:` reference its key too.
 
-    A relative `kek_ref` ("file:kek.bin") counts from the ring's folder. Raises: UsageError if the
-    ring exists (nothing is touched), SettingsError for a provider this release lacks.
+    A relative reference counts from the ring's folder. Raises: UsageError if the ring exists
+    (nothing is touched), SealError if the provider does not wrap.
     """
-    require_built(provider)
-    kek = kek_path(kek_ref, path.parent)
     if path.exists() or path.is_symlink():
         raise UsageError(
-            f"{_WHAT} {path} exists already; it is never overwritten.",
+            f"{WHAT} {path} exists already; it is never overwritten.",
             hint="Data sealed under it is lost without it.",
         )
-    if not (kek.exists() or kek.is_symlink()):
-        make_kek(kek)
-    keeper = FileProvider(kek)
+    make_kek_if_absent(kek, path.parent)
+    provider, root = provider_of(kek, path.parent), os.urandom(KEY_BYTES)
     entries = [
-        _new_entry(keeper, tenant, kid, purpose, suite, now)
+        new_entry(root, tenant, kid, purpose, suite, now)
         for kid, purpose in enumerate(Purpose, start=1)
     ]
     document = {
         "ring": 1,
         "tenant": tenant,
         "epoch": 1,
-        "provider": keeper.id,
+        "provider": provider.id,
+        "root": wrap_root(provider, tenant, root),
         "keys": entries,
     }
     try:
-        write_private(path, _dump(document), replace=False)
+        write_private(path, dump(document), replace=False)
     except FileExistsError:
-        raise UsageError(f"{_WHAT} {path} exists already; it is never overwritten.") from None
+        raise UsageError(f"{WHAT} {path} exists already; it is never overwritten.") from None
 
 
-def load_ring(path: Path, kek_ref: str, tenant: str) -> Ring:
+def load_ring(path: Path, kek: Kek, tenant: str) -> Ring:
     """Open the ring.
 
     Raises: SealError (missing, unsafe or altered), SettingsError (another tenant's).
     """
-    document = _read(path, tenant)
-    return _open(document, FileProvider(kek_path(kek_ref, path.parent)), tenant)
+    document = read_ring(path, tenant)
+    return open_ring(document, open_root(document, provider_of(kek, path.parent), tenant), tenant)
 
 
-def complete_ring(path: Path, kek_ref: str, tenant: str, now: datetime) -> Ring:
-    """Add a key for each purpose that there was not yet when the ring was made.
-
-    Does nothing if another process was faster.
-    """
-    with locked(path):
-        document = _read(path, tenant)
-        keeper = FileProvider(kek_path(kek_ref, path.parent))
-        ring = _open(document, keeper, tenant)
-        if not ring.lacking:
-            return ring
-        suite = ring.active(Purpose.WRAP).suite
-        for purpose in ring.lacking:
-            kid = max(entry["kid"] for entry in document["keys"]) + 1
-            document["keys"].append(_new_entry(keeper, tenant, kid, purpose, suite, now))
-        return _rewrite(path, document, keeper, tenant)
+# --- the file's parts, for `ring_changes` ---------------------------------------------------------
 
 
-def rotate_staging(path: Path, kek_ref: str, tenant: str, now: datetime) -> Ring:
-    """Put a new staging key in place of one older than `STAGING_LIFE`; the old one still opens.
-
-    Does nothing when the active key is young, also when another process was faster.
-    """
-    with locked(path):
-        document = _read(path, tenant)
-        keeper = FileProvider(kek_path(kek_ref, path.parent))
-        ring = _open(document, keeper, tenant)
-        old = ring.active(Purpose.STAGING)
-        if now - old.created < STAGING_LIFE:
-            return ring
-        for entry in document["keys"]:
-            if entry["kid"] == old.kid:
-                entry["state"] = KeyState.DECRYPT_ONLY
-                entry["retired"] = now.isoformat()
-        kid = max(entry["kid"] for entry in document["keys"]) + 1
-        document["keys"].append(_new_entry(keeper, tenant, kid, Purpose.STAGING, old.suite, now))
-        return _rewrite(path, document, keeper, tenant)
-
-
-def destroy_staging(
-    path: Path, kek_ref: str, tenant: str, now: datetime, *, in_use: Collection[int]
-) -> Ring:
-    """Destroy staging keys that stopped sealing `STAGING_LIFE` ago, except those `in_use`.
-
-    `in_use` holds the ids of keys under which something still waits; see `Vault.staging_key`.
-    """
-    with locked(path):
-        document = _read(path, tenant)
-        keeper = FileProvider(kek_path(kek_ref, path.parent))
-        ring = _open(document, keeper, tenant)
-        doomed = {
-            entry["kid"]
-            for entry in document["keys"]
-            if (key := ring.key(entry["kid"])) is not None
-            and key.purpose is Purpose.STAGING
-            and key.retired is not None
-            and now - key.retired >= STAGING_LIFE
-            and key.kid not in in_use
-        }
-        if not doomed:
-            return ring
-        for entry in document["keys"]:
-            if entry["kid"] in doomed:
-                entry.update(state=KeyState.DESTROYED, wrapped=None, kcv=None)
-        return _rewrite(path, document, keeper, tenant)
-
-
-def _rewrite(path: Path, document: dict[str, Any], keeper: KeyProvider, tenant: str) -> Ring:
-    document["epoch"] += 1
-    ring = _open(document, keeper, tenant)  # never replace a good file by one that does not open
-    write_private(path, _dump(document), replace=True)
-    return ring
-
-
-def _dump(document: Mapping[str, Any]) -> bytes:
+def dump(document: Mapping[str, Any]) -> bytes:
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"
 
 
-def _read(path: Path, tenant: str) -> dict[str, Any]:
+def read_ring(path: Path, tenant: str) -> dict[str, Any]:
+    """The file as it is, nothing opened. Raises: as `load_ring`."""
     try:
-        content = read_private(path, _WHAT)
+        content = read_private(path, WHAT)
     except FileNotFoundError:
-        raise SealError(f"{_WHAT} {path} is missing.", hint=_INIT_HINT) from None
+        raise SealError(f"{WHAT} {path} is missing.", hint=INIT_HINT) from None
+    return parse_ring(content, tenant, str(path))
+
+
+def parse_ring(content: bytes, tenant: str, name: str) -> dict[str, Any]:
+    """Read a ring's bytes. Raises: SealError, SettingsError (another tenant's)."""
     try:
         document = json.loads(content)
     except ValueError:
-        raise SealError(f"{_WHAT} {path} is not readable as JSON.", hint=_INIT_HINT) from None
+        raise SealError(f"{WHAT} {name} is not readable as JSON.", hint=INIT_HINT) from None
     if not isinstance(document, dict) or document.get("ring") != 1:
-        raise SealError(f"{_WHAT} {path} is not a ring of this version.", hint=_INIT_HINT)
+        raise SealError(f"{WHAT} {name} is not a ring of this version.", hint=INIT_HINT)
     if document.get("tenant") != tenant:
         raise SettingsError(
-            f"{_WHAT} {path} was made for another tenant than the settings name.",
+            f"{WHAT} {name} was made for another tenant than the settings name.",
             hint="The tenant is part of every seal and can never change.",
         )
     return document
 
 
-def _open(document: Mapping[str, Any], keeper: KeyProvider, tenant: str) -> Ring:
+class _Rootless:
+    """Stands for the root in a ring of the first release: the provider wraps each key itself."""
+
+    def __init__(self, provider: KeyProvider) -> None:
+        self.provider = provider
+
+
+Root = bytes | _Rootless
+
+
+def open_root(document: Mapping[str, Any], provider: KeyProvider, tenant: str) -> Root:
+    """What unwraps the ring's keys; asks the provider once. Raises: SealError."""
+    sealed = document.get("root")
+    if sealed is None:
+        return _Rootless(provider)
+    where = _root_context(tenant)
+    try:
+        root = provider.unwrap(base64.b64decode(sealed["wrapped"]), where)
+        known = base64.b64decode(sealed["kcv"])
+    except (KeyError, TypeError, ValueError):
+        raise _broken() from None
+    except SealError:
+        made_by = document.get("provider")
+        if made_by == provider.id:
+            raise
+        raise SealError(
+            f'{WHAT} is wrapped by the provider "{made_by}"; the settings name "{provider.id}".',
+            hint="Name the old one under [keys.previous], then `crm-connector keys rotate kek`.",
+        ) from None
+    if len(root) != KEY_BYTES or not hmac.compare_digest(check_value(root, where), known):
+        raise SealError(f"{WHAT}'s root is not the one that was put there.")
+    return root
+
+
+def wrap_root(provider: KeyProvider, tenant: str, root: bytes) -> dict[str, str]:
+    """The `root` entry of a ring."""
+    where = _root_context(tenant)
+    return {"wrapped": _text(provider.wrap(root, where)), "kcv": _text(check_value(root, where))}
+
+
+def open_ring(document: Mapping[str, Any], root: Root, tenant: str) -> Ring:
+    """Open all keys of a ring's file. Raises: SealError."""
     try:
         keys = [
-            _open_entry(entry, keeper, tenant)
+            _open_entry(entry, root, tenant)
             for entry in document["keys"]
             if entry["state"] != KeyState.DESTROYED
         ]
         return Ring(tenant, int(document["epoch"]), keys)
     except (KeyError, TypeError, ValueError):
-        raise SealError(f"{_WHAT} has a broken entry.", hint=_INIT_HINT) from None
+        raise _broken() from None
 
 
-def _open_entry(entry: Mapping[str, Any], keeper: KeyProvider, tenant: str) -> RingKey:
+def _open_entry(entry: Mapping[str, Any], root: Root, tenant: str) -> RingKey:
     kid, purpose = int(entry["kid"]), Purpose(entry["purpose"])
-    where = _context(tenant, purpose, kid)
-    key = keeper.unwrap(base64.b64decode(entry["wrapped"]), where)
-    if not hmac.compare_digest(check_value(key, where), base64.b64decode(entry["kcv"])):
-        raise SealError(f"Key {kid} of the ring is not the one that was put there.")
-    retired = entry["retired"]
+    key = unwrap_entry(entry, root, tenant)
+    stopped = entry["stopped"] if "stopped" in entry else entry["retired"]  # the first release's
     return RingKey(
         kid,
         purpose,
         int(entry["suite"]),
         KeyState(entry["state"]),
         datetime.fromisoformat(entry["created"]),
-        None if retired is None else datetime.fromisoformat(retired),
+        None if stopped is None else datetime.fromisoformat(stopped),
         key,
     )
 
 
-def _new_entry(
-    keeper: KeyProvider, tenant: str, kid: int, purpose: Purpose, suite: int, now: datetime
+def unwrap_entry(entry: Mapping[str, Any], root: Root, tenant: str) -> bytes:
+    """The key of an entry. Raises: SealError."""
+    where = _context(tenant, Purpose(entry["purpose"]), int(entry["kid"]))
+    wrapped = base64.b64decode(entry["wrapped"])
+    if isinstance(root, _Rootless):
+        key = root.provider.unwrap(wrapped, where)
+    else:
+        key = unwrap_here(root, wrapped, where)
+    if not hmac.compare_digest(check_value(key, where), base64.b64decode(entry["kcv"])):
+        raise SealError(f"Key {entry['kid']} of the ring is not the one that was put there.")
+    return key
+
+
+def new_entry(
+    root: Root, tenant: str, kid: int, purpose: Purpose, suite: int, now: datetime
 ) -> dict[str, Any]:
+    """An entry with a fresh key, active."""
     key = os.urandom(KEY_BYTES)
     where = _context(tenant, purpose, kid)
     return {
@@ -260,11 +256,31 @@ def _new_entry(
         "suite": suite,
         "state": KeyState.ACTIVE,
         "created": now.isoformat(),
-        "retired": None,
-        "wrapped": base64.b64encode(keeper.wrap(key, where)).decode(),
-        "kcv": base64.b64encode(check_value(key, where)).decode(),
+        "stopped": None,
+        "wrapped": wrap_entry(root, tenant, kid, purpose, key),
+        "kcv": _text(check_value(key, where)),
     }
+
+
+def wrap_entry(root: Root, tenant: str, kid: int, purpose: Purpose, key: bytes) -> str:
+    """A key as its entry holds it."""
+    where = _context(tenant, purpose, kid)
+    if isinstance(root, _Rootless):
+        return _text(root.provider.wrap(key, where))
+    return _text(wrap_here(root, key, where))
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def _broken() -> SealError:
+    return SealError(f"{WHAT} has a broken entry.", hint=INIT_HINT)
 
 
 def _context(tenant: str, purpose: Purpose, kid: int) -> bytes:
     return lp("keyring", tenant, purpose, str(kid))
+
+
+def _root_context(tenant: str) -> bytes:
+    return lp("keyring", tenant, "root")

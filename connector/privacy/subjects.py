@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from connector.errors import SealError
@@ -53,8 +53,16 @@ class _Open:
 class Subjects:
     """Subject keys, cached; safe for threads. Another process's changes show after `refresh`."""
 
-    def __init__(self, url: str, ring: Callable[[], Ring], now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        url: str,
+        ring: Callable[[], Ring],
+        now: Callable[[], datetime],
+        newest: Callable[[], Ring] | None = None,
+    ) -> None:
+        """`newest` reads the ring anew: another process may have rotated a key since."""
         self._ring = ring
+        self._newest = newest or ring
         self._now = now
         self._lock = threading.Lock()
         self._cache: OrderedDict[str, _Open] = OrderedDict()
@@ -62,6 +70,11 @@ class Subjects:
 
     def __repr__(self) -> str:
         return "<Subjects>"
+
+    @property
+    def database(self) -> Engine:
+        """The keys database, for what else it holds."""
+        return self._engine
 
     def close(self) -> None:
         self.refresh()
@@ -154,11 +167,55 @@ class Subjects:
                 .where(SUBJECT.c.subject_id.in_(subjects))
                 .values(state=SHREDDED, nonce=b"", ct=b"", kcv=b"")
             )
+        self.forget_deleted()
+        self._drop(subjects)
+
+    # --- rotation of the wrap key -----------------------------------------------------------------
+
+    def wrapped_under(self) -> dict[int, int]:
+        """How many subject keys lie under each wrap key, by its id."""
+        table = SUBJECT.c
+        query = select(table.wrap_kid, func.count()).where(table.state != SHREDDED)
+        with OurErrors(), self._engine.connect() as database:
+            rows = database.execute(query.group_by(table.wrap_kid)).all()
+        return {kid: count for kid, count in rows}
+
+    def wrap_anew(self, after: tuple[str, int], limit: int) -> tuple[int, tuple[str, int] | None]:
+        """Move the next page of keys behind `after` under the active wrap key, in one transaction.
+
+        Returns how many moved, and where to go on; None at the end. A row that somebody shreds or
+        moves meanwhile stays as he left it.
+        """
+        ring, table = self._ring(), SUBJECT.c
+        wrap = ring.active(Purpose.WRAP)
+        query = (
+            select(table.subject_id, table.gen, table.wrap_kid, table.nonce, table.ct, table.kcv)
+            .where(table.wrap_kid != wrap.kid, table.state != SHREDDED)
+            .where(tuple_(table.subject_id, table.gen) > tuple_(*after))
+            .order_by(table.subject_id, table.gen)
+            .limit(limit)
+        )
+        moved = 0
+        with OurErrors(), self._engine.connect() as database:
+            rows = database.execute(query).all()
+        with OurErrors(), self._engine.begin() as database:
+            for subject, gen, kid, nonce, ct, kcv in rows:
+                key = _unwrap(ring, subject, gen, kid, nonce, ct, kcv)
+                fresh = os.urandom(12)
+                sealed = wrap.cipher.encrypt(fresh, key, _context(ring.tenant, subject, gen))
+                as_read = (table.subject_id == subject, table.gen == gen, table.nonce == nonce)
+                change = update(SUBJECT).where(*as_read)
+                done = database.execute(change.values(wrap_kid=wrap.kid, nonce=fresh, ct=sealed))
+                moved += done.rowcount
+        return moved, (rows[-1][0], rows[-1][1]) if len(rows) == limit else None
+
+    def forget_deleted(self) -> None:
+        """Leave no deleted bytes in SQLite's write-ahead log, where `secure_delete` keeps them."""
         if self._engine.dialect.name == "sqlite":
-            # secure_delete alone leaves the old bytes in the write-ahead log.
             with OurErrors(), self._engine.connect() as database:
                 database.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._drop(subjects)
+
+    # --- the mirrored number of runs --------------------------------------------------------------
 
     def generation(self, store_id: str) -> int:
         """The number of a state's last run as this database knows it; 0: none."""
@@ -208,6 +265,8 @@ class Subjects:
         with OurErrors(), self._engine.connect() as database:
             rows = database.execute(_KEYS, {"subjects": list(subjects)}).all()
         ring = self._ring()
+        if any(ring.key(row.wrap_kid) is None for row in rows if row.state != SHREDDED):
+            ring = self._newest()
         suite = ring.active(Purpose.WRAP).suite
         found: dict[str, _Open] = {}
         for subject, gen, kid, nonce, ct, kcv, state in rows:

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from connector.errors import SealError
-from connector.privacy import ring as rings
+from connector.privacy import ring_changes
 from connector.privacy.blind import Blind
 from connector.privacy.envelope import CANNOT_OPEN, RING_BIT, context, lp, read_header, seal, unseal
-from connector.privacy.keys import KeyState, Purpose, RingKey
+from connector.privacy.keys import Purpose, RingKey
+from connector.privacy.providers import Kek
+from connector.privacy.ring import Ring, load_ring
 from connector.privacy.subjects import Subjects
 
 DIGEST_BYTES: Final = 16
@@ -27,23 +29,25 @@ EXTERNAL_KEY_CHARS: Final = 26
 def open_vault(
     *,
     ring_path: Path,
-    kek: str,
+    kek: Kek,
     subjects_url: str,
     tenant: str,
     clock_now: Callable[[], datetime],
 ) -> Vault:
     """Open ring and keys database, and change the staging key if it is a week old.
 
-    `kek` is a reference ("file:kek.bin", relative to the ring's folder). Raises: SealError if the
-    ring is missing, unsafe or altered; SettingsError if it is another tenant's.
+    `kek` is a reference ("file:kek.bin", relative to the ring's folder) or a provider.
+    Raises: SealError if the ring is missing, unsafe or altered; SettingsError if it is another
+    tenant's.
     """
-    ring = rings.load_ring(ring_path, kek, tenant)
+    seen = _mark(ring_path)  # before reading: what changes meanwhile is read again
+    ring = load_ring(ring_path, kek, tenant)
     now = clock_now()
     if ring.lacking:
-        ring = rings.complete_ring(ring_path, kek, tenant, now)
-    if now - ring.active(Purpose.STAGING).created >= rings.STAGING_LIFE:
-        ring = rings.rotate_staging(ring_path, kek, tenant, now)
-    return Vault(ring, ring_path, kek, subjects_url, clock_now)
+        ring = ring_changes.complete_ring(ring_path, kek, tenant, now)
+    if now - ring.active(Purpose.STAGING).created >= ring_changes.STAGING_LIFE:
+        ring = ring_changes.rotate_staging(ring_path, kek, tenant, now)
+    return Vault(ring, ring_path, kek, subjects_url, clock_now, seen)
 
 
 class Vault:
@@ -51,11 +55,12 @@ class Vault:
 
     def __init__(
         self,
-        ring: rings.Ring,
+        ring: Ring,
         ring_path: Path,
-        kek: str,
+        kek: Kek,
         subjects_url: str,
         clock_now: Callable[[], datetime],
+        seen: tuple[int, int, int],
     ) -> None:
         self._ring = ring
         self._path = ring_path
@@ -66,7 +71,8 @@ class Vault:
         self._refs: dict[tuple[str, str, int], hmac.HMAC] = {}
         self._pseudonyms: dict[str, hmac.HMAC] = {}
         self._blind = Blind(ring.active(Purpose.INDEX), ring.tenant)
-        self._subjects = Subjects(subjects_url, lambda: self._ring, clock_now)
+        self._seen = seen
+        self._subjects = Subjects(subjects_url, lambda: self._ring, clock_now, self._read_ring)
 
     def __repr__(self) -> str:
         return f"<Vault of {self._tenant}>"
@@ -96,7 +102,35 @@ class Vault:
 
     def refresh(self) -> None:
         """Forget cached subjects, so that another process's erasure shows. For a pass's start."""
+        self.follow_ring()
         self._subjects.refresh()
+
+    # --- the ring ---
+
+    @property
+    def ring(self) -> Ring:
+        """The ring as this process knows it."""
+        return self._ring
+
+    def follow_ring(self) -> Ring:
+        """Use the ring as it is now, which another process may have changed; for a batch's start.
+
+        Whoever holds a lease must call it after he took it: a rotation waits for the leases that
+        were taken before its new key was there.
+        """
+        return self._read_ring() if _mark(self._path) != self._seen else self._ring
+
+    def _read_ring(self) -> Ring:
+        seen = _mark(self._path)
+        self._use(load_ring(self._path, self._kek, self._tenant))
+        self._seen = seen
+        return self._ring
+
+    def _use(self, ring: Ring) -> None:
+        if ring.epoch != self._ring.epoch:
+            self._blind = Blind(ring.active(Purpose.INDEX), ring.tenant)
+            self._macs, self._refs, self._pseudonyms = {}, {}, {}
+        self._ring = ring
 
     # --- documents ---
 
@@ -142,8 +176,9 @@ class Vault:
 
     def destroy_staging(self, in_use: Collection[int]) -> None:
         """Destroy staging keys that stopped sealing a week ago, except those still `in_use`."""
-        self._ring = rings.destroy_staging(
-            self._path, self._kek, self._tenant, self._now(), in_use=in_use
+        now = self._now()
+        self._use(
+            ring_changes.destroy_staging(self._path, self._kek, self._tenant, now, in_use=in_use)
         )
 
     # --- secrets of the connector itself ---
@@ -156,6 +191,11 @@ class Vault:
     def open_secret(self, name: str, sealed: bytes) -> bytes:
         key = self._ring_key(sealed, Purpose.SECRETS)
         return unseal(key.cipher, context(self._tenant, "", "secret", "", name), sealed)
+
+    def is_secret_current(self, sealed: bytes) -> bool:
+        """Say whether a secret is under the key that seals today."""
+        kid = read_header(sealed)[1] & ~RING_BIT
+        return kid == self._ring.active(Purpose.SECRETS).kid
 
     # --- keyed hashes ---
 
@@ -212,8 +252,16 @@ class Vault:
         key = self._ring.key(kid)
         if key is None:
             # Another process may have put a new key into the ring since we read it.
-            self._ring = rings.load_ring(self._path, self._kek, self._tenant)
-            key = self._ring.key(kid)
-        if key is None or key.purpose is not purpose or key.state is KeyState.DESTROYED:
+            key = self._read_ring().key(kid)
+        if key is None or key.purpose is not purpose:
             raise SealError(CANNOT_OPEN)
         return key
+
+
+def _mark(path: Path) -> tuple[int, int, int]:
+    """What changes whenever the ring's file is replaced."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0, 0  # whoever reads it says what is wrong
+    return found.st_ino, found.st_mtime_ns, found.st_size

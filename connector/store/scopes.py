@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.store.database import Store
+from connector.store.database import Store, owner_is_dead
 from connector.store.tables import scope
 
 
@@ -149,3 +149,24 @@ def is_leased(tx: sa.Connection, connection: str, kind: str, now_us: int) -> boo
         sa.select(c.expires_us).where(c.connection == connection, c.kind == kind)
     ).scalar()
     return end is not None and end > now_us
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A lease as others see it."""
+
+    connection: str
+    kind: str
+    holder: str
+    fence: int
+
+
+def held(tx: sa.Connection, now_us: int) -> set[Held]:
+    """The leases that are held now, secret slots too."""
+    c = scope.c
+    rows = tx.execute(
+        sa.select(c.connection, c.kind, c.holder, c.fence).where(
+            c.holder.is_not(None), c.expires_us > now_us
+        )
+    )
+    return {Held(*row) for row in rows if not owner_is_dead(row.holder)}

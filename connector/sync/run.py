@@ -262,6 +262,7 @@ class Runner:
     def _leased(self, connection: str, kind: str) -> Iterator[Lease]:
         lease = self._ports.store.acquire(connection, kind)
         try:
+            self._ports.vault.follow_ring()
             yield lease
         except (ConnectorError, StopRequest, KeyboardInterrupt):
             self._ports.store.release(lease)

@@ -11,7 +11,7 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from connector import registry, settings
+from connector import registry, settings, settings_keys
 from connector.errors import SettingsError
 from connector.records import Kind
 
@@ -33,10 +33,11 @@ def models() -> list[type[BaseModel]]:
     """Every settings model, the plugins' own too."""
     own = [
         one
-        for one in vars(settings).values()
+        for module in (settings, settings_keys)
+        for one in vars(module).values()
         if isinstance(one, type)
         and issubclass(one, BaseModel)
-        and one.__module__ == "connector.settings"
+        and one.__module__ == module.__name__
     ]
     return [*own, *(registry.load(name).settings for name in registry.names())]
 
@@ -52,7 +53,8 @@ def explained(key: str) -> bool:
     setting, inline = rf"^{name} = ", rf"^\w.*[{{,] ?{name} = "
     file = rf"^# {name} = "
     table, later = rf"^\[{name}[\].]", rf"^# Later: .*(?:\[{name}\]|\b{name} = )"
-    return re.search(rf"(?m){setting}|{inline}|{file}|{table}|{later}", TEXT) is not None
+    inner = rf"^# \[keys\.{name}\]"
+    return re.search(rf"(?m){setting}|{inline}|{file}|{table}|{later}|{inner}", TEXT) is not None
 
 
 def test_the_example_loads(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,6 +84,22 @@ def test_the_example_of_files_loads_and_names_the_defaults() -> None:
         assert getattr(one, key) == settings.LocalKindSettings.model_fields[key].default
 
 
+@pytest.mark.parametrize("provider", ["command", "vault", "aws-kms"])
+def test_the_example_of_each_key_provider_loads(provider: str) -> None:
+    part = TEXT[TEXT.index("# command = ") : TEXT.index("[local]")]
+    lines = [line.removeprefix("# ") for line in part.splitlines()]
+    kept = [line for line in lines if re.match(r"\[|[a-z_]+ = ", line)]
+    keys = tomllib.loads("\n".join(["[keys]", *kept]))["keys"]
+    own = {"command": "command", "vault": "vault", "aws-kms": "aws_kms"}[provider]
+    local = {"url": "sqlite:///shop.db"}
+    chosen = {"provider": provider, own: keys[own], "previous": keys["previous"]}
+    loaded = settings.parse({"tenant": "t", "keys": chosen, "local": local}, EXAMPLE.parent)
+    assert loaded.keys.provider == provider
+    for key, field in settings_keys.KeyVaultSettings.model_fields.items():
+        if loaded.keys.vault is not None and not field.is_required() and key != "ca_file":
+            assert getattr(loaded.keys.vault, key) == field.default, key
+
+
 def test_a_setting_that_is_nowhere_in_the_example_is_noticed() -> None:
     assert not explained("max_chang")
     assert not explained("colour")
@@ -94,7 +112,8 @@ def test_the_defaults_named_in_the_example_are_the_defaults(
         monkeypatch.setenv(name, "sample")
     loaded = settings.load(EXAMPLE)
     assert loaded.state == settings.StateSettings()
-    assert loaded.keys == settings.KeysSettings()
+    assert loaded.keys == settings_keys.KeysSettings()
+    assert loaded.backup == settings.BackupSettings()
     assert loaded.safety == settings.SafetySettings()
     for name, connection in loaded.connections.items():
         model = registry.load(connection.plugin).settings
@@ -115,7 +134,7 @@ def test_every_first_contact_rule_is_explained(choice: str) -> None:
 def test_what_the_example_calls_later_is_refused_with_that_sentence() -> None:
     table = {
         "tenant": "shop-a",
-        "keys": {"provider": "vault"},
+        "state": {"url": "mysql://user@host/state"},
         "local": {"url": "sqlite:///shop.db", "customer": {"table": "c", "mapping": "m.yaml"}},
     }
     with pytest.raises(SettingsError, match="known but not built yet"):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from connector.privacy import ring_changes
+from connector.privacy.keys import Purpose
 from connector.privacy.vault import open_vault
 from connector.store import tables as t
 from connector.sync.run import RunReport
@@ -63,3 +65,19 @@ def test_what_waits_is_sealed_anew_before_its_key_is_destroyed(tmp_path: Path) -
     assert story.vault.is_staging_current(sealed)
     assert "destroyed" in staging_states(tmp_path)
     story.close()
+
+
+def test_a_run_seals_under_a_key_that_came_before_its_lease(story: Story) -> None:
+    """A rotation waits for the leases it finds, and for none that is taken later."""
+    story.vendor.create(C, {"Last": "One", "Mail": "one@example.test"})
+    at = (story.folder / "ring.json", "file:kek.bin", "story")
+    made: list[int] = []
+
+    def rotate(point: str) -> None:
+        if point == "after commit: generation in the keys" and not made:
+            made.append(ring_changes.add_pending(*at, story.clock.now(), Purpose.WRAP))
+            ring_changes.activate(*at, story.clock.now(), made[0])
+
+    story.hook = rotate
+    story.runner().run()
+    assert story.vault.subjects.wrapped_under() == {made[0]: 1}

@@ -13,13 +13,8 @@ import pytest
 
 from connector.errors import SealError, SettingsError, UsageError
 from connector.privacy.keys import KeyState, Purpose
-from connector.privacy.ring import (
-    complete_ring,
-    create_ring,
-    destroy_staging,
-    load_ring,
-    rotate_staging,
-)
+from connector.privacy.ring import create_ring, load_ring
+from connector.privacy.ring_changes import complete_ring, destroy_staging, rotate_staging
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 KEK = "file:kek.bin"
@@ -112,20 +107,6 @@ def test_a_broken_ring_is_a_seal_error(path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(SealError):
         load_ring(path, KEK, "shop-a")
-
-
-@pytest.mark.parametrize("provider", ["env", "command", "vault", "aws-kms"])
-def test_a_provider_that_is_not_built_says_so(tmp_path: Path, provider: str) -> None:
-    with pytest.raises(SettingsError, match="not built yet"):
-        create_ring(tmp_path / "r.json", KEK, "shop-a", NOW, provider=provider)
-    with pytest.raises(SettingsError, match="not built yet"):
-        create_ring(tmp_path / "r.json", f"{provider}:x", "shop-a", NOW)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_unknown_provider_is_a_settings_error(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="not known"):
-        create_ring(tmp_path / "r.json", KEK, "shop-a", NOW, provider="paper")
 
 
 def test_keys_show_in_no_repr_and_cannot_be_pickled_or_copied(path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Keeping the keys: which provider, what lies under which key, and changing one for another."""
