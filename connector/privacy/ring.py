@@ -61,6 +61,10 @@ class Ring:
     def active(self, purpose: Purpose) -> RingKey:
         return self._active[purpose]
 
+    def of(self, purpose: Purpose) -> list[RingKey]:
+        """Every key of a purpose that is not destroyed, the active one among them."""
+        return [key for key in self._by_kid.values() if key.purpose is purpose]
+
     def key(self, kid: int) -> RingKey | None:
         """A key by its id; None if the ring has no such key, or it was destroyed."""
         return self._by_kid.get(kid)

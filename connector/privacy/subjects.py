@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any, Final
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connector.errors import SealError
@@ -62,6 +62,11 @@ class Subjects:
 
     def __repr__(self) -> str:
         return "<Subjects>"
+
+    @property
+    def engine(self) -> Engine:
+        """The keys database, for what else stands in it."""
+        return self._engine
 
     def close(self) -> None:
         self.refresh()

@@ -17,7 +17,9 @@ from connector.privacy import ring as rings
 from connector.privacy.blind import Blind
 from connector.privacy.envelope import CANNOT_OPEN, RING_BIT, context, lp, read_header, seal, unseal
 from connector.privacy.keys import KeyState, Purpose, RingKey
+from connector.privacy.ledger import Ledger
 from connector.privacy.subjects import Subjects
+from connector.privacy.suppression import Suppression
 
 DIGEST_BYTES: Final = 16
 EXTERNAL_KEY_CHARS: Final = 26
@@ -64,6 +66,8 @@ class Vault:
         self._refs: dict[tuple[str, str, int], hmac.HMAC] = {}
         self._blind = Blind(ring.active(Purpose.INDEX), ring.tenant)
         self._subjects = Subjects(subjects_url, lambda: self._ring, clock_now)
+        self.suppression = Suppression(self._subjects.engine, lambda: self._ring, self._reloaded)
+        self.ledger = Ledger(self._subjects, self.suppression.refresh)
 
     def __repr__(self) -> str:
         return f"<Vault of {self._tenant}>"
@@ -94,6 +98,7 @@ class Vault:
     def refresh(self) -> None:
         """Forget cached subjects, so that another process's erasure shows. For a pass's start."""
         self._subjects.refresh()
+        self.suppression.refresh()
 
     # --- documents ---
 
@@ -197,8 +202,11 @@ class Vault:
         key = self._ring.key(kid)
         if key is None:
             # Another process may have put a new key into the ring since we read it.
-            self._ring = rings.load_ring(self._path, self._kek, self._tenant)
-            key = self._ring.key(kid)
+            key = self._reloaded().key(kid)
         if key is None or key.purpose is not purpose or key.state is KeyState.DESTROYED:
             raise SealError(CANNOT_OPEN)
         return key
+
+    def _reloaded(self) -> rings.Ring:
+        self._ring = rings.load_ring(self._path, self._kek, self._tenant)
+        return self._ring

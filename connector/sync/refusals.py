@@ -44,7 +44,7 @@ def send_refusals(scope: Scope) -> bool:
                 continue
             decided = [
                 (case, decision)
-                for case in gather(scope, asked, queue.busy).cases
+                for case in gather(scope, asked, queue.busy, refusals=True).cases
                 if _is_plain(case)
                 and (decision := decide(consents, scope.rules, case.situation)).drafts
             ]

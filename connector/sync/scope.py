@@ -61,6 +61,10 @@ class Counts:
     postponed: int = 0
     against_direction: int = 0
     held: int = 0
+    suppressed: int = 0
+    """Records turned away because their person was erased."""
+    restricted: int = 0
+    """Records left as they are because their person is restricted."""
 
     @property
     def written(self) -> int:
@@ -194,6 +198,8 @@ class Scope:
     match_fields: tuple[str, ...] = ()
     held: set[str] = field(default_factory=set)
     """Links whose writes `[safety]` held back in this run."""
+    restricted: set[str] = field(default_factory=set)
+    """Links whose people's data may only be stored."""
     removed_strangers: dict[str, str] = field(default_factory=dict)
     """Records removed in this run's window that no link knows, with the removal's version."""
     foreseen: dict[str, dict[str, Any]] = field(default_factory=dict)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from connector.errors import SealError
 from connector.local.contract import Row, RowState
 from connector.plugin import Gone, Reason, Seen, version_key
+from connector.privacy.subjects import RESTRICTED
 from connector.records import Canonical
 from connector.store import conflicts, intents, links, staged
 from connector.store.conflicts import Conflict
@@ -22,6 +23,7 @@ from connector.sync.observe import open_seen
 from connector.sync.partners import add_partners
 from connector.sync.scope import Scope
 from connector.sync.successors import add_successors
+from connector.sync.suppressed import suppressed_records, which_cases
 
 AS_NEW = "as_new"
 """The `origin` of a staged row that a person declared to be a record of its own."""
@@ -44,10 +46,17 @@ class Batch:
     cases: list[Case] = field(default_factory=list)
     broken: list[tuple[Staged, Reason]] = field(default_factory=list)
     """Rows that cannot be decided, with the reason for a person."""
+    suppressed: list[tuple[Link, list[Staged]]] = field(default_factory=list)
+    """What was staged of people who were erased."""
 
 
-def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
-    """Turn staged rows into situations; links in `busy` have writes under way and are left."""
+def gather(
+    scope: Scope, rows: Sequence[Staged], busy: set[str], *, refusals: bool = False
+) -> Batch:
+    """Turn staged rows into situations; links in `busy` have writes under way and are left.
+
+    Those of a restricted person are left too, unless only `refusals` are written.
+    """
     batch = Batch()
     with scope.store.read() as tx:
         by_link = _links_of(scope, tx, rows)
@@ -62,12 +71,17 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
     fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
     local_ids = [link.local_id for link, _ in found.values() if link.local_id is not None]
     table = scope.ports.local.read(scope.kind, local_ids)
+    for link_id in which_cases(scope, found, {ref: one for ref, (one, _) in seen.items()}, table):
+        batch.suppressed.append(found.pop(link_id))
     lost = [key for key in local_ids if key not in table]
     unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
     named = _referred(scope, local_ids)
     scope.ports.vault.preload({link.subject for link, _ in found.values() if link.subject})
     dropped = {(row.side, row.record) for row, _ in batch.broken}
+    held = set() if refusals else _restricted(scope, [link for link, _ in found.values()])
     for link, staged_rows in found.values():
+        if link.id in held:
+            continue
         if any((row.side, row.record) in dropped for row in staged_rows):
             continue
         base = _open(scope, link, staged_rows, batch)
@@ -101,8 +115,34 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
     _add_parents(scope, [c.situation for c in batch.cases])
     add_partners(scope, [c.situation for c in batch.cases])
     add_successors(scope, [c.situation for c in batch.cases])
+    _refuse_suppressed_successors(scope, batch)
     _leave_for_later(scope, batch, busy)
     return batch
+
+
+def _restricted(scope: Scope, some: Sequence[Link]) -> set[str]:
+    """Links of people whose data may only be stored: their rows wait until that ends."""
+    state = scope.ports.vault.subject_state
+    held = {one.id for one in some if one.subject and state(one.subject) == RESTRICTED}
+    scope.restricted |= held
+    scope.counts.restricted = len(scope.restricted)
+    return held
+
+
+def _refuse_suppressed_successors(scope: Scope, batch: Batch) -> None:
+    """A living person's record that was merged into an erased one's: no machine knows whose the
+    winner is."""
+    merged = [c for c in batch.cases if c.situation.successor is not None]
+    winners = [c.situation.successor.seen for c in merged if c.situation.successor]
+    turned = suppressed_records(scope, winners, {}) if winners else set()
+    reason = Reason(
+        code="suppressed",
+        text="its record was merged into that of a person who was erased; look at the vendor's",
+    )
+    for case in merged:
+        if case.situation.successor and case.situation.successor.seen.ref in turned:
+            batch.cases.remove(case)
+            batch.broken += [(row, reason) for row in case.rows]
 
 
 def _referred(scope: Scope, keys: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:

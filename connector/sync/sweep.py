@@ -18,6 +18,7 @@ from connector.store.links import Link
 from connector.store.staged import REMOTE, Staged
 from connector.sync.decision import DETACHED
 from connector.sync.scope import Scope
+from connector.sync.suppressed import note_suppressed, record_label, suppressed_ids
 
 _BATCH = 500
 
@@ -87,6 +88,12 @@ def _keep(scope: Scope, tx: sa.Connection, began_us: int, after: Ref | None, *, 
 
 def _compare(scope: Scope, tx: sa.Connection, seen: Sequence[Seen], began_us: int) -> bool:
     """Note which links a page names, and stage what the links do not know yet, to be read by id."""
+    turned = suppressed_ids(
+        scope.ports, record_label(scope.connection, scope.kind), [one.ref for one in seen]
+    )
+    if turned:
+        note_suppressed(scope, tx, sum(s.ref in turned and s.gone is None for s in seen))
+        seen = [one for one in seen if one.ref not in turned]
     refs = [one.ref for one in seen]
     known = links.by_side(tx, scope.connection, scope.kind, "remote", refs)
     waiting = staged.load(tx, scope.connection, scope.kind, REMOTE, refs)
