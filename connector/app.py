@@ -16,23 +16,25 @@ from typing import Any
 
 from connector import registry, shop
 from connector import settings as settings_module
+from connector.assembly import parts
 from connector.errors import ConnectorError, UsageError
-from connector.host import MachineClock, StoreHost, in_threads
+from connector.host import MachineClock, StoreHost
 from connector.local.contract import Local
-from connector.local.files import FileLocal
 from connector.local.idmap import IdMap
 from connector.local.status import LocalStatus, status_of_local
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
 from connector.plugin import Clock, Kind, LinksRecords, NamesEditors, Plugin, Ref, Remote, Target
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
+from connector.rights.facade import Rights
 from connector.settings import Settings
 from connector.store.copies import copy_of
-from connector.store.database import Store, open_engine
+from connector.store.database import Hook, Store, open_engine
 from connector.sync.adopt import Adoption
+from connector.sync.beside import Beside
 from connector.sync.review import Letter, OpenConflict, Review, Where
-from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
-from connector.sync.scope import Limits, Ports, Progress, no_progress
+from connector.sync.run import Runner, RunReport
+from connector.sync.scope import Progress, no_progress
 from connector.sync.status import Status, status_of
 
 
@@ -90,7 +92,7 @@ class Connector:
 
     def __init__(self, settings: Settings, clock: Clock, given: shop.Given = None) -> None:
         self.settings = settings
-        self._clock = clock
+        self.clock = clock
         self._given = given
         self._open = _Open()
 
@@ -116,7 +118,7 @@ class Connector:
 
     def now(self) -> dt.datetime:
         """The time by the clock it was opened with."""
-        return self._clock.now()
+        return self.clock.now()
 
     # --- parts, opened when first needed ----------------------------------------------------------
 
@@ -139,7 +141,7 @@ class Connector:
                 kek=keys.kek,
                 subjects_url=self.settings.url(keys.subjects),
                 tenant=self.settings.tenant,
-                clock_now=self._clock.now,
+                clock_now=self.clock.now,
             )
         return self._open.vault
 
@@ -161,7 +163,7 @@ class Connector:
 
     def make_keys(self) -> Path:
         """Make the key ring, once for an installation. Raises: UsageError if the ring exists."""
-        return init_keys(self.settings, self._clock)
+        return init_keys(self.settings, self.clock)
 
     def plugin(self, name: str) -> Plugin[Any]:
         """The plugin of a connection. Raises: UnknownPluginError."""
@@ -172,7 +174,7 @@ class Connector:
         if name not in self._open.remotes:
             plugin = self.plugin(name)
             own = settings_module.plugin_settings(self.settings, name, plugin.settings)
-            host = StoreHost(name, self.store, self.vault, self._clock)
+            host = StoreHost(name, self.store, self.vault, self.clock)
             self._open.remotes[name] = plugin.open(own, self.targets(name), host)
         return self._open.remotes[name]
 
@@ -204,9 +206,10 @@ class Connector:
 
     def targets(self, name: str) -> dict[Kind, Target]:
         """What the mappings want of a connection's objects."""
-        return {k: shop.target(self.vendor_mapping(name, k)) for k in self._kinds(name)}
+        return {k: shop.target(self.vendor_mapping(name, k)) for k in self.kinds(name)}
 
-    def _kinds(self, name: str) -> list[Kind]:
+    def kinds(self, name: str) -> list[Kind]:
+        """The kinds of a connection, parents first."""
         wanted = self._connection(name).kinds
         return [kind for kind in settings_module.KINDS_IN_ORDER if kind in wanted]
 
@@ -287,7 +290,7 @@ class Connector:
         Neither side is written: the next `sync` meets both as at first contact. Raises: UsageError,
         LeaseHeldError, and as `sync`.
         """
-        if kind not in self._kinds(connection):
+        if kind not in self.kinds(connection):
             raise UsageError(f"The connection {connection} has no kind {kind} in the settings.")
         store, local = (self._copy() if dry_run else self.store), self._open_local(self.store)
         try:
@@ -318,56 +321,22 @@ class Connector:
         progress: Progress,
         dry: list[Any] | None,
     ) -> Runner:
-        chosen = list(connections) if connections is not None else list(self.settings.connections)
-        wanted = set(kinds) if kinds is not None else set(Kind)
-        safety = self.settings.safety
-        if isinstance(local, FileLocal):
-            local.look_anew()
-        setup = Setup(
-            zone=self.settings.local.zone,
-            phone_region=self.settings.local.phone_region,
-            max_delete=Limits(*settings_module.parse_limit(max_delete or safety.max_delete)),
-            max_change=Limits(*settings_module.parse_limit(max_change or safety.max_change)),
-            tombstone_life=dt.timedelta(days=safety.tombstone_days),
-            order={
-                kind: tuple(n for n in self.settings.connections if kind in self._kinds(n))
-                for kind in Kind
-            },
-        )
-        opened = [
-            Connection(
-                name,
-                self.remote(name),
-                {k: self._setup(name, k, local) for k in self._kinds(name) if k in wanted},
-                _every(self._connection(name).sweep_h),
-                self._connection(name).compare_daily,
-            )
-            for name in chosen
-        ]
-        ports = Ports(
-            store,
-            self.vault,
-            local,
-            self._clock,
-            store.new_id(),
-            progress=progress,
-            spread=in_threads,
-            files=local if isinstance(local, FileLocal) else None,
-            dry=dry,
-        )
-        return Runner(ports, setup, opened)
+        limits = max_delete, max_change
+        return Runner(*parts(self, store, local, connections, kinds, limits, progress, dry=dry))
 
-    def _setup(self, name: str, kind: Kind, local: Local) -> KindSetup:
-        one = self.settings.local.kinds()[kind]
-        return KindSetup(
-            self.vendor_mapping(name, kind),
-            self.local_mapping(kind),
-            first_contact=one.first_contact,
-            create_local=one.create and one.file is None,
-            read_only=one.file is not None,
-            archive_local=local.archives(kind),
-            in_row=one.part_of is not None,
-        )
+    # --- a person's rights ------------------------------------------------------------------------
+
+    @property
+    def rights(self) -> Rights:
+        """Find one person, show, correct or freeze their data, and erase them."""
+
+        def beside(progress: Progress, hook: Hook) -> Beside:
+            both = None, None
+            return Beside(
+                *parts(self, self.store, self.local, None, None, both, progress, hook=hook)
+            )
+
+        return Rights(beside, self.settings.privacy)
 
     # --- what waits for a person ----------------------------------------------------
 
@@ -381,7 +350,7 @@ class Connector:
             remote = self.remote(name)
         except ConnectorError:
             return None
-        if not isinstance(remote, LinksRecords) or kind not in self._kinds(name) or not ref:
+        if not isinstance(remote, LinksRecords) or kind not in self.kinds(name) or not ref:
             return None
         return remote.record_url(Kind(kind), Ref(ref))
 
@@ -390,7 +359,7 @@ class Connector:
         not answer now. Asks the vendor once."""
         try:
             remote = self.remote(name)
-            if not isinstance(remote, NamesEditors) or kind not in self._kinds(name) or not ref:
+            if not isinstance(remote, NamesEditors) or kind not in self.kinds(name) or not ref:
                 return None
             return remote.edited_by(Kind(kind), Ref(ref))
         except ConnectorError:
@@ -450,7 +419,3 @@ class Connector:
     def local_status(self) -> LocalStatus:
         """Whether changes of the host's rows are noticed, and how many wait to be read."""
         return status_of_local(self.local)
-
-
-def _every(hours: float) -> dt.timedelta | None:
-    return dt.timedelta(hours=hours) if hours else None

@@ -138,6 +138,14 @@ class SafetySettings(_Model):
     """How long what was deleted is remembered, so that no late copy brings it back."""
 
 
+class PrivacySettings(_Model):
+    """`[privacy]`: what the host decided about its people's data."""
+
+    policy: str | None = None
+    local_erasure: Literal["delete", "blank", "callback"] | None = None
+    """What becomes of an erased person's rows in the shop; nobody is erased before that is said."""
+
+
 class Settings(_Model):
     """The whole file."""
 
@@ -147,7 +155,7 @@ class Settings(_Model):
     local: LocalSettings
     connections: dict[str, ConnectionSettings] = Field(default_factory=dict)
     safety: SafetySettings = SafetySettings()
-    privacy: dict[str, Any] | None = None
+    privacy: PrivacySettings = PrivacySettings()
     folder: Path = Field(exclude=True)
 
     def path(self, text: str) -> Path:
@@ -229,8 +237,8 @@ def _sentence(fault: Any) -> str:
 def _not_built(settings: Settings) -> Iterator[str]:
     """Settings that are known and that this version does not carry out yet."""
     later = "is known but not built yet"
-    if settings.privacy is not None:
-        yield f"[privacy] {later}; without it the classes of connector/records.py apply"
+    if settings.privacy.policy is not None:
+        yield f"privacy.policy {later}; without it the classes of connector/records.py apply"
     if settings.keys.provider != "file":
         yield f'keys.provider = {settings.keys.provider!r} {later}; use "file"'
     if not settings.state.url.startswith(("sqlite:", "postgresql")):

@@ -66,7 +66,7 @@ def test_a_good_file_is_taken() -> None:
         ("local.customer.where", {"column": "s", "equals": 1, "in": [1]}, "exactly one of"),
         ("safety.max_delete", "lots", 'written like "5% or 5"'),
         ("safety.max_change", "5%", 'written like "5% or 5"'),
-        ("privacy", {"policy": "p.yaml"}, "[privacy] is known but not built yet"),
+        ("privacy", {"policy": "p.yaml"}, "privacy.policy is known but not built yet"),
         ("keys.provider", "vault", "known but not built yet"),
         ("local.customer.capture", "column", "local.customer.modified belongs to"),
         ("local.customer.modified", "changed", "local.customer.modified belongs to"),
