@@ -14,10 +14,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
+
+import sqlalchemy as sa
 
 from connector.errors import ConnectorError, StoreError, UsageError
 from connector.mapping.identifiers import Identifier
@@ -28,7 +30,7 @@ from connector.rights.person import Finder, Person
 from connector.rights.rows import OnErase, RowRule, erase_rows
 from connector.rights.vendors import VendorErasure, due_of, kinds_children_first
 from connector.rights.work import Late, Work
-from connector.store import erasing, events, intents, links
+from connector.store import erasing, events, intents, links, staged
 from connector.store.events import Event
 from connector.store.intents import SENDING, UNKNOWN
 from connector.store.staged import LOCAL, REMOTE
@@ -256,15 +258,32 @@ class Erasure:
     def _verify(self, leases: Leases) -> None:
         with self._ports.store.read() as tx:
             left = erasing.remaining(tx, self.work.links)
+            mine, others = self._standing(tx)
+        left += mine
         engines = (self._ports.store.engine, self._ports.vault.subjects.engine)
         files = [file for engine in engines for file in medium.files_of(engine)]
-        held = medium.found_in(files, needles(self._ports.vault.blind, self.work))
+        held = medium.found_in(files, needles(self._ports.vault.blind, self.work, others))
         if left or held:
             raise StoreError(
                 f"Something of the person is still there: {left} links, in files:"
                 f" {', '.join(held) or 'none'}.",
                 hint="Run `crm-connector privacy erase --resume`; if it stays, report it as a bug.",
             )
+
+    def _standing(self, tx: sa.Connection) -> tuple[int, set[str]]:
+        """How many of their ids the state still knows as theirs; and those that are also some
+        other record's, at another vendor or of another kind."""
+        theirs = {(t.place, t.kind, t.id) for t in self.work.targets if t.place != LOCAL}
+        ids = {one for _, _, one in theirs}
+        known: set[tuple[str, str, str]] = set()
+        for name, connection in self._beside.connections.items():
+            for kind in connection.kinds:
+                found = erasing.links_of_records(tx, name, kind, REMOTE, ids)
+                known |= {(name, str(kind), link.remote_id or "") for link in found}
+                known |= {
+                    (name, str(kind), one) for one in staged.load(tx, name, kind, REMOTE, ids)
+                }
+        return len(known & theirs), {one for _, _, one in known - theirs}
 
     def _receipt(self, leases: Leases) -> None:
         with self._ports.store.read() as tx:
@@ -348,12 +367,16 @@ def add_to_work(work: Work, person: Person, finder: Finder) -> None:
     work.traces = sorted({*work.traces, *finder.traces(person)})
 
 
-def needles(blind: Callable[[str, str], bytes], work: Work) -> list[bytes]:
-    """Bytes that must not be found in our files any more."""
+def needles(
+    blind: Callable[[str, str], bytes], work: Work, others: Collection[str] = ()
+) -> list[bytes]:
+    """Bytes that must not be found in our files any more; `others` are ids that are not theirs
+    alone."""
     found = [*work.traces]
     found += [blind(kind, value) for kind, value in work.identifiers]
     for value in (*work.values, *(value for _, value in work.identifiers)):
         found.append(value.encode("utf-8", "surrogatepass"))
     # A row's key is the host's own, and short; other rows' keys hold it as a part.
-    found += [one.id.encode() for one in work.targets if one.place != LOCAL and len(one.id) > 11]
+    ids = {one.id for one in work.targets if one.place != LOCAL and len(one.id) > 11}
+    found += [one.encode() for one in ids - set(others)]
     return [one for one in found if len(one) >= medium.SHORTEST]

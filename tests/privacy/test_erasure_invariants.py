@@ -229,7 +229,7 @@ def test_09_her_children_stay_out_too(tell: Tell) -> None:
     story.erase(known.key)
     story.sql("INSERT INTO remarks (client, title) VALUES (:c, 'late')", c=known.key)
     story.settle()
-    assert all(not v.dump("feedback") for v in story.vendors.values())  # type: ignore[arg-type]
+    assert all(not v.dump("feedback") for v in story.vendors.values())
     assert [r for r in story.rows(t.staged) if r["reason"]] == [], "no letter names her row"
 
 
