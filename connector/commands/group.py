@@ -29,6 +29,7 @@ VERBS = {
     "conflicts": ("conflicts:conflicts", "List and settle fields that both sides changed."),
     "letters": ("letters:letters", "List, retry or drop records that were set aside."),
     "links": ("links:links", "Take over the links of an earlier integration."),
+    "privacy": ("privacy:privacy", "One person's rights: find, export, correct, erase."),
     "keys": ("keys:keys", "Make the key ring."),
     "local": (
         "local:local",

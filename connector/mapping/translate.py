@@ -142,6 +142,11 @@ class Pair:
         asked = [(name, value) for name, value in values.items() if name in pulled]
         return self._written(self._near, asked, create)
 
+    def correct_local(self, values: Canonical) -> Written:
+        """Columns to write because the person said so, whichever way their fields travel."""
+        known = [(name, value) for name, value in values.items() if name in self._unit_of]
+        return self._written(self._near, known, False)
+
     def write_remote(self, values: Canonical, *, create: bool = False) -> Written:
         """Vendor fields to write; on `create` constants too, and a fault for each mandatory field
         that has no value. `Fault.mandatory` is set on `create` only."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeAlias
 
 from connector.errors import SettingsError, UsageError
@@ -11,14 +12,15 @@ from connector.plugin import Kind
 from connector.privacy.ledger import LIFTED, OPEN, Counted, Entry
 from connector.privacy.subjects import LIVE, RESTRICTED
 from connector.rights import erasing
+from connector.rights.correcting import correct
+from connector.rights.deeds import Deed, note
 from connector.rights.erasing import STEPS, AfterShredding, Erasure, How
 from connector.rights.person import Finder, Person
+from connector.rights.portable import as_csv, as_json, collect, write_new
 from connector.rights.rows import OnErase, RowRule
-from connector.rights.who import Who, identifiers_in
+from connector.rights.who import Who, identifiers_in, record_in
 from connector.settings import PrivacySettings
-from connector.store import events
 from connector.store.database import Hook, no_hook
-from connector.store.events import Event
 from connector.sync.beside import Beside
 from connector.sync.replay import keep_copy, replay_erasures
 from connector.sync.scope import Progress, moment, no_progress
@@ -162,10 +164,40 @@ class Rights:
         if entry.state == OPEN:
             raise UsageError("This erasure is still under way.", hint="Let it end first.")
         if entry.state != LIFTED:
-            _note(beside, "suppression_lifted", None, reason)
+            note(beside, Deed.LIFTED, None, reason)
             entry = beside.ports.vault.ledger.lift(entry)
             keep_copy(beside.ports, entry)
         return Receipt.of(entry)
+
+    # --- access and correction ------------------------------------------------------------------
+
+    def export(self, who: Who, to: Path, *, reason: str, recipient: str) -> list[Path]:
+        """Everything of a person's, as JSON and as CSV beside it, in two new files of the owner's.
+
+        `reason` and `recipient` are noted. Raises: UsageError, VendorError, LocalError.
+        """
+        if not reason.strip() or not recipient.strip():
+            raise UsageError("An export needs a reason and a recipient: both are noted.")
+        beside = self._beside()
+        finder = Finder(beside)
+        person = one_person(beside, who)
+        files = [to.with_suffix(".json"), to.with_suffix(".csv")]
+        items = collect(beside, finder, person)
+        # Noted first: an export that nobody knows of is worse than a note too many.
+        note(beside, Deed.EXPORTED, person, f"{reason} (to {recipient})")
+        for file, content in zip(files, (as_json(items), as_csv(items)), strict=True):
+            write_new(file, content)
+        return files
+
+    def rectify(self, who: Who, fields: str, *, reason: str) -> list[str]:
+        """Correct fields of the customer (JSON of canonical fields) in the shop; the next sync
+        carries them on. Returns the columns that changed. Raises: UsageError, LocalError."""
+        beside = self._beside()
+        person = one_person(beside, who)
+        record = record_in(fields)
+        changed = correct(beside, person, record)
+        note(beside, Deed.RECTIFIED, person, reason)
+        return changed
 
     # --- restriction ----------------------------------------------------------------------------
 
@@ -185,7 +217,7 @@ class Rights:
         states = {vault.subject_state(one) for one in person.subjects}
         if not states <= {LIVE, RESTRICTED}:
             raise UsageError("This person is being erased.")
-        _note(beside, "restricted" if restricted else "unrestricted", person, reason)
+        note(beside, Deed.RESTRICTED if restricted else Deed.UNRESTRICTED, person, reason)
         vault.subjects.set_state(sorted(person.subjects), RESTRICTED if restricted else LIVE)
         return _shown(beside, Finder(beside), person)
 
@@ -252,23 +284,6 @@ def one_person(beside: Beside, who: Who) -> Person:
             hint="`crm-connector privacy find` tells their ids: name one of these.",
         )
     return found[0]
-
-
-def _note(beside: Beside, cause: str, person: Person | None, reason: str) -> None:
-    """Note what was done for a person, with the reason, at each of their links."""
-    ports = beside.ports
-    with ports.store.write(None, cause) as tx:
-        now = ports.store.now_us(tx)
-        links: Sequence[tuple[str, str, str | None]] = [("local", Kind.CUSTOMER, None)]
-        if person is not None and person.links:
-            links = [(one.connection, one.kind, one.id) for one in person.links.values()]
-        events.append(
-            tx,
-            [
-                Event(now, ports.run, connection, kind, cause, link, note=reason)
-                for connection, kind, link in links
-            ],
-        )
 
 
 def _shown(beside: Beside, finder: Finder, person: Person) -> FoundPerson:

@@ -20,8 +20,6 @@ from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.scope import Ports, Scope
 
-CAUSE = "suppressed"
-
 
 def row_label(kind: str) -> str:
     return f"{LOCAL}/{kind}"
@@ -101,7 +99,7 @@ def note_suppressed(scope: Scope, tx: sa.Connection, count: int) -> None:
     """Count records that were turned away, with one event for them all: nothing tells whose."""
     if count:
         scope.counts.suppressed += count
-        events.append(tx, [scope.event(scope.store.now_us(tx), None, CAUSE)])
+        events.append(tx, [scope.event(scope.store.now_us(tx), None, "suppressed")])
 
 
 def turn_away(scope: Scope, some: Sequence[tuple[Link, Sequence[Staged]]]) -> None:

@@ -1,0 +1,25 @@
+"""`privacy`: what the law gives a person, and what the policy decides."""
+
+from __future__ import annotations
+
+import click
+
+from connector.commands.group import LazyGroup
+
+VERBS = {
+    "find": ("rights:find", "Say where a person stands, without values."),
+    "export": ("rights:export", "Write all of a person's data into new files."),
+    "rectify": ("rights:rectify", "Correct a person's data in the shop; a sync carries it on."),
+    "restrict": ("rights:restrict", "Let a person's data only be stored."),
+    "unrestrict": ("rights:unrestrict", "Let a restricted person's data travel again."),
+    "erase": ("rights:erase", "Erase a person on all sides, or go on with an erasure."),
+    "receipt": ("rights:receipt", "Print what became of an erasure."),
+    "ledger": ("rights:ledger", "List all erasures."),
+    "lift": ("rights:lift", "Let somebody who was erased come back as a new customer."),
+}
+
+
+@click.group(cls=LazyGroup, verbs=VERBS)
+def privacy() -> None:
+    """One person's rights. A person is named by an id, or by values in a file or on standard
+    input: what stands on a command line stays in histories and lists of processes."""
