@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 OPERATING = ROOT / "docs" / "operating.md"
 MIGRATING = ROOT / "docs" / "migrating.md"
-PAGES = (README, OPERATING, MIGRATING)
+RIGHTS = ROOT / "docs" / "rights.md"
+PAGES = (README, OPERATING, MIGRATING, RIGHTS)
 PORT = "8801"
 """The sandbox's port in the pages; a free one is taken when the tour is played."""
 

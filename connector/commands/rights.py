@@ -303,4 +303,9 @@ def _print_receipt(one: Receipt, show: Callable[..., None]) -> None:
             for p in one.places
         ],
     )
-    show(f"  known again by: {', '.join(f'{n} × {kind}' for kind, n in one.suppressed.items())}")
+    values = sum(n for kind, n in one.suppressed.items() if not kind.startswith(_IDS))
+    ids = sum(one.suppressed.values()) - values
+    show(f"  known again by {values} values and {ids} ids")
+
+
+_IDS = ("local/", "remote/", "key/")

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from connector.errors import SealError
 from connector.plugin import Ref
@@ -24,7 +25,7 @@ from tests.privacy.persons import (
     is_gone,
     ref_of,
 )
-from tests.story import C, Died
+from tests.story import C, Died, F
 
 Tell = Callable[..., Any]
 
@@ -165,6 +166,40 @@ def test_09_the_erased_do_not_come_back(tell: Tell, way: str, rotated: bool) -> 
     assert _someone(story) == 0, "and none of them is linked or waits"
 
 
+def watch(story: Persons, mine: Callable[[sa.RowMapping], bool]) -> None:
+    """From here on nothing that is `mine` may be staged at any commit."""
+
+    def look(point: str) -> None:
+        if point.startswith("after commit: "):
+            held = [row for row in story.rows(t.staged) if mine(row)]
+            assert held == [], f"{point}: staged"
+
+    story.hook = look
+
+
+@pytest.mark.parametrize("way", ["pull", "push", "merge"])
+def test_09_they_are_turned_away_before_anything_is_staged(tell: Tell, way: str) -> None:
+    story = tell()
+    known = ann_everywhere(story)
+    story.erase(known.key)
+    for mail, mobile in SPELLINGS.values():
+        WAYS[way](story, mail, mobile)
+    watch(story, lambda row: row["kind"] == C and _is_someones(story, row))
+    story.settle()
+    if way == "pull":
+        story.later(days=2)
+        story.settle()  # by the listing of all ids, too
+
+
+def _is_someones(story: Persons, row: sa.RowMapping) -> bool:
+    records = [*story.vendors[row["connection"]].records[C].values()]
+    refs = {
+        r.ref for r in records if r.now.fields.get("Last") == "Someone" and r.now.fields.get("Mail")
+    }
+    rows = {str(r["no"]) for r in story.sql("SELECT no FROM clients WHERE full_name = 'Someone'")}
+    return row["record"] in (rows if row["side"] == "local" else refs) and row["gone"] is None
+
+
 @pytest.mark.parametrize("rotated", [False, True])
 def test_09_nor_by_a_connection_that_was_out(tell: Tell, rotated: bool) -> None:
     story = tell()
@@ -226,10 +261,15 @@ def test_09_a_record_of_hers_that_is_restored_stays_out(tell: Tell) -> None:
 def test_09_her_children_stay_out_too(tell: Tell) -> None:
     story = tell()
     known = ann_everywhere(story)
+    ref = ref_of(story, "crm", known.ann.email)
     story.erase(known.key)
     story.sql("INSERT INTO remarks (client, title) VALUES (:c, 'late')", c=known.key)
+    story.vendor.create(F, {"Name": "late too", "Person": {"id": ref}})
+    watch(story, lambda row: row["kind"] == F)
     story.settle()
-    assert all(not v.dump("feedback") for v in story.vendors.values())
+    assert [r["title"] for r in story.sql("SELECT title FROM remarks")] == ["late"]
+    assert [d["fields"]["Name"] for d in story.vendor.dump(F)] == ["late too"]
+    assert story.vendors["fx"].dump(F) == []
     assert [r for r in story.rows(t.staged) if r["reason"]] == [], "no letter names her row"
 
 
