@@ -30,11 +30,12 @@ from connector.rights.person import Finder, Person
 from connector.rights.rows import OnErase, RowRule, erase_rows
 from connector.rights.vendors import VendorErasure, due_of, kinds_children_first
 from connector.rights.work import Late, Work
-from connector.store import erasing, events, intents, links, staged
+from connector.store import erasing, events, intents, links, scopes, staged
 from connector.store.events import Event
 from connector.store.intents import SENDING, UNKNOWN
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.beside import Beside, Leases
+from connector.sync.documents import unpack
 from connector.sync.replay import keep_copy, replay_erasures
 from connector.sync.scope import Scope
 
@@ -235,6 +236,7 @@ class Erasure:
                         found = erasing.links_of_records(tx, name, one.kind, side, [one.id])
                         ids |= {link.id for link in found}
                         erasing.drop_rows(tx, name, one.kind, side, [one.id])
+            self._forget_places(tx)
             known = links.by_ids(tx, ids)
             erasing.erase(tx, list(known))
             now = store.now_us(tx)
@@ -244,6 +246,21 @@ class Erasure:
                 [Event(now, run, k.connection, k.kind, "erased", k.id) for k in known.values()],
             )
         work.links = sorted(ids)
+
+    def _forget_places(self, tx: sa.Connection) -> None:
+        """A look at all rows keeps keys at which its pages end: one of theirs is no place any
+        more, and the next look begins anew."""
+        rows = [one for one in self.work.targets if one.place == LOCAL]
+        for name in self._beside.connections:
+            for kind in {one.kind for one in rows}:
+                place = f"*/rows/{kind}"
+                known = scopes.get(tx, name, place)
+                if known is None:
+                    continue
+                ends = set(unpack(known.listing)["pages"]) if known.listing else set()
+                ends |= {known.resume.decode()} if known.resume else set()
+                if ends & {one.id for one in rows}:
+                    scopes.update(tx, name, place, listing=None, resume=None)
 
     def _keys(self, leases: Leases) -> None:
         self._ports.vault.subjects.shred(self.entry.subjects)

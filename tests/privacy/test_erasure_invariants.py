@@ -5,15 +5,18 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from connector.errors import SealError
+from connector.local.contract import Capture
 from connector.plugin import Ref
 from connector.rights.erasing import STEPS
 from connector.store import tables as t
+from connector.sync.documents import unpack
 from connector.sync.review import Review
 from tests.privacy.canary import Scanner
 from tests.privacy.persons import (
@@ -25,7 +28,7 @@ from tests.privacy.persons import (
     is_gone,
     ref_of,
 )
-from tests.story import C, Died, F
+from tests.story import TABLES, C, Died, F
 
 Tell = Callable[..., Any]
 
@@ -88,6 +91,25 @@ def test_08_restored_keys_are_destroyed_again(tell: Tell) -> None:
     story.client("Ann again", mail=known.ann.email)
     story.settle()
     assert [d for d in story.vendor.dump(C) if d["fields"]["Mail"] == known.ann.email] == []
+
+
+def test_08_no_place_in_the_shops_rows_keeps_their_key(tell: Tell) -> None:
+    """Where all rows are looked at, the state remembers at which keys its pages end."""
+    scanned = {**TABLES, C: replace(TABLES[C], capture=Capture.SCAN)}
+    story = tell(others={}, tables=scanned, kinds=(C,))
+    story.client("Bob", mail="bob@example.test")
+    last = story.client("Ann", mail="ann@example.test")
+    story.settle()
+
+    def ends() -> set[str]:
+        looks = [r["listing"] for r in story.rows(t.scope) if r["kind"] == "*/rows/customer"]
+        return {key for one in looks if one for key in unpack(one)["pages"]}
+
+    assert str(last) in ends()
+    story.erase(last)
+    assert str(last) not in ends()
+    story.settle()
+    assert str(last) not in ends()
 
 
 def _copies(story: OnDisk) -> list[str]:
