@@ -181,16 +181,16 @@ def is_gone(story: Persons, known: Known) -> list[str]:
     for table, column in (("clients", "no"), ("cards", "client"), ("remarks", "client")):
         found = story.sql(f"SELECT {column} FROM {table} WHERE {column} = :n", n=known.key)
         left += [table for _ in found]
-    gone = {ref for refs in known.refs.values() for ref in refs}
+    # Another vendor may have given the same id to somebody else.
+    gone = {(*where, ref) for where, refs in known.refs.items() for ref in refs}
+    row_of = (C, str(known.key))
     for row in story.rows(t.link):
-        if row["remote_id"] in gone or (row["kind"], row["local_id"]) == (C, str(known.key)):
+        mine = (row["connection"], row["kind"], row["remote_id"]) in gone
+        if mine or (row["kind"], row["local_id"]) == row_of:
             left.append(f"link {row['id']}")
     for row in story.rows(t.staged):
-        if row["record"] in gone or (row["kind"], row["side"], row["record"]) == (
-            C,
-            "local",
-            str(known.key),
-        ):
+        here, there = row["side"] == "local", (row["connection"], row["kind"], row["record"])
+        if there in gone if not here else (row["kind"], row["record"]) == row_of:
             left.append(f"staged {row['record']}")
     return left
 
