@@ -72,7 +72,8 @@ def _mark(
     for kind, all_names in names.items():
         others = [name for name in all_names if (kind, name) not in held]
         turned = suppressed_ids(ports, row_label(kind), keys) if others else ()
-        staged.mark(tx, others, kind, dict.fromkeys(key for key in keys if key not in turned))
+        left = [key for key in keys if key not in turned]
+        staged.mark(tx, others, kind, dict.fromkeys(left))
 
 
 def _read(
