@@ -16,11 +16,15 @@ from typing import Any
 
 from connector import policies, registry, shop
 from connector import settings as settings_module
+from connector.assembly import parts
+from connector.backup.backups import Backups
 from connector.errors import ConnectorError, UsageError
-from connector.host import MachineClock, StoreHost, in_threads
+from connector.host import MachineClock, StoreHost
 from connector.keeping.provider import kek_of
+from connector.keeping.rotation import Keyring
+from connector.keeping.rotation import Progress as KeysProgress
+from connector.keeping.rotation import no_progress as no_keys_progress
 from connector.local.contract import Local
-from connector.local.files import FileLocal
 from connector.local.idmap import IdMap
 from connector.local.status import LocalStatus, status_of_local
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
@@ -28,13 +32,15 @@ from connector.plugin import Clock, Kind, LinksRecords, NamesEditors, Plugin, Re
 from connector.policy.load import Policy
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
+from connector.rights.facade import Rights
 from connector.settings import Settings
 from connector.store.copies import copy_of
-from connector.store.database import Store, open_engine
+from connector.store.database import Hook, Store, open_engine
 from connector.sync.adopt import Adoption
+from connector.sync.beside import Beside
 from connector.sync.review import Letter, OpenConflict, Review, Where
-from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
-from connector.sync.scope import Limits, Ports, Progress, no_progress
+from connector.sync.run import Runner, RunReport
+from connector.sync.scope import Progress, no_progress
 from connector.sync.status import Status, status_of
 
 
@@ -87,7 +93,7 @@ class Connector:
 
     def __init__(self, settings: Settings, clock: Clock, given: shop.Given = None) -> None:
         self.settings = settings
-        self._clock = clock
+        self.clock = clock
         self._given = given
         self._open = _Open()
 
@@ -111,14 +117,9 @@ class Connector:
             if part is not None:
                 part.close()
 
-    @property
-    def clock(self) -> Clock:
-        """The clock it was opened with."""
-        return self._clock
-
     def now(self) -> dt.datetime:
         """The time by that clock."""
-        return self._clock.now()
+        return self.clock.now()
 
     # --- parts, opened when first needed ----------------------------------------------------------
 
@@ -138,10 +139,10 @@ class Connector:
             keys = self.settings.keys
             self._open.vault = open_vault(
                 ring_path=self.settings.path(keys.path),
-                kek=kek_of(self.settings, self._clock),
+                kek=kek_of(self.settings, self.clock),
                 subjects_url=self.settings.url(keys.subjects),
                 tenant=self.settings.tenant,
-                clock_now=self._clock.now,
+                clock_now=self.clock.now,
             )
         return self._open.vault
 
@@ -163,7 +164,7 @@ class Connector:
 
     def make_keys(self) -> Path:
         """Make the key ring, once for an installation. Raises: UsageError if the ring exists."""
-        return init_keys(self.settings, self._clock)
+        return init_keys(self.settings, self.clock)
 
     def plugin(self, name: str) -> Plugin[Any]:
         """The plugin of a connection. Raises: UnknownPluginError."""
@@ -174,7 +175,7 @@ class Connector:
         if name not in self._open.remotes:
             plugin = self.plugin(name)
             own = settings_module.plugin_settings(self.settings, name, plugin.settings)
-            host = StoreHost(name, self.store, self.vault, self._clock)
+            host = StoreHost(name, self.store, self.vault, self.clock)
             self._open.remotes[name] = plugin.open(own, self.targets(name), host)
         return self._open.remotes[name]
 
@@ -211,7 +212,7 @@ class Connector:
 
     def targets(self, name: str) -> dict[Kind, Target]:
         """What the mappings want of a connection's objects."""
-        return {k: shop.target(self.vendor_mapping(name, k)) for k in self._kinds(name)}
+        return {k: shop.target(self.vendor_mapping(name, k)) for k in self.kinds(name)}
 
     def policy(self) -> Policy | None:
         """The privacy policy, checked against settings and mappings; None if there is none.
@@ -223,11 +224,12 @@ class Connector:
         mappings = [
             (name, self.vendor_mapping(name, kind))
             for name in self.settings.connections
-            for kind in self._kinds(name)
+            for kind in self.kinds(name)
         ]
-        return policies.open_policy(self.settings, self._clock.now().date(), mappings)
+        return policies.open_policy(self.settings, self.clock.now().date(), mappings)
 
-    def _kinds(self, name: str) -> list[Kind]:
+    def kinds(self, name: str) -> list[Kind]:
+        """The kinds of a connection, parents first."""
         wanted = self._connection(name).kinds
         return [kind for kind in settings_module.KINDS_IN_ORDER if kind in wanted]
 
@@ -308,7 +310,7 @@ class Connector:
         Neither side is written: the next `sync` meets both as at first contact. Raises: UsageError,
         LeaseHeldError, and as `sync`.
         """
-        if kind not in self._kinds(connection):
+        if kind not in self.kinds(connection):
             raise UsageError(f"The connection {connection} has no kind {kind} in the settings.")
         store, local = (self._copy() if dry_run else self.store), self._open_local(self.store)
         try:
@@ -339,57 +341,47 @@ class Connector:
         progress: Progress,
         dry: list[Any] | None,
     ) -> Runner:
-        chosen = list(connections) if connections is not None else list(self.settings.connections)
-        wanted = set(kinds) if kinds is not None else set(Kind)
-        safety = self.settings.safety
-        if isinstance(local, FileLocal):
-            local.look_anew()
-        setup = Setup(
-            zone=self.settings.local.zone,
-            phone_region=self.settings.local.phone_region,
-            max_delete=Limits(*settings_module.parse_limit(max_delete or safety.max_delete)),
-            max_change=Limits(*settings_module.parse_limit(max_change or safety.max_change)),
-            tombstone_life=dt.timedelta(days=safety.tombstone_days),
-            policy=self.policy(),
-            people=self.people(),
-            order={
-                kind: tuple(n for n in self.settings.connections if kind in self._kinds(n))
-                for kind in Kind
-            },
-        )
-        opened = [
-            Connection(
-                name,
-                self.remote(name),
-                {k: self._setup(name, k, local) for k in self._kinds(name) if k in wanted},
-                _every(self._connection(name).sweep_h),
-                self._connection(name).compare_daily,
-            )
-            for name in chosen
-        ]
-        ports = Ports(
-            store,
-            self.vault,
-            local,
-            self._clock,
-            store.new_id(),
-            progress=progress,
-            spread=in_threads,
-            files=local if isinstance(local, FileLocal) else None,
-            dry=dry,
-        )
-        return Runner(ports, setup, opened)
+        limits = max_delete, max_change
+        return Runner(*parts(self, store, local, connections, kinds, limits, progress, dry=dry))
 
-    def _setup(self, name: str, kind: Kind, local: Local) -> KindSetup:
-        one = self.settings.local.kinds()[kind]
-        return KindSetup(
-            self.vendor_mapping(name, kind),
-            self.local_mapping(kind),
-            first_contact=one.first_contact,
-            create_local=one.create and one.file is None,
-            read_only=one.file is not None,
-            archive_local=local.archives(kind),
-            in_row=one.part_of is not None,
+    # --- a person's rights ------------------------------------------------------------------------
+
+    @property
+    def rights(self) -> Rights:
+        """Find one person, show, correct or freeze their data, and erase them."""
+
+        def beside(progress: Progress, hook: Hook) -> Beside:
+            both = None, None
+            return Beside(
+                *parts(self, self.store, self.local, None, None, both, progress, hook=hook)
+            )
+
+        def told(subjects: Sequence[str]) -> None:
+            self.backups().rewrite_key_backups()
+
+        return Rights(beside, self.settings.privacy, after_shredding=[told])
+
+    # --- keys and backups -------------------------------------------------------------------------
+
+    @property
+    def keyring(self) -> Keyring:
+        """Where the ring is and what opens it."""
+        settings = self.settings
+        path, kek = settings.path(settings.keys.path), kek_of(settings, self.clock)
+        return Keyring(path, kek, settings.tenant)
+
+    def backups(self, progress: KeysProgress = no_keys_progress) -> Backups:
+        """Makes, lists and verifies backups of the state and of the keys."""
+        kept = self.settings.backup
+        return Backups(
+            self.settings.path(kept.folder),
+            self.keyring,
+            self.store,
+            self.vault,
+            self.clock,
+            keep=dt.timedelta(days=kept.keep_days),
+            keep_keys=dt.timedelta(days=kept.key_days),
+            progress=progress,
         )
 
     # --- what waits for a person ----------------------------------------------------
@@ -404,7 +396,7 @@ class Connector:
             remote = self.remote(name)
         except ConnectorError:
             return None
-        if not isinstance(remote, LinksRecords) or kind not in self._kinds(name) or not ref:
+        if not isinstance(remote, LinksRecords) or kind not in self.kinds(name) or not ref:
             return None
         return remote.record_url(Kind(kind), Ref(ref))
 
@@ -413,7 +405,7 @@ class Connector:
         not answer now. Asks the vendor once."""
         try:
             remote = self.remote(name)
-            if not isinstance(remote, NamesEditors) or kind not in self._kinds(name) or not ref:
+            if not isinstance(remote, NamesEditors) or kind not in self.kinds(name) or not ref:
                 return None
             return remote.edited_by(Kind(kind), Ref(ref))
         except ConnectorError:
@@ -473,7 +465,3 @@ class Connector:
     def local_status(self) -> LocalStatus:
         """Whether changes of the host's rows are noticed, and how many wait to be read."""
         return status_of_local(self.local)
-
-
-def _every(hours: float) -> dt.timedelta | None:
-    return dt.timedelta(hours=hours) if hours else None

@@ -143,6 +143,8 @@ class PrivacySettings(_Model):
 
     policy: str | None = None
     """The policy file; without one the classes of the canonical fields alone decide."""
+    local_erasure: Literal["delete", "blank", "callback"] | None = None
+    """What becomes of an erased person's rows in the shop; nobody is erased before that is said."""
 
 
 class Settings(_Model):

@@ -28,6 +28,7 @@ from connector.privacy.vault import Vault, open_vault
 from connector.shop import in_row
 from connector.store.copies import copy_of
 from connector.store.database import Lease, Store, open_engine
+from connector.sync.beside import Beside
 from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
 from connector.sync.scope import PlannedWrite, Ports, as_us
 from connector.testing.clock import ManualClock
@@ -397,6 +398,15 @@ class Story:
         self, *, dry: list[PlannedWrite] | None = None, state: sa.Engine | None = None
     ) -> Runner:
         """The engine as a new process would build it."""
+        return Runner(*self._parts(dry, state))
+
+    def beside(self) -> Beside:
+        """What works on one person, as a new process would build it."""
+        return Beside(*self._parts(None, None))
+
+    def _parts(
+        self, dry: list[PlannedWrite] | None, state: sa.Engine | None
+    ) -> tuple[Ports, Setup, list[Connection]]:
         self.runs += 1
         store = self.worker = self.store(state)
         local = self.local_type(
@@ -420,7 +430,7 @@ class Story:
             if self.only is None or name in self.only
         ]
         order = dict.fromkeys(self.kinds, self.names)
-        return Runner(ports, replace(self.setup, order=order), connections)
+        return ports, replace(self.setup, order=order), connections
 
     @property
     def names(self) -> tuple[str, ...]:

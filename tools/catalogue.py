@@ -318,7 +318,7 @@ BUGS: dict[str, Bug] = {
     ),
     "journal-staged-for-one-connection": Bug(
         _SYNC + "noticing.py",
-        "        staged.mark(tx, others, kind, dict.fromkeys(keys))\n",
+        "        staged.mark(tx, others, kind, dict.fromkeys(left))\n",
         "",
         "a vendor that took no part in a run never gets what changed",
         seeds=0,

@@ -22,7 +22,8 @@ README = ROOT / "README.md"
 OPERATING = ROOT / "docs" / "operating.md"
 MIGRATING = ROOT / "docs" / "migrating.md"
 KEYS = ROOT / "docs" / "keys.md"
-PAGES = (README, OPERATING, MIGRATING, KEYS)
+RIGHTS = ROOT / "docs" / "rights.md"
+PAGES = (README, OPERATING, MIGRATING, KEYS, RIGHTS)
 PORT = "8801"
 """The sandbox's port in the pages; a free one is taken when the tour is played."""
 

@@ -135,7 +135,7 @@ class Backups:
         return sorted({key.kid for key in ring.keys} - set(spare))
 
     def _parts(self, what: str, tx: sa.Connection, spare: set[int]) -> Iterator[bytes]:
-        keys = self.vault.subjects.database
+        keys = self.vault.subjects.engine
         if what == STATE:
             return self._told(content.dump_state(tx, keys))
         ring = content.ring_without(read_private(self.keyring.path, WHAT), spare)
@@ -184,7 +184,7 @@ class Backups:
         """Backups that may still be put back, oldest first."""
         c = BACKUP.c
         query = sa.select(c.id, c.content, c.file, c.made_us, c.until_us).order_by(c.made_us, c.id)
-        with OurErrors(), self.vault.subjects.database.connect() as database:
+        with OurErrors(), self.vault.subjects.engine.connect() as database:
             rows = database.execute(query).all()
         return [
             Noted(r.id, r.content, r.file, _of_us(r.made_us), _of_us(r.until_us), _there(r.file))
@@ -193,7 +193,7 @@ class Backups:
 
     def forget(self, id_: str) -> None:
         """Note that a backup is nowhere any more. Raises: UsageError if none has this id."""
-        with OurErrors(), self.vault.subjects.database.begin() as database:
+        with OurErrors(), self.vault.subjects.engine.begin() as database:
             gone = database.execute(sa.delete(BACKUP).where(BACKUP.c.id == id_)).rowcount
         if not gone:
             raise UsageError("No backup has this id.", hint="See `crm-connector backup list`.")
@@ -229,7 +229,7 @@ class Backups:
             "until_us": _as_us(manifest.ends),
             "kids": json.dumps(list(manifest.kids)),
         }
-        with OurErrors(), self.vault.subjects.database.begin() as database:
+        with OurErrors(), self.vault.subjects.engine.begin() as database:
             database.execute(sa.insert(BACKUP).values(values))
 
     # --- after an erasure -------------------------------------------------------------------------

@@ -13,7 +13,9 @@ import sqlalchemy as sa
 from connector.backup.lines import Rows, dump, table_rows
 from connector.privacy.keys import KeyState
 from connector.privacy.keys_database import BACKUP, ERASURE, SUBJECT, TABLES, OurErrors
+from connector.privacy.ledger import Entry
 from connector.privacy.subjects import SHREDDED
+from connector.store import erasing
 from connector.store import tables as t
 from connector.store.database import Store
 
@@ -107,53 +109,28 @@ def drop_unopenable(tx: sa.Connection, kids: Collection[int]) -> None:
 
 
 def forget_erased(tx: sa.Connection, subjects: Collection[str]) -> int:
-    """Take erased people out of a state that was put back; returns the number of links.
-
-    THE SEAM of the erasure ledger: their links become tombstones without ids, and what else hangs
-    on them goes. Keeping them from coming back by other ways is suppression's task.
-    """
-    c, gone, wanted = t.link.c, 0, iter(subjects)
-    query = sa.select(c.id, c.connection, c.kind, c.local_id, c.remote_id)
+    """Take erased people out of a state that was put back; returns the number of links."""
+    gone, wanted = 0, iter(subjects)
     while some := list(islice(wanted, _IN_LIMIT)):
-        links = tx.execute(query.where(c.subject.in_(some))).all()
-        gone += len(links)
-        for link in links:
-            _forget_link(tx, link)
+        found = [link.id for link in erasing.links_of_subjects(tx, some)]
+        erasing.erase(tx, found)
+        gone += len(found)
     return gone
 
 
-def _forget_link(tx: sa.Connection, link: Any) -> None:
-    for table in (t.intent, t.conflict, t.event):
-        tx.execute(sa.delete(table).where(table.c.link == link.id))
-    tx.execute(sa.delete(t.claim).where(t.claim.c.link == link.id))
-    tx.execute(sa.update(t.claim).where(t.claim.c.rival == link.id).values(rival=None))
-    s = t.staged.c
-    for side, ref in (("local", link.local_id), ("remote", link.remote_id)):
-        here = (s.connection == link.connection, s.kind == link.kind)
-        tx.execute(sa.delete(t.staged).where(*here, s.side == side, s.record == ref))
-    tx.execute(sa.update(t.link).where(t.link.c.id == link.id).values(_ERASED))
-
-
-_ERASED: Final = {
-    "state": "erased",
-    "live": None,
-    **dict.fromkeys(
-        (
-            *("local_id", "remote_id", "external_key", "local_digest", "remote_digest"),
-            *("remote_version", "base", "evidence"),
-        )
-    ),
-}
+def ledger_in(rows: Iterable[Rows]) -> list[Entry]:
+    """The erasures that a backup knows of."""
+    return [
+        Entry.of(dict(zip(some.columns, row, strict=True)))
+        for some in rows
+        if some.table in (LEDGER, ERASURE.name) and "step" in some.columns
+        for row in some.rows
+    ]
 
 
 def erased_in(rows: Iterable[Rows]) -> set[str]:
     """The subjects of a ledger."""
-    found: set[str] = set()
-    for some in rows:
-        if some.table in (LEDGER, ERASURE.name):
-            at = list(some.columns).index("subject_id")
-            found |= {row[at] for row in some.rows}
-    return found
+    return {subject for entry in ledger_in(rows) for subject in entry.subjects}
 
 
 def add_keys(database: sa.Connection, rows: Iterable[Rows]) -> None:
@@ -171,16 +148,6 @@ def add_keys(database: sa.Connection, rows: Iterable[Rows]) -> None:
         ]
         if fresh:
             database.execute(sa.insert(table), fresh)
-
-
-def add_ledger(database: sa.Connection, rows: Iterable[Rows]) -> None:
-    """Note erasures that the ledger does not have."""
-    known = _ids(database, ERASURE)
-    for some in rows:
-        found = (dict(zip(some.columns, one, strict=True)) for one in some.rows)
-        fresh = [row for row in found if (row["id"],) not in known]
-        if fresh:
-            database.execute(sa.insert(ERASURE), fresh)
 
 
 def _ids(database: sa.Connection, table: sa.Table) -> set[tuple[Any, ...]]:

@@ -148,16 +148,13 @@ class Restoring:
 
     def _learn(self, rows: Iterable[lines.Rows]) -> None:
         """Take over what a backup's copy of the ledger knows and the keys database does not."""
-        ledger = [some for some in rows if some.table == content.LEDGER]
-        with OurErrors(), self._vault.subjects.database.begin() as database:
-            content.add_ledger(database, ledger)
-            content.shred_in(database, content.erased_in(ledger))
+        self._vault.ledger.replay(content.ledger_in(rows))
         self._vault.subjects.forget_deleted()
 
     def _erased(self) -> set[str]:
         """Everybody who was erased, or whose erasure has begun, as the keys database knows."""
         done = sa.select(SUBJECT.c.subject_id).where(SUBJECT.c.state.in_((SHREDDED, SHREDDING)))
-        with OurErrors(), self._vault.subjects.database.connect() as database:
+        with OurErrors(), self._vault.subjects.engine.connect() as database:
             found = set(database.execute(done).scalars())
             return found | set(database.execute(sa.select(ERASURE.c.subject_id)).scalars())
 
@@ -177,7 +174,7 @@ class Restoring:
         with self._b.opened(path) as (again, rows):
             if again != manifest:
                 raise altered()
-            with OurErrors(), self._vault.subjects.database.begin() as database:
+            with OurErrors(), self._vault.subjects.engine.begin() as database:
                 content.add_keys(database, rows)
                 content.shred_in(database, erased)
         self._vault.subjects.forget_deleted()

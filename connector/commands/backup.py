@@ -37,10 +37,9 @@ def create(invocation: Invocation, keys: bool) -> None:
     Never keep a backup of the keys where those of the state are: together they are the data.
     """
     from connector.backup.manifest import KEYS, STATE
-    from connector.operating.keeping import backups
 
     with invocation.connector() as connector:
-        made = backups(connector, _Mib())
+        made = connector.backups(_Mib())
         made.prune()
         path = made.create(KEYS if keys else STATE)
     if invocation.as_json:
@@ -55,10 +54,8 @@ def create(invocation: Invocation, keys: bool) -> None:
 @click.pass_obj
 def list_(invocation: Invocation) -> None:
     """List the backups that may still be put back; keys that one of them needs are kept."""
-    from connector.operating.keeping import backups
-
     with invocation.connector() as connector:
-        found = backups(connector).list()
+        found = connector.backups().list()
     if invocation.as_json:
         rows = [
             {
@@ -94,10 +91,8 @@ def list_(invocation: Invocation) -> None:
 @click.pass_obj
 def verify(invocation: Invocation, file: Path) -> None:
     """Read a backup to its end, and write nothing; exit 9 if it was altered or is not ours."""
-    from connector.operating.keeping import backups
-
     with invocation.connector() as connector:
-        manifest, counts = backups(connector, _Mib()).verify(file)
+        manifest, counts = connector.backups(_Mib()).verify(file)
     if invocation.as_json:
         output.document({**_told(manifest), "rows": dict(counts)})
         return
@@ -169,10 +164,8 @@ def restore(invocation: Invocation, file: Path, yes: bool) -> None:
 @click.pass_obj
 def forget(invocation: Invocation, id_: str) -> None:
     """Note that a backup exists nowhere any more, so that no key is kept for it."""
-    from connector.operating.keeping import backups
-
     with invocation.connector() as connector:
-        backups(connector).forget(id_)
+        connector.backups().forget(id_)
     if invocation.as_json:
         output.document({"forgotten": id_})
         return

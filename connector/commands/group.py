@@ -29,7 +29,10 @@ VERBS = {
     "conflicts": ("conflicts:conflicts", "List and settle fields that both sides changed."),
     "letters": ("letters:letters", "List, retry or drop records that were set aside."),
     "links": ("links:links", "Take over the links of an earlier integration."),
-    "privacy": ("privacy:privacy", "Say what the privacy policy lets out, and why."),
+    "privacy": (
+        "privacy:privacy",
+        "What the policy lets out; one person's rights: find, export, correct, erase.",
+    ),
     "keys": ("keys:keys", "Make the key ring, look at it, change its keys."),
     "backup": ("backup:backup", "Make, verify, put back and drill backups of state and keys."),
     "local": (

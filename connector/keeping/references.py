@@ -69,7 +69,7 @@ def in_backups(subjects: Subjects, now_us: int, content: str | None = None) -> M
     if content is not None:
         query = query.where(BACKUP.c.content == content)
     counts: Counts = {}
-    with OurErrors(), subjects.database.connect() as database:
+    with OurErrors(), subjects.engine.connect() as database:
         for (kids,) in database.execute(query):
             for kid in json.loads(kids):
                 counts[kid] = counts.get(kid, 0) + 1

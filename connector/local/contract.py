@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from connector.plugin import Kind, Op, Outcome, Reason
 from connector.records import discreet
@@ -217,3 +217,35 @@ class Local(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+# --- optional abilities, asked for with isinstance ----------------------------------------------
+
+
+@runtime_checkable
+class FindsRows(Protocol):
+    """A side that finds rows by a column without looking at all of them."""
+
+    def rows_with(self, kind: Kind, own: str, texts: Collection[str]) -> Sequence[str]:
+        """Keys of the rows, whatever their state, of which this column equals one of these; a few
+        more do no harm."""
+        ...
+
+
+@runtime_checkable
+class BlanksRows(Protocol):
+    """A side that can empty columns of a row and leave the row."""
+
+    def blank(self, kind: Kind, key: str, columns: Collection[str]) -> Reason | None:
+        """Empty these columns; one that must not be empty gets a value that says nothing. A row
+        that is not there is blank. Returns why the database refused, if it did."""
+        ...
+
+
+@runtime_checkable
+class ForgetsRows(Protocol):
+    """A side that keeps notes of ours beside its rows and can drop those of some."""
+
+    def forget_rows(self, kind: Kind, keys: Sequence[str]) -> None:
+        """Forget what was noted of changes of these rows, and of our writes to them."""
+        ...

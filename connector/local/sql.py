@@ -12,6 +12,7 @@ from sqlalchemy import exc
 
 from connector.errors import LocalError
 from connector.local import capture
+from connector.local.blanking import blank
 from connector.local.borrowed import began
 from connector.local.contract import (
     Capture,
@@ -25,7 +26,7 @@ from connector.local.contract import (
 )
 from connector.local.dialects import dialect_of
 from connector.local.references import names_of, referred
-from connector.local.shapes import KindTable
+from connector.local.shapes import KEY, KindTable
 from connector.local.table import Bound, Finder
 from connector.local.triggers import ALL
 from connector.local.writing import Writer
@@ -263,6 +264,43 @@ class SqlLocal:
                 yield tx
         except exc.DBAPIError as error:
             raise self._lost(error) from None
+
+    # --- one person's rows ------------------------------------------------------------------------
+
+    def rows_with(self, kind: Kind, own: str, texts: Collection[str]) -> Sequence[str]:
+        bound = self._bound[kind]
+        if own == KEY:
+            return list(self.present(kind, list(texts)))
+        column, values = bound.value(own), list[Any](texts)
+        if isinstance(column.type, sa.Integer | sa.Numeric):
+            values = [int(text) for text in texts if text.isascii() and text.isdigit()]
+        with self._reading() as tx:
+            # Plain equality, for the sake of an index; what it finds is looked at again.
+            rows = tx.execute(sa.select(*bound.keys.columns).where(column.in_(values)))
+            return [bound.keys.text(row) for row in rows]
+
+    def blank(self, kind: Kind, key: str, columns: Collection[str]) -> Reason | None:
+        refused = None
+        for distinct in (False, True):
+            try:
+                with self._writing("blank row") as tx:
+                    blank(tx, self._bound[kind], key, columns, distinct=distinct)
+                return None
+            except exc.DBAPIError as error:
+                said = self._dialect.refusal(error)
+                if said is None:
+                    raise self._lost(error) from None
+                refused = Reason(code="local_constraint", text=said)
+        return refused
+
+    def forget_rows(self, kind: Kind, keys: Sequence[str]) -> None:
+        if keys:
+            spec, ours = self._bound[kind].spec, self._ours
+            with self._ours_changing("forget rows") as tx:
+                for table, name in ((ours.journal, spec.table), (ours.applied, spec.label)):
+                    tx.execute(
+                        sa.delete(table).where(table.c.tbl == name, table.c.key.in_(list(keys)))
+                    )
 
     # --- transactions ---------------------------------------------------------------------------
 

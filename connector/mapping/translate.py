@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -15,12 +14,11 @@ from connector.mapping import drift
 from connector.mapping.checks import check_of, is_among
 from connector.mapping.choices import NO, STRICTNESS
 from connector.mapping.drift import Fault
+from connector.mapping.identifiers import Identifier, identifiers, identity
 from connector.mapping.lens import Where, as_text
 from connector.mapping.lenses import LensSpec, build
-from connector.mapping.phones import e164
 from connector.mapping.schema import LocalMapping, Rule, VendorMapping
 from connector.mapping.sides import Bound, Side, checked
-from connector.mapping.texts import email_identity
 from connector.mapping.times import zone_of
 from connector.mapping.units import Unit, units_of
 from connector.plugin import Kind, Schema
@@ -167,6 +165,11 @@ class Pair:
         asked = [(name, value) for name, value in values.items() if name in pulled]
         return self._written(self._near, asked, create)
 
+    def correct_local(self, values: Canonical) -> Written:
+        """Columns to write because the person said so, whichever way their fields travel."""
+        known = [(name, value) for name, value in values.items() if name in self._unit_of]
+        return self._written(self._near, known, False)
+
     def write_remote(self, values: Canonical, *, create: bool = False) -> Written:
         """Vendor fields to write; on `create` constants too, and a fault for each mandatory field
         that has no value. `Fault.mandatory` is set on `create` only."""
@@ -264,29 +267,23 @@ class Pair:
             return STRICTNESS.get(value, 1)
         return 0
 
-    def match_values(self, canonical: Canonical) -> list[tuple[str, str]]:
+    def match_values(self, canonical: Canonical) -> list[Identifier]:
         """Identities for first contact: (identifier kind, normalised value), kinds as in
         `email/1`. Empty values and those that cannot be parsed give nothing."""
-        found: list[tuple[str, str]] = []
+        found: list[Identifier] = []
         for name in self.vendor.match:
             value = canonical.get(name)
             known = field_of(self.kind, name)
             if value is None or known is None:
                 continue
-            identity = self._identity(known.type, as_text(value))
-            if identity is not None and identity not in found:
-                found.append(identity)
+            one = identity(known.type, as_text(value), self._region)
+            if one is not None and one not in found:
+                found.append(one)
         return found
 
-    def _identity(self, type_: str, text: str) -> tuple[str, str] | None:
-        if type_ == "email":
-            address = email_identity(text)
-            return None if address is None else ("email/1", address)
-        if type_ == "phone":
-            number = e164(text, self._region)
-            return None if number is None else ("phone/1", number)
-        plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-        return ("text/1", plain) if plain else None
+    def identifiers(self, canonical: Canonical) -> list[Identifier]:
+        """All that the record identifies its person by, beyond what is matched by."""
+        return identifiers(self.kind, canonical, self.match_values(canonical), self._region)
 
     # --- own names and times --------------------------------------------------------------------
 

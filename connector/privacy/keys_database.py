@@ -1,4 +1,5 @@
-"""The keys database: subject keys, the erasure ledger, and the mirrored number of runs.
+"""The keys database: subject keys, the erasure ledger, what it suppresses, the mirrored number of
+runs.
 
 It is a database of its own, so that no backup of the state holds keys.
 """
@@ -12,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     Engine,
     Integer,
     LargeBinary,
@@ -21,11 +23,12 @@ from sqlalchemy import (
     Text,
     create_engine,
     event,
+    inspect,
 )
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from connector.errors import SealError, SettingsError
 
@@ -55,8 +58,24 @@ ERASURE: Final = Table(
     Column("tokens", Text, nullable=False),
     Column("vendors", Text, nullable=False),
     Column("basis", Text, nullable=False),
+    Column("subjects", Text, nullable=False, server_default="[]"),
+    Column("state", String(12), nullable=False, server_default="open"),
+    Column("step", Integer, nullable=False, server_default="0"),
+    Column("work", LargeBinary),
+    Column("done_us", BigInteger),
 )
-"""The erasure ledger: suppression tokens and each vendor's state, as JSON without values."""
+"""The erasure ledger: suppression tokens and each vendor's state, as JSON without values. `work`
+(sealed) holds what an erasure under way still has to do; see `ledger.py`."""
+
+SUPPRESSION: Final = Table(
+    "suppression",
+    _META,
+    Column("token", LargeBinary(16), primary_key=True),
+    Column("kid", Integer, primary_key=True, autoincrement=False, index=True),
+    Column("erasure", String(32), primary_key=True, index=True),
+    Column("label", String(120), nullable=False),
+)
+"""Keyed hashes of the erased's identifiers and ids; `kid` is the ring key that made them."""
 
 
 MIRROR: Final = Table(
@@ -82,7 +101,7 @@ BACKUP: Final = Table(
 keys that it needs, as JSON. A row goes when its backup is deleted, or when `until_us` is over."""
 
 
-TABLES: Final = (SUBJECT, ERASURE, MIRROR, BACKUP)
+TABLES: Final = (SUBJECT, ERASURE, SUPPRESSION, MIRROR, BACKUP)
 """All tables; all but `backup` are in a key backup."""
 
 
@@ -118,7 +137,19 @@ def open_keys_database(url: str) -> Engine:
             database.exec_driver_sql("SELECT pg_advisory_xact_lock(1668442467)")
         for table in TABLES:
             database.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                database.execute(CreateIndex(index, if_not_exists=True))
+        _complete(database, ERASURE)
     return engine
+
+
+def _complete(database: Connection, table: Table) -> None:
+    """Give a table the columns that it lacks because an earlier release made it."""
+    there = {column["name"] for column in inspect(database).get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in there:
+            made = CreateColumn(column).compile(dialect=database.dialect)
+            database.exec_driver_sql(f"ALTER TABLE {table.name} ADD COLUMN {made}")
 
 
 def _sqlite(url: URL) -> Engine:

@@ -72,8 +72,8 @@ class Subjects:
         return "<Subjects>"
 
     @property
-    def database(self) -> Engine:
-        """The keys database, for what else it holds."""
+    def engine(self) -> Engine:
+        """The keys database, for what else stands in it."""
         return self._engine
 
     def close(self) -> None:

@@ -17,9 +17,11 @@ from connector.privacy import ring_changes
 from connector.privacy.blind import Blind
 from connector.privacy.envelope import CANNOT_OPEN, RING_BIT, context, lp, read_header, seal, unseal
 from connector.privacy.keys import Purpose, RingKey
+from connector.privacy.ledger import Ledger
 from connector.privacy.providers import Kek
 from connector.privacy.ring import Ring, load_ring
 from connector.privacy.subjects import Subjects
+from connector.privacy.suppression import Suppression
 
 DIGEST_BYTES: Final = 16
 EXTERNAL_KEY_CHARS: Final = 26
@@ -73,6 +75,8 @@ class Vault:
         self._blind = Blind(ring.active(Purpose.INDEX), ring.tenant)
         self._seen = seen
         self._subjects = Subjects(subjects_url, lambda: self._ring, clock_now, self._read_ring)
+        self.suppression = Suppression(self._subjects.engine, lambda: self._ring, self._read_ring)
+        self.ledger = Ledger(self._subjects, self.suppression.refresh)
 
     def __repr__(self) -> str:
         return f"<Vault of {self._tenant}>"
@@ -104,6 +108,7 @@ class Vault:
         """Forget cached subjects, so that another process's erasure shows. For a pass's start."""
         self.follow_ring()
         self._subjects.refresh()
+        self.suppression.refresh()
 
     # --- the ring ---
 

@@ -23,6 +23,7 @@ class Event:
     link: str | None = None
     field: str | None = None
     doc: bytes | None = None
+    note: str | None = None
 
 
 _PARAMETERS = parameters(Event)
@@ -37,7 +38,7 @@ def append(tx: sa.Connection, rows: Sequence[Event]) -> None:
 def of_link(tx: sa.Connection, link: str) -> list[Event]:
     c = event.c
     rows = tx.execute(
-        sa.select(c.at_us, c.run, c.connection, c.kind, c.cause, c.link, c.field, c.doc)
+        sa.select(c.at_us, c.run, c.connection, c.kind, c.cause, c.link, c.field, c.doc, c.note)
         .where(c.link == link)
         .order_by(c.seq)
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 UPGRADES = {
     1: ("ALTER TABLE link ADD COLUMN listed_us BIGINT",),
@@ -23,6 +23,11 @@ UPGRADES = {
     3: (
         "DROP INDEX link_by_end",
         "CREATE INDEX link_by_end ON link (connection, kind, keep_until_us)",
+    ),
+    4: (
+        "CREATE INDEX link_by_subject ON link (subject)",
+        "CREATE INDEX event_by_link ON event (link)",
+        "ALTER TABLE event ADD COLUMN note TEXT",
     ),
 }
 """The statements that make a schema of the next version out of each older one."""
@@ -102,6 +107,7 @@ link = sa.Table(
     sa.UniqueConstraint("connection", "kind", "remote_id", "live", name="one_live_remote"),
     sa.Index("link_by_key", "connection", "kind", "external_key"),
     sa.Index("link_by_end", "connection", "kind", "keep_until_us"),
+    sa.Index("link_by_subject", "subject"),
 )
 """Link, base (sealed) and tombstone in one row; `live` is 1 or NULL (a tombstone)."""
 
@@ -195,6 +201,19 @@ event = sa.Table(
     sa.Column("field", sa.String(120)),
     sa.Column("cause", sa.String(60), nullable=False),
     sa.Column("doc", sa.LargeBinary),
+    sa.Column("note", sa.Text),
+    sa.Index("event_by_link", "link"),
     sqlite_autoincrement=True,
 )
-"""What was done and why, append only. `doc` is the loser's value, sealed."""
+"""What was done and why, append only. `doc` is the loser's value, sealed; `note` is what a person
+gave as the reason for looking."""
+
+erasure = sa.Table(
+    "erasure",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("mark", _Word, nullable=False),
+    sa.Column("doc", sa.Text, nullable=False),
+)
+"""The copy of the erasure ledger that stands in the keys database, as JSON: whichever of the two is
+put back from an older copy is told by the other who was erased since."""

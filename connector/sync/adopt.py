@@ -23,6 +23,12 @@ from connector.sync.observe import seal_seen
 from connector.sync.passes import rulings
 from connector.sync.reconcile import EPOCHS
 from connector.sync.scope import Scope
+from connector.sync.suppressed import (
+    record_label,
+    suppressed_ids,
+    suppressed_records,
+    suppressed_rows,
+)
 
 _BATCH = 500
 
@@ -36,6 +42,7 @@ _REMOTE_DEAD = "record_ended", "the record was linked before, and that link has 
 _BUSY = "busy", "a write of ours is under way: run a sync first"
 _NOT_READ = "not_read", "the vendor did not answer for the record"
 _MERGED = "record_merged", "the vendor has merged the record into another one"
+_SUPPRESSED = "suppressed", "its person was erased, and is not taken up again"
 _OTHER_KEY = "other_key", "the record carries our key of another row"
 _GONE = {
     Gone.NOT_FOUND: ("no_record", "the vendor has no such record"),
@@ -81,10 +88,17 @@ def adopt(scope: Scope, id_map: IdMap) -> Adoption:
 def _adopt(scope: Scope, id_map: IdMap, pairs: Sequence[IdPair], done: Adoption) -> None:
     known = _known(scope, pairs)
     rows = scope.ports.local.read(scope.kind, [pair.local_id for pair in pairs])
+    with scope.store.read() as tx:
+        keys = [pair.local_id for pair in pairs]
+        turned = suppressed_rows(scope, tx, keys, rows, known.local)
+    label = record_label(scope.connection, scope.kind)
+    there = suppressed_ids(scope.ports, label, [pair.remote_id for pair in pairs])
     left: list[IdPair] = []
     stopped = _stopped(scope, pairs)
     for pair in pairs:
-        if _is_linked(pair, known):
+        if pair.local_id in turned or pair.remote_id in there:
+            done.bad.append(_bad(scope, id_map, pair.line, _SUPPRESSED))
+        elif _is_linked(pair, known):
             done.already += 1
         elif why := _why_not(pair, known, rows.get(pair.local_id)):
             done.bad.append(_bad(scope, id_map, pair.line, why))
@@ -95,11 +109,14 @@ def _adopt(scope: Scope, id_map: IdMap, pairs: Sequence[IdPair], done: Adoption)
             left.append(pair)
     refs = [Ref(pair.remote_id) for pair in left]
     read = {one.ref: one for one in scope.remote.fetch(scope.kind, refs)} if refs else {}
+    there = suppressed_records(scope, list(read.values()), known.remote)
     sound: list[tuple[IdPair, Row, Seen, int]] = []
     for pair in left:
         seen = read.get(Ref(pair.remote_id))
         epoch = 1 if seen is None else _epoch(scope, pair, seen)
-        if why := _why_not_there(seen, epoch):
+        if pair.remote_id in there:
+            done.bad.append(_bad(scope, id_map, pair.line, _SUPPRESSED))
+        elif why := _why_not_there(seen, epoch):
             done.bad.append(_bad(scope, id_map, pair.line, why))
         else:
             assert seen is not None and epoch is not None

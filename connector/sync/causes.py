@@ -55,6 +55,13 @@ SENTENCES: Final[dict[str, str]] = {
     " gone",
     "letter:poison": "runs died over it again and again, and it was set aside for a person",
     "letter:*": "set aside for a person; the reason's code stands behind the colon",
+    "suppressed": "records of people who were erased came along and were turned away",
+    "erased": "its person was erased: nothing of the record is kept",
+    "suppression_lifted": "somebody who was erased may come back",
+    "restricted": "its person's data may only be stored from here on",
+    "unrestricted": "its person's data may travel again",
+    "exported": "its person's data was handed out",
+    "rectified": "its person's data was corrected in the shop",
     "shown": "an operator had values of it shown unmasked",
 }
 """Cause to sentence. A cause that carries a reason's code is listed with `*` in its place."""

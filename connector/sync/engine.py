@@ -25,6 +25,7 @@ from connector.sync.refusals import send_refusals
 from connector.sync.scope import Scope
 from connector.sync.settle import Settlement, ensure_subjects, set_aside_broken
 from connector.sync.situation import Batch, Case, gather
+from connector.sync.suppressed import turn_away
 from connector.sync.sweep import sweep
 from connector.sync.work import Job, Work
 
@@ -139,6 +140,7 @@ def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:
         for case, decision in decided
         if decision.link.id not in changing and not _withheld(scope, case, decision, queue)
     ]
+    turn_away(scope, batch.suppressed)
     set_aside_broken(scope, batch.broken)
     ensure_subjects(scope, [(c, d) for c, d in passed if _needs_subject(d)])
     works: list[tuple[Work, Decision]] = []

@@ -23,6 +23,7 @@ from connector.sync.documents import pack
 from connector.sync.observe import note_rows
 from connector.sync.pages import PAGE, Pages
 from connector.sync.scope import LOCAL_SCOPE, Ports, Scope, as_us, from_us
+from connector.sync.suppressed import row_label, suppressed_ids
 
 OVERLAP = dt.timedelta(minutes=10)
 """How long a transaction of the shop's may take between setting a row's time and its commit."""
@@ -57,6 +58,7 @@ def observe_local(ports: Ports, names: Names, lease: Lease, opened: Sequence[Sco
 
 
 def _mark(
+    ports: Ports,
     tx: sa.Connection,
     names: Names,
     opened: Sequence[Scope],
@@ -69,7 +71,9 @@ def _mark(
         note_rows(scope, tx, keys, rows[scope.kind])
     for kind, all_names in names.items():
         others = [name for name in all_names if (kind, name) not in held]
-        staged.mark(tx, others, kind, dict.fromkeys(keys))
+        turned = suppressed_ids(ports, row_label(kind), keys) if others else ()
+        left = [key for key in keys if key not in turned]
+        staged.mark(tx, others, kind, dict.fromkeys(left))
 
 
 def _read(
@@ -88,7 +92,7 @@ def _observe_journal(ports: Ports, names: Names, lease: Lease, opened: Sequence[
             return
         rows = _read(ports, opened, journal.keys)
         with ports.store.write(lease, "stage journal") as tx:
-            _mark(tx, names, opened, journal.keys, rows)
+            _mark(ports, tx, names, opened, journal.keys, rows)
             if journal.everything:
                 for kind, all_names in names.items():
                     for name in all_names:
@@ -109,7 +113,7 @@ def _observe_column(ports: Ports, names: Names, lease: Lease, opened: Sequence[S
             page = ports.local.changed(first, from_us(since_us) - OVERLAP, place, _AT_ONCE)
             rows = _read(ports, opened, page.keys)
             with ports.store.write(lease, "stage changed rows") as tx:
-                _mark(tx, names, opened, page.keys, rows)
+                _mark(ports, tx, names, opened, page.keys, rows)
             place = page.place
             if place is None:
                 break

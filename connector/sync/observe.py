@@ -19,6 +19,7 @@ from connector.sync.decision import DETACHED
 from connector.sync.documents import pack, unpack
 from connector.sync.place import FOREIGN
 from connector.sync.scope import Scope, as_us, from_us
+from connector.sync.suppressed import note_suppressed, suppressed_records, suppressed_rows
 
 # --- the vendor's side ----------------------------------------------------------------------------
 
@@ -137,6 +138,11 @@ def note_seen(
 ) -> None:
     """Stage what is news among these records; drop stale copies and our own echoes."""
     known = links.by_side(tx, scope.connection, scope.kind, "remote", {s.ref for s in seen})
+    turned = suppressed_records(scope, seen, known, look=not scope.careful)
+    if turned:
+        alive = {one.ref for one in seen if one.gone is None}
+        note_suppressed(scope, tx, len(turned & alive))
+        seen = [one for one in seen if one.ref not in turned]
     observed_us = as_us(read_at)
     rows: list[Staged] = []
     halves: dict[str, Link] = {}
@@ -318,6 +324,11 @@ def note_rows(
 ) -> None:
     """Mark these rows for one connection where they differ from what its links know."""
     known = links.by_side(tx, scope.connection, scope.kind, "local", keys)
+    turned = suppressed_rows(scope, tx, keys, rows, known, look=not scope.careful)
+    if turned:
+        keys = [key for key in keys if key not in turned]
+        alive = {key for key, row in rows.items() if row.state is RowState.LIVE}
+        note_suppressed(scope, tx, len(turned & alive))
     marks: list[Staged] = []
     halves: list[Link] = []
     wanted: dict[str, list[bytes]] = {}

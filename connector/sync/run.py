@@ -38,6 +38,7 @@ from connector.sync.gate import Gate, check_fit, gate_for
 from connector.sync.noticing import families, look_at_all_rows, observe_local
 from connector.sync.pausing import going, paused_kinds
 from connector.sync.renewed import notice
+from connector.sync.replay import replay_erasures
 from connector.sync.report import PassReport as PassReport
 from connector.sync.report import RunReport as RunReport
 from connector.sync.scope import (
@@ -68,6 +69,7 @@ class Runner:
         ports = self._ports
         report = RunReport(ports.run, ruled=self._setup.policy is not None)
         ports.vault.refresh()
+        replay_erasures(ports)
         place.right_local_store(ports)
         place.next_generation(ports, self._configured())
         with ExitStack() as leases:
@@ -131,6 +133,7 @@ class Runner:
         ports = self._ports
         (connection,) = self._connections
         ports.vault.refresh()
+        replay_erasures(ports)
         place.right_local_store(ports)
         place.next_generation(ports, self._configured())
         with ExitStack() as leases:

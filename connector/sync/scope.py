@@ -61,6 +61,8 @@ class Counts:
     postponed: int = 0
     against_direction: int = 0
     held: int = 0
+    suppressed: int = 0
+    """Records turned away because their person was erased."""
     restricted: int = 0
     """Records of people whose data may not be used for now: their news waits."""
 

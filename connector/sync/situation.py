@@ -25,6 +25,7 @@ from connector.sync.partners import add_partners
 from connector.sync.passes import rulings
 from connector.sync.scope import Scope
 from connector.sync.successors import add_successors
+from connector.sync.suppressed import suppressed_records, which_cases
 
 AS_NEW = "as_new"
 """The `origin` of a staged row that a person declared to be a record of its own."""
@@ -51,10 +52,15 @@ class Batch:
     cases: list[Case] = field(default_factory=list)
     broken: list[tuple[Staged, Reason]] = field(default_factory=list)
     """Rows that cannot be decided, with the reason for a person."""
+    suppressed: list[tuple[Link, list[Staged]]] = field(default_factory=list)
+    """What was staged of people who were erased."""
 
 
 def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
-    """Turn staged rows into situations; links in `busy` have writes under way and are left."""
+    """Turn staged rows into situations; links in `busy` have writes under way and are left.
+
+    Those of a restricted person are left too, unless only `refusals` are written.
+    """
     batch = Batch()
     with scope.store.read() as tx:
         by_link = _links_of(scope, tx, rows)
@@ -78,6 +84,8 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
     seen = _hydrate(scope, asked_for, unsure, batch)
     fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
     table = passes.table if passes is not None else scope.ports.local.read(scope.kind, local_ids)
+    for link_id in which_cases(scope, found, {ref: one for ref, (one, _) in seen.items()}, table):
+        batch.suppressed.append(found.pop(link_id))
     lost = [key for key in local_ids if key not in table]
     unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
     named = _referred(scope, local_ids)
@@ -124,6 +132,7 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
     _hold(scope, batch.cases)
     add_partners(scope, [c.situation for c in batch.cases])
     add_successors(scope, [c.situation for c in batch.cases])
+    _refuse_suppressed_successors(scope, batch)
     _leave_for_later(scope, batch, busy)
     return batch
 
@@ -172,6 +181,22 @@ def _is_odd(scope: Scope, seen: Seen | None) -> bool:
     if gate is None or not gate.odd or seen is None:
         return False
     return any(seen.fields.get(own) not in (None, "") for own in gate.odd)
+
+
+def _refuse_suppressed_successors(scope: Scope, batch: Batch) -> None:
+    """A living person's record that was merged into an erased one's: no machine knows whose the
+    winner is."""
+    merged = [c for c in batch.cases if c.situation.successor is not None]
+    winners = [c.situation.successor.seen for c in merged if c.situation.successor]
+    turned = suppressed_records(scope, winners, {}) if winners else set()
+    reason = Reason(
+        code="suppressed",
+        text="its record was merged into that of a person who was erased; look at the vendor's",
+    )
+    for case in merged:
+        if case.situation.successor and case.situation.successor.seen.ref in turned:
+            batch.cases.remove(case)
+            batch.broken += [(row, reason) for row in case.rows]
 
 
 def _referred(scope: Scope, keys: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:

@@ -18,6 +18,12 @@ from connector.store.links import Link
 from connector.store.staged import REMOTE, Staged
 from connector.sync.decision import DETACHED
 from connector.sync.scope import Scope
+from connector.sync.suppressed import (
+    note_suppressed,
+    record_label,
+    suppressed_ids,
+    suppressed_records,
+)
 
 _BATCH = 500
 
@@ -46,8 +52,11 @@ def list_all(scope: Scope) -> None:
 def _list(scope: Scope, began_us: int, after: Ref | None) -> bool:
     news = False
     for page in scope.remote.listing(scope.kind, after):
+        turned = _erased(scope, page.seen)
         with scope.store.write(scope.lease, "sweep page") as tx:
-            news = _compare(scope, tx, page.seen, began_us) or news
+            seen = [one for one in page.seen if one.ref not in turned]
+            note_suppressed(scope, tx, len(page.seen) - len(seen))
+            news = _compare(scope, tx, seen, began_us) or news
             if page.resume is not None and page.seen:
                 _keep(scope, tx, began_us, page.seen[-1].ref, done=False)
         scope.ports.progress(scope.connection, scope.kind, "listed", len(page.seen))
@@ -113,6 +122,20 @@ def _compare(scope: Scope, tx: sa.Connection, seen: Sequence[Seen], began_us: in
     now = scope.store.now_us(tx)
     events.append(tx, [scope.event(now, link.id, "found_late") for link in late])
     return bool(rows)
+
+
+def _erased(scope: Scope, seen: Sequence[Seen]) -> set[str]:
+    """Of the records that a page names, those of people who were erased. A list has no values: who
+    is known by no link is read by id, where anybody was erased at all."""
+    if scope.ports.vault.suppression.is_empty:
+        return set()
+    label = record_label(scope.connection, scope.kind)
+    turned = suppressed_ids(scope.ports, label, [one.ref for one in seen])
+    with scope.store.read() as tx:
+        known = links.by_side(tx, scope.connection, scope.kind, REMOTE, [one.ref for one in seen])
+    strangers = [s.ref for s in seen if s.ref not in known and s.ref not in turned]
+    read = scope.remote.fetch(scope.kind, strangers) if strangers else ()
+    return turned | suppressed_records(scope, read, {})
 
 
 def _is_late(scope: Scope, link: Link, one: Seen) -> bool:

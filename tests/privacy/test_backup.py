@@ -129,7 +129,7 @@ def test_20_an_erasure_that_only_the_backup_knows_holds_for_the_keys_too(worker:
     """The keys database was put back from before an erasure, then a state from after it."""
     (subject, _), *_ = worker.documents
     values = {"id": "e1", "subject_id": subject, "at_us": 1, "tokens": "[]", "vendors": "[]"}
-    keys = worker.vault.subjects.database
+    keys = worker.vault.subjects.engine
     with keys.begin() as tx:
         tx.execute(
             sa.text("INSERT INTO erasure VALUES (:id, :subject_id, :at_us, :tokens, :vendors, '')"),
@@ -301,7 +301,7 @@ def test_20_a_backup_of_another_state_is_refused(worker: Worker) -> None:
         assert logical(other) == before
     never = f"sqlite:///{worker.home.folder / 'never.db'}"
     with closing(Store(open_engine(never), tenant=TENANT, now_us=now)) as new:
-        with worker.vault.subjects.database.begin() as tx:
+        with worker.vault.subjects.engine.begin() as tx:
             tx.execute(sa.text("DELETE FROM mirror"))  # as if these keys never served it
         with pytest.raises(SettingsError, match="another state"):
             restore(worker, path, new)
@@ -542,7 +542,7 @@ def test_keys_put_back_never_bring_back_an_erased_person(worker: Worker) -> None
     path = backups(worker).create(KEYS)
     worker.vault.subjects.shred([one])
     values = {"id": "e1", "subject_id": two, "at_us": 1}
-    with worker.vault.subjects.database.begin() as tx:
+    with worker.vault.subjects.engine.begin() as tx:
         tx.execute(
             sa.text("INSERT INTO erasure VALUES (:id, :subject_id, :at_us, '', '', '')"), values
         )
@@ -609,7 +609,7 @@ def test_a_drill_opens_a_sample_and_leaves_nothing(worker: Worker) -> None:
     assert (found.opened, found.erased, found.failed) == (6, 0, 0)
     (one, _), (two, _), *_ = worker.documents
     worker.vault.subjects.shred([one])
-    with worker.vault.subjects.database.begin() as tx:
+    with worker.vault.subjects.engine.begin() as tx:
         tx.execute(sa.text("DELETE FROM subject WHERE subject_id = :one"), {"one": two})
     worker.vault.refresh()
     found = Restoring(backups(worker)).drill(path)

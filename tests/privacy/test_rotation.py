@@ -167,7 +167,7 @@ def test_a_person_erased_while_keys_move_stays_erased(home: Installed, worker: W
         if begun == 2:
             erasing.subjects.shred([subject])
 
-    sa.event.listen(moving.subjects.database, "begin", at_begin)
+    sa.event.listen(moving.subjects.engine, "begin", at_begin)
     assert moving.subjects.wrap_anew(("", 0), 10)[0] == 1
     [row] = home.keys_sql(f"SELECT state, ct FROM subject WHERE subject_id = '{subject}'")
     assert row == ("shredded", b"")
@@ -249,7 +249,7 @@ def test_11_a_key_is_kept_while_a_backup_needs_it(home: Installed, worker: Worke
     old = drained(home)
     with home.rotation() as rotation:
         now = int(home.clock.now().timestamp() * 1e6)
-        with worker.vault.subjects.database.begin() as tx:
+        with worker.vault.subjects.engine.begin() as tx:
             day = 86_400_000_000
             values = {"id": "b", "content": "keys", "file": "b", "kids": json.dumps([old, 99])}
             tx.execute(sa.insert(BACKUP).values(made_us=now, until_us=now + day, **values))

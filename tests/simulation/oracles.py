@@ -41,6 +41,7 @@ def at_the_end(stage: Stage) -> list[str]:
         *no_lost_edit(stage),
         *everything_ended(stage),
         *sealed(stage),
+        *erased_stay_away(stage),
     ]
 
 
@@ -121,7 +122,7 @@ def _cursor_truth(stage: Stage, name: str) -> Iterator[str]:
         by_id = record.seen("read", now)
         if by_id is None or by_id.state != "live":
             continue  # the feed still shows it, a read by id says that it is gone
-        if ref in staged or (name, ref) in stage.ever_hidden:
+        if ref in staged or (name, ref) in stage.ever_hidden | stage.erased_refs:
             continue
         if record.now.stamp >= until:
             continue  # saved since, as a restored one is: the next window reads it whole
@@ -143,13 +144,14 @@ def removed_with_evidence(stage: Stage) -> Iterator[str]:
     }
     for name, vendor in stage.houses.items():
         elsewhere = set().union(*(people for side, people in deleted.items() if side != name))
+        elsewhere |= stage.erased.keys()
         for record in vendor.records.values():
             last = record.now
             if last.state != "live" and last.by_us:
                 person = str(last.fields.get(vendor.mail, "")).partition("@")[0]
                 if person not in elsewhere:
                     yield f"O7 we removed {person} from {name} and nobody asked for it"
-    kept = set(stage.shop_rows()).union(*deleted.values())
+    kept = set(stage.shop_rows()).union(*deleted.values(), stage.erased)
     for person in stage.rows.keys() - kept:
         yield f"O7 we removed {person} from the shop and nobody asked for it"
 
@@ -284,6 +286,8 @@ def no_lost_edit(stage: Stage) -> Iterator[str]:
     history = stage.history
     for edit in history.edits:
         units = {UNIT[edit.name], "names.full" if edit.name == "full_name" else UNIT[edit.name]}
+        if edit.person in stage.erased:
+            continue
         waits = edit.person in aside or (units | {"*"}) & open_.get(edit.person, set())
         if waits or units & lost.get(edit.person, set()):
             continue
@@ -379,6 +383,34 @@ def sealed(stage: Stage) -> Iterator[str]:
                 text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
                 if marker in text or "@example.test" in text:
                     yield f"O10 {table.name}.{column} holds a value in clear"
+
+
+def erased_stay_away(stage: Stage) -> Iterator[str]:
+    """O10: of those who were erased nothing stands anywhere: no value, no id, no index."""
+    if stage.erased and not stage.all_erased():
+        yield "O10 an erasure has not ended"
+    people, vault = set(stage.erased), stage.vault
+    for person in people & stage.shop_rows().keys():
+        yield f"O10 the shop has {person}, who was erased"
+    for name in stage.houses:
+        for person in people & stage.vendor_records(name).keys():
+            yield f"O10 {name} has {person}, who was erased"
+    keys = set(stage.erased.values())
+    claims = {bytes(row["digest"]) for row in _rows(stage, t.claim)}
+    for person in people:
+        held = (("email/1", f"{person}@example.test"), ("phone/1", "+86" + stage.mobile_of(person)))
+        if claims & {vault.blind(*one) for one in held}:
+            yield f"O10 an index of {person} is claimed"
+    for row in _rows(stage, t.link):
+        mine = row["kind"] == C and row["local_id"] in keys
+        if mine or (row["connection"], row["remote_id"]) in stage.erased_refs:
+            yield f"O10 link {row['id']} knows somebody who was erased"
+        if row["state"] == "erased" and (row["base"] or row["local_digest"] or row["external_key"]):
+            yield f"O10 link {row['id']} keeps something of somebody who was erased"
+    for row in _rows(stage, t.staged):
+        mine = row["kind"] == C and row["side"] == "local" and row["record"] in keys
+        if mine or (row["connection"], row["record"]) in stage.erased_refs:
+            yield f"O10 {row['record']} is staged, whose person was erased"
 
 
 def is_silent(stage: Stage) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.simulation.copies import Copies
+from tests.simulation.erasures import Erasures, when_erased
 
 OPERATIONS = {
     "new_client": 4,
@@ -62,10 +62,14 @@ def steps_of(seed: int, count: int = STEPS) -> list[Step]:
     """The story that a seed tells."""
     names, weights = list(OPERATIONS), list(OPERATIONS.values())
     drawn = Random(f"story {seed}").choices(names, weights, k=count)
-    return [Step(number, name) for number, name in enumerate(drawn, 1)]
+    told = [Step(number, name) for number, name in enumerate(drawn, 1)]
+    # Put between the others, with numbers of its own: all other stories are as they were.
+    for nth, after in enumerate(when_erased(seed, count)):
+        told.insert(after + nth, Step(count + 1 + nth, "erase"))
+    return told
 
 
-class Stage(Copies):
+class Stage(Erasures):
     """Plays steps, then lets edits stop, then faults, then drains."""
 
     def __init__(self, seed: int, folder: Path) -> None:
@@ -116,4 +120,6 @@ class Stage(Copies):
             # Where no feed tells of removals, the next day's listing does.
             self.later(seconds=100_000 if turn == 1 else 700)
             self.end_doubt()
+            if self.erased:
+                self.end_erasures()
             self.attempt()

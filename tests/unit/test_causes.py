@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from connector.plugin import Op
+from connector.rights.deeds import Deed
 from connector.sync import causes
 from connector.sync.causes import SENTENCES
 from connector.sync.merge import Cause
@@ -21,6 +22,7 @@ TEMPLATES = {
     "f'lost_{one.side}'": [f"lost_{side}" for side in SIDES],
     "f'letter:{decision.letter.code}'": ["letter:*"],
     "f'letter:{reason.code}'[:60]": ["letter:*"],
+    "deed.value": [one.value for one in Deed],
     "cause.value": [one.value for one in Cause if one is not Cause.NOTHING],
 }
 """How the code spells a cause that it puts together, and what may come of it."""

@@ -342,7 +342,14 @@ def test_claims_die_with_their_link(store: Store) -> None:
         assert links.claims(tx, "crm", C, [b"phone"]) == {}
 
 
+NOT_IN_4 = (
+    "DROP INDEX link_by_subject",
+    "DROP INDEX event_by_link",
+    "ALTER TABLE event DROP COLUMN note",
+    "DROP TABLE erasure",
+)
 NOT_IN_2 = (
+    *NOT_IN_4,
     "ALTER TABLE scope DROP COLUMN doubt",
     "ALTER TABLE scope DROP COLUMN fields_doc",
     "ALTER TABLE scope DROP COLUMN deaths",
@@ -350,7 +357,7 @@ NOT_IN_2 = (
     "ALTER TABLE intent DROP COLUMN starts",
     "DROP INDEX link_by_end",
 )
-OLDER = {"1": ("ALTER TABLE link DROP COLUMN listed_us", *NOT_IN_2), "2": NOT_IN_2}
+OLDER = {"1": ("ALTER TABLE link DROP COLUMN listed_us", *NOT_IN_2), "2": NOT_IN_2, "4": NOT_IN_4}
 """What each older version of the state lacked."""
 
 

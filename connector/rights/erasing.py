@@ -1,0 +1,399 @@
+"""Erasing a person: ten numbered steps, each noted when done, so that it goes on after any stop.
+
+ 1 suppress   what they are known again by is suppressed, their keys turn `shredding`: one commit
+ 2 gather     with every run kept out, all that is theirs is looked up once more
+ 3 intents    writes under way are cancelled; creates without an answer are noted, to be looked for
+ 4 vendors    their records are deleted and read back
+ 5 rows       the shop's rows, by the host's rule
+ 6 state      links, bases, claims, staged records, letters, conflicts, values in events
+ 7 keys       their keys are destroyed; then whoever keeps copies of keys is told
+ 8 medium     the databases overwrite what they no longer hold
+ 9 verify     our own files are searched for what was theirs
+10 receipt    the ledger keeps counts and states; what the steps worked on is forgotten
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import sqlalchemy as sa
+
+from connector.errors import ConnectorError, StoreError, UsageError
+from connector.mapping.identifiers import Identifier
+from connector.plugin import Kind, Op
+from connector.privacy.ledger import DONE, OPEN, Entry
+from connector.rights import medium
+from connector.rights.person import Finder, Person
+from connector.rights.rows import OnErase, RowRule, erase_rows
+from connector.rights.vendors import VendorErasure, due_of, kinds_children_first
+from connector.rights.work import Late, Work
+from connector.store import erasing, events, intents, links, scopes, staged
+from connector.store.events import Event
+from connector.store.intents import SENDING, UNKNOWN
+from connector.store.staged import LOCAL, REMOTE
+from connector.sync.beside import Beside, Leases
+from connector.sync.documents import unpack
+from connector.sync.replay import keep_copy, replay_erasures
+from connector.sync.scope import Scope
+
+STEPS: Final = (
+    "suppress",
+    "gather",
+    "intents",
+    "vendors",
+    "rows",
+    "state",
+    "keys",
+    "medium",
+    "verify",
+    "receipt",
+)
+
+_STATE_TABLES: Final = ("link", "claim", "staged", "intent", "conflict", "event", "erasure")
+_KEY_TABLES: Final = ("subject", "erasure", "suppression")
+
+AfterShredding = Callable[[Sequence[str]], None]
+"""Called with the subjects whose keys were just destroyed; a failure stops the erasure before it is
+called done, and it is called again."""
+
+
+@dataclass(slots=True)
+class How:
+    """What the host decided about erasures."""
+
+    rule: RowRule = RowRule.DELETE
+    on_erase: OnErase | None = None
+    after_shredding: list[AfterShredding] = field(default_factory=list)
+    given_up: dict[str, str] = field(default_factory=dict)
+    """Connections that cannot be reached for good, each with the reason."""
+
+
+class Erasure:
+    """One erasure, from wherever it got to."""
+
+    def __init__(self, beside: Beside, entry: Entry, work: Work, how: How) -> None:
+        self._beside = beside
+        self._ports = beside.ports
+        self._finder = Finder(beside)
+        self._how = how
+        self.entry = entry
+        self.work = work
+
+    # --- the whole ------------------------------------------------------------------------------
+
+    def run(self) -> Entry:
+        """Do what is left to do. Raises: LeaseHeldError, VendorError, LocalError, StoreError; all
+        that was done stays done, and `run` goes on."""
+        with ExitStack() as stack:
+            leases = self._beside.hold(stack) if self.entry.step < len(STEPS) else {}
+            while self.entry.step < len(STEPS):
+                name = STEPS[self.entry.step]
+                self._ports.hook(f"before step: {name}")
+                getattr(self, f"_{name}")(leases)
+                if self.entry.state == OPEN:
+                    self._note(step=self.entry.step + 1)
+                self._ports.hook(f"after step: {name}")
+        return self.entry
+
+    def _note(self, *, step: int | None = None) -> None:
+        """Commit how far it got, with what is still to do."""
+        sealed = seal_work(self._beside, self.entry.id, self.work)
+        step = self.entry.step if step is None else step
+        vendors = self.work.counted()
+        self.entry = replace(self.entry, step=step, work=sealed, vendors=vendors)
+        self._ports.vault.ledger.note(self.entry)
+
+    # --- the steps ------------------------------------------------------------------------------
+
+    def _suppress(self, leases: Leases) -> None:
+        """Done when the entry was made; see `begin`."""
+
+    def _gather(self, leases: Leases) -> None:
+        person = self._person()
+        add_to_work(self.work, person, self._finder)
+        own = self._finder.distinctive(person)
+        tokens = {*self.entry.tokens, *self._ports.vault.suppression.tokens(own)}
+        self.entry = replace(
+            self.entry,
+            tokens=tuple(sorted(tokens, key=lambda one: (one.label, one.kid, one.digest))),
+            subjects=tuple(sorted({*self.entry.subjects, *person.subjects})),
+            work=seal_work(self._beside, self.entry.id, self.work),
+        )
+        self._ports.vault.ledger.save(self.entry)
+        keep_copy(self._ports, self.entry)
+
+    def _person(self) -> Person:
+        """Whoever the work so far is about, with what has turned up since."""
+        person = Person(subjects=set(self.entry.subjects))
+        person.identifiers = set(self.work.identifiers)
+        person.values = set(self.work.values)
+        for one in self.work.targets:
+            if one.place == LOCAL:
+                person.rows.setdefault(one.kind, set()).add(one.id)
+            else:
+                person.records.setdefault((one.place, one.kind), set()).add(one.id)
+        return self._finder.follow(person)
+
+    def _intents(self, leases: Leases) -> None:
+        with self._ports.store.read() as tx:
+            under_way = [one for link in self.work.links for one in intents.of_link(tx, link)]
+            known = links.by_ids(tx, {one.link for one in under_way})
+        for one in under_way:
+            if one.op != Op.CREATE or one.state not in (SENDING, UNKNOWN):
+                continue
+            link, kind = known[one.link], Kind(one.kind)
+            if one.side == LOCAL:
+                landed = self._ports.local.landed(kind, [one.id])
+                self.work.add(LOCAL, kind, landed.values())
+            elif link.external_key is not None and one.connection in self._beside.connections:
+                scope_due = self._late_until(one.connection, one.sent_us)
+                self.work.late.append(Late(one.connection, kind, link.external_key, scope_due))
+        self._note()
+        with self._ports.store.write(None, "cancel intents") as tx:
+            intents.drop(tx, self.work.links)
+
+    def _late_until(self, connection: str, sent_us: int | None) -> int:
+        return due_of(self._beside.connections[connection].remote.capabilities, sent_us)
+
+    def _vendors(self, leases: Leases) -> None:
+        failed: list[ConnectorError] = []
+        for name in self._places():
+            if name in self._how.given_up or name not in self._beside.connections:
+                reason = self._how.given_up.get(name, "no_connection")
+                for one in self.work.at(name):
+                    if not one.ended:
+                        one.cannot(reason)
+                self._note()
+                continue
+            try:
+                self._vendor(name, leases)
+            except ConnectorError as error:
+                failed.append(error)  # the other vendors first
+        if failed:
+            raise failed[0]
+
+    def _places(self) -> list[str]:
+        aimed = (one.place for one in self.work.targets if one.place != LOCAL)
+        return list(dict.fromkeys((*self._beside.connections, *aimed)))
+
+    def _vendor(self, name: str, leases: Leases) -> None:
+        kinds = kinds_children_first(list(self._beside.connections[name].kinds))
+        opened: dict[Kind, Scope] = {}
+        for kind in kinds:
+            opened[kind] = self._beside.scope(name, kind, leases[name, str(kind)])
+        at_work = {kind: VendorErasure(opened[kind], self.work, self._note) for kind in kinds}
+        for kind in kinds:
+            late = [one for one in self.work.late if (one.place, one.kind) == (name, str(kind))]
+            at_work[kind].look_for_late(late)
+        if name not in self.work.searched and Kind.CUSTOMER in at_work:
+            person = Person(identifiers=set(self.work.identifiers), values=set(self.work.values))
+            shared = at_work[Kind.CUSTOMER].search(person, set(self.work.links))
+            self.work.searched.append(name)
+            self._let_go(shared)
+            self._note()
+        for kind in kinds:
+            at_work[kind].delete([one for one in self.work.at(name) if one.kind == kind])
+            self._note()
+        lost = [one for one in self.work.at(name) if Kind(one.kind) not in at_work]
+        for one in lost:
+            one.cannot("no_connection")
+
+    def _let_go(self, shared: set[Identifier]) -> None:
+        """Suppress no value that somebody else has too: it tells nobody apart."""
+        theirs = {one.digest for one in self._ports.vault.suppression.tokens(shared)}
+        kept = tuple(one for one in self.entry.tokens if one.digest not in theirs)
+        if kept != self.entry.tokens:
+            self.entry = replace(self.entry, tokens=kept)
+            self._ports.vault.ledger.save(self.entry)
+
+    def _rows(self, leases: Leases) -> None:
+        rule = RowRule.KEEP if self.entry.basis else self._how.rule
+        targets = self.work.at(LOCAL)
+        erase_rows(self._beside, self._finder.pairs, rule, targets, self._how.on_erase)
+        self._note()
+        refused = [one for one in targets if one.reason not in (None, "kept_by_law", "read_only")]
+        if refused:
+            for one in refused:
+                one.state, one.reason = "planned", None
+            raise StoreError(
+                f"The shop's database keeps {len(refused)} rows of the person: other tables need"
+                " them, or a column must not be empty.",
+                hint='Set [privacy] local_erasure to "blank" or "callback", then run'
+                " `crm-connector privacy erase --resume`.",
+            )
+
+    def _state(self, leases: Leases) -> None:
+        store, work = self._ports.store, self.work
+        with store.write(None, "erase: state") as tx:
+            ids = set(work.links)
+            for name in self._beside.connections:
+                for one in work.targets:
+                    side = LOCAL if one.place == LOCAL else REMOTE
+                    if one.place in (LOCAL, name):
+                        found = erasing.links_of_records(tx, name, one.kind, side, [one.id])
+                        ids |= {link.id for link in found}
+                        erasing.drop_rows(tx, name, one.kind, side, [one.id])
+            self._forget_places(tx)
+            known = links.by_ids(tx, ids)
+            erasing.erase(tx, list(known))
+            now = store.now_us(tx)
+            run = self._ports.run
+            events.append(
+                tx,
+                [Event(now, run, k.connection, k.kind, "erased", k.id) for k in known.values()],
+            )
+        work.links = sorted(ids)
+
+    def _forget_places(self, tx: sa.Connection) -> None:
+        """A look at all rows keeps keys at which its pages end: one of theirs is no place any
+        more, and the next look begins anew."""
+        rows = [one for one in self.work.targets if one.place == LOCAL]
+        for name in self._beside.connections:
+            for kind in {one.kind for one in rows}:
+                place = f"*/rows/{kind}"
+                known = scopes.get(tx, name, place)
+                if known is None:
+                    continue
+                ends = set(unpack(known.listing)["pages"]) if known.listing else set()
+                ends |= {known.resume.decode()} if known.resume else set()
+                if ends & {one.id for one in rows}:
+                    scopes.update(tx, name, place, listing=None, resume=None)
+
+    def _keys(self, leases: Leases) -> None:
+        self._ports.vault.subjects.shred(self.entry.subjects)
+        for told in self._how.after_shredding:
+            told(self.entry.subjects)
+
+    def _medium(self, leases: Leases) -> None:
+        self._ports.vault.refresh()
+        medium.overwrite(self._ports.store.engine, _STATE_TABLES)
+        medium.overwrite(self._ports.vault.subjects.engine, _KEY_TABLES)
+
+    def _verify(self, leases: Leases) -> None:
+        with self._ports.store.read() as tx:
+            left = erasing.remaining(tx, self.work.links)
+            mine, others = self._standing(tx)
+        left += mine
+        engines = (self._ports.store.engine, self._ports.vault.subjects.engine)
+        files = [file for engine in engines for file in medium.files_of(engine)]
+        held = medium.found_in(files, needles(self._ports.vault.blind, self.work, others))
+        if left or held:
+            raise StoreError(
+                f"Something of the person is still there: {left} links, in files:"
+                f" {', '.join(held) or 'none'}.",
+                hint="Run `crm-connector privacy erase --resume`; if it stays, report it as a bug.",
+            )
+
+    def _standing(self, tx: sa.Connection) -> tuple[int, set[str]]:
+        """How many of their ids the state still knows as theirs; and those that are also some
+        other record's, at another vendor or of another kind."""
+        theirs = {(t.place, t.kind, t.id) for t in self.work.targets if t.place != LOCAL}
+        ids = {one for _, _, one in theirs}
+        known: set[tuple[str, str, str]] = set()
+        for name, connection in self._beside.connections.items():
+            for kind in connection.kinds:
+                found = erasing.links_of_records(tx, name, kind, REMOTE, ids)
+                known |= {(name, str(kind), link.remote_id or "") for link in found}
+                known |= {
+                    (name, str(kind), one) for one in staged.load(tx, name, kind, REMOTE, ids)
+                }
+        return len(known & theirs), {one for _, _, one in known - theirs}
+
+    def _receipt(self, leases: Leases) -> None:
+        with self._ports.store.read() as tx:
+            now = self._ports.store.now_us(tx)
+        self.entry = replace(
+            self.entry,
+            state=DONE,
+            step=len(STEPS),
+            work=None,
+            done_us=now,
+            vendors=self.work.counted(),
+        )
+        self._ports.vault.ledger.save(self.entry)
+        keep_copy(self._ports, self.entry)
+        self.work = Work()
+        with suppress(StoreError):  # what is left of the work is sealed, and is overwritten later
+            self._medium(leases)
+
+
+# --- beginning and going on -----------------------------------------------------------------------
+
+
+def begin(beside: Beside, person: Person, how: How, *, basis: str = "") -> Erasure:
+    """Suppress a person, from now on and for every way in. The rest is `Erasure.run`.
+
+    Raises: UsageError if nothing is known of them.
+    """
+    if person.is_nobody:
+        raise UsageError("Nobody is known by that.")
+    ports = beside.ports
+    replay_erasures(ports)
+    with ports.store.read() as tx:
+        now = ports.store.now_us(tx)
+    work = Work()
+    finder = Finder(beside)
+    add_to_work(work, person, finder)
+    own = finder.distinctive(person)
+    entry = Entry(
+        ports.store.new_id(),
+        now,
+        tuple(sorted(person.subjects)),
+        tuple(ports.vault.suppression.tokens(own)),
+        basis=basis,
+        vendors=work.counted(),
+    )
+    entry = replace(entry, work=seal_work(beside, entry.id, work))
+    ports.hook("before commit: suppress")
+    ports.vault.ledger.save(entry)
+    ports.hook("after commit: suppress")
+    keep_copy(ports, entry)
+    return Erasure(beside, entry, work, how)
+
+
+def go_on(beside: Beside, entry: Entry, how: How) -> Erasure:
+    """An erasure that was broken off. Raises: SealError if what it still has to do cannot be
+    opened."""
+    ports = beside.ports
+    if entry.work is None:
+        return Erasure(beside, entry, Work(), how)
+    sealed = ports.vault.open_secret(_name(entry.id), entry.work)
+    return Erasure(beside, entry, Work.unpack(sealed), how)
+
+
+def _name(entry_id: str) -> str:
+    return f"erasure/{entry_id}"
+
+
+def seal_work(beside: Beside, entry_id: str, work: Work) -> bytes:
+    return beside.ports.vault.seal_secret(_name(entry_id), work.pack())
+
+
+def add_to_work(work: Work, person: Person, finder: Finder) -> None:
+    """Aim at all that is a person's."""
+    for kind, keys in person.rows.items():
+        work.add(LOCAL, kind, keys)
+    for (name, kind), refs in person.records.items():
+        work.add(name, kind, refs)
+    work.links = sorted({*work.links, *person.links})
+    work.identifiers = sorted({*work.identifiers, *person.identifiers})
+    work.values = sorted({*work.values, *person.values})
+    work.traces = sorted({*work.traces, *finder.traces(person)})
+
+
+def needles(
+    blind: Callable[[str, str], bytes], work: Work, others: Collection[str] = ()
+) -> list[bytes]:
+    """Bytes that must not be found in our files any more; `others` are ids that are not theirs
+    alone."""
+    found = [*work.traces]
+    found += [blind(kind, value) for kind, value in work.identifiers]
+    for value in (*work.values, *(value for _, value in work.identifiers)):
+        found.append(value.encode("utf-8", "surrogatepass"))
+    # A row's key is the host's own, and short; other rows' keys hold it as a part.
+    ids = {one.id for one in work.targets if one.place != LOCAL and len(one.id) > 11}
+    found += [one.encode() for one in ids - set(others)]
+    return [one for one in found if len(one) >= medium.SHORTEST]

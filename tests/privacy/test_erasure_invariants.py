@@ -1,0 +1,420 @@
+"""Invariants 8, 9 and 10: an erased person is gone everywhere, does not come back, and an erasure
+that is broken off at any point ends the same."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from connector.errors import SealError
+from connector.local.contract import Capture
+from connector.plugin import Ref
+from connector.rights.erasing import STEPS
+from connector.store import tables as t
+from connector.sync.documents import unpack
+from connector.sync.review import Review
+from tests.privacy.canary import Scanner
+from tests.privacy.persons import (
+    OnDisk,
+    Persons,
+    World,
+    ann_everywhere,
+    deletions,
+    is_gone,
+    ref_of,
+)
+from tests.story import TABLES, C, Died, F
+
+Tell = Callable[..., Any]
+
+
+# --- 8 --------------------------------------------------------------------------------------------
+
+
+def test_08_nothing_of_the_erased_is_left_anywhere(tell: Tell) -> None:
+    story = tell(on_disk=True)
+    known = ann_everywhere(story)
+    scanner = Scanner(known.ann.values(), known.raw)
+    assert story.rows(t.conflict) and any(r["doc"] for r in story.rows(t.event)), "there was much"
+    assert scanner.files(story.folder), "her ids and indexes stand in the state before"
+    state, keys = story.back_up_state(), story.back_up_keys()
+    [subject] = {r["subject"] for r in story.rows(t.link) if r["local_id"] == str(known.key)}
+    sealed = [r["base"] for r in story.rows(t.link) if r["subject"] == subject and r["base"]]
+
+    entry = story.erase(known.key)
+
+    assert (entry.state, entry.work) == ("done", None)
+    assert {one.state for one in entry.vendors} == {"verified"}
+    assert is_gone(story, known) == []
+    assert scanner.files(story.folder, but=[keys.name]) == []
+    assert story.vault.subject_state(subject) == "shredded"
+    # The older copy of the state still holds what was sealed for her, and nothing opens it.
+    assert sealed and sealed[0] in state
+    link = next(r["id"] for r in story.rows(t.link) if r["subject"] == subject)
+    with pytest.raises(SealError):
+        story.vault.open("base", C, subject, link, sealed[0])
+    story.settle()
+    assert is_gone(story, known) == []
+    assert scanner.files(story.folder, but=[keys.name]) == []
+
+
+def test_08_a_restored_state_is_told_of_the_erasure_before_it_reads_anything(tell: Tell) -> None:
+    story = tell(on_disk=True)
+    known = ann_everywhere(story)
+    copy = story.back_up_state()
+    story.erase(known.key)
+    story.put_state_back(copy)
+    scanner = Scanner(known.ann.values(), known.raw)
+    assert scanner.files(story.folder, but=_copies(story)), "the copy knows her"
+    story.runner().run(only_reconcile=True)
+    story.settle()
+    story.state_engine.dispose()
+    assert is_gone(story, known) == []
+    assert scanner.files(story.folder, but=_copies(story)) == []
+
+
+def test_08_restored_keys_are_destroyed_again(tell: Tell) -> None:
+    story = tell(on_disk=True)
+    known = ann_everywhere(story)
+    [subject] = {r["subject"] for r in story.rows(t.link) if r["local_id"] == str(known.key)}
+    keys = story.back_up_keys()
+    story.erase(known.key)
+    story.put_keys_back(keys)
+    assert story.vault.subject_state(subject) == "live", "the copy opens her"
+    story.runner().run(only_reconcile=True)
+    assert story.vault.subject_state(subject) == "shredded"
+    story.client("Ann again", mail=known.ann.email)
+    story.settle()
+    assert [d for d in story.vendor.dump(C) if d["fields"]["Mail"] == known.ann.email] == []
+
+
+def test_08_no_place_in_the_shops_rows_keeps_their_key(tell: Tell) -> None:
+    """Where all rows are looked at, the state remembers at which keys its pages end."""
+    scanned = {**TABLES, C: replace(TABLES[C], capture=Capture.SCAN)}
+    story = tell(others={}, tables=scanned, kinds=(C,))
+    story.client("Bob", mail="bob@example.test")
+    last = story.client("Ann", mail="ann@example.test")
+    story.settle()
+
+    def ends() -> set[str]:
+        looks = [r["listing"] for r in story.rows(t.scope) if r["kind"] == "*/rows/customer"]
+        return {key for one in looks if one for key in unpack(one)["pages"]}
+
+    assert str(last) in ends()
+    story.erase(last)
+    assert str(last) not in ends()
+    story.settle()
+    assert str(last) not in ends()
+
+
+def _copies(story: OnDisk) -> list[str]:
+    return [path.name for path in story.folder.glob("keys-*.db")]
+
+
+# --- 9 --------------------------------------------------------------------------------------------
+
+SPELLINGS = {
+    "as it was": ("cnry-0001-mail@canary.test", "13900017310"),
+    "capitals": ("CNRY-0001-Mail@Canary.TEST", "+86 139 0001 7310"),
+    "full width": ("ｃｎｒｙ-0001-ｍａｉｌ@canary.test", "１３９-０００１-７３１０"),
+    "blanks": ("  cnry-0001-mail@canary.test ", "(+86)139 0001 7310"),
+    "only the mail": ("cnry-0001-mail@CANARY.test", None),
+    "only the phone": (None, "+8613900017310"),
+}
+
+
+def typed_in_at_a_vendor(story: Persons, mail: str | None, mobile: str | None) -> None:
+    story.vendor.create(C, {"Last": "Someone", "Mail": mail, "Mobile": mobile})
+
+
+def typed_in_at_the_shop(story: Persons, mail: str | None, mobile: str | None) -> None:
+    story.client("Someone", mail=mail, mobile=mobile)
+
+
+def retried_as_a_letter(story: Persons, mail: str | None, mobile: str | None) -> None:
+    """Somebody who waits as one of a household has her values by now, and is retried."""
+    review = Review(story.store(), story.vault)
+    letter = next(one for one in review.letters() if one.code == "ambiguous")
+    story.sql(
+        "UPDATE clients SET mail = :m, mobile = :p, full_name = 'Someone' WHERE no = :n",
+        m=mail,
+        p=mobile,
+        n=int(letter.record),
+    )
+    for one in review.letters():
+        if one.record == letter.record:
+            review.retry(one.id, as_new=True)
+
+
+def merged_at_the_vendor(story: Persons, mail: str | None, mobile: str | None) -> None:
+    """Someone is typed in and merged into a record that is typed in too."""
+    loser = story.vendor.create(C, {"Last": "Someone", "Mail": mail, "Mobile": mobile})
+    winner = story.vendor.create(C, {"Last": "Someone"})
+    story.vendor.merge(C, loser, winner)
+
+
+WAYS = {
+    "pull": typed_in_at_a_vendor,
+    "push": typed_in_at_the_shop,
+    "retry": retried_as_a_letter,
+    "merge": merged_at_the_vendor,
+}
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+@pytest.mark.parametrize("way", WAYS)
+def test_09_the_erased_do_not_come_back(tell: Tell, way: str, rotated: bool) -> None:
+    """By each way in, in each spelling, before and after the suppression key was changed."""
+    story = tell()
+    known = ann_everywhere(story)
+    if way == "retry":
+        for n in range(len(SPELLINGS) + 1):
+            story.client(f"Cleo{n}", mail=f"cleo{n}@example.test", mobile="13800000001")
+        story.settle()
+    story.erase(known.key)
+    if rotated:
+        story.rotate_suppress()
+    for mail, mobile in SPELLINGS.values():
+        WAYS[way](story, mail, mobile)
+    before = everybody(story)
+    assert len([one for one in before if one[1] == "Someone"]) >= len(SPELLINGS), "they came"
+    story.settle()
+    assert everybody(story) == before, "nobody was made on another side"
+    assert _someone(story) == 0, "and none of them is linked or waits"
+
+
+def watch(story: Persons, mine: Callable[[sa.RowMapping], bool]) -> None:
+    """From here on nothing that is `mine` may be staged at any commit."""
+
+    def look(point: str) -> None:
+        if point.startswith("after commit: "):
+            held = [row for row in story.rows(t.staged) if mine(row)]
+            assert held == [], f"{point}: staged"
+
+    story.hook = look
+
+
+@pytest.mark.parametrize("way", ["pull", "push", "merge"])
+def test_09_they_are_turned_away_before_anything_is_staged(tell: Tell, way: str) -> None:
+    story = tell()
+    known = ann_everywhere(story)
+    story.erase(known.key)
+    for mail, mobile in SPELLINGS.values():
+        WAYS[way](story, mail, mobile)
+    watch(story, lambda row: row["kind"] == C and _is_someones(story, row))
+    story.settle()
+    if way == "pull":
+        story.later(days=2)
+        story.settle()  # by the listing of all ids, too
+
+
+def _is_someones(story: Persons, row: sa.RowMapping) -> bool:
+    records = [*story.vendors[row["connection"]].records[C].values()]
+    refs = {
+        r.ref for r in records if r.now.fields.get("Last") == "Someone" and r.now.fields.get("Mail")
+    }
+    rows = {str(r["no"]) for r in story.sql("SELECT no FROM clients WHERE full_name = 'Someone'")}
+    return row["record"] in (rows if row["side"] == "local" else refs) and row["gone"] is None
+
+
+@pytest.mark.parametrize("rotated", [False, True])
+def test_09_nor_by_a_connection_that_was_out(tell: Tell, rotated: bool) -> None:
+    story = tell()
+    known = ann_everywhere(story)
+    story.erase(known.key)
+    if rotated:
+        story.rotate_suppress()
+    story.only = ("fx",)
+    for mail, mobile in SPELLINGS.values():
+        typed_in_at_the_shop(story, mail, mobile)
+    story.settle()
+    story.only = None
+    before = everybody(story)
+    story.settle()
+    assert everybody(story) == before
+    assert _someone(story) == 0
+
+
+def everybody(story: Persons) -> list[tuple[str, str]]:
+    """Where somebody of what name is, on all sides."""
+    found = [("shop", r["full_name"]) for r in story.sql("SELECT full_name FROM clients")]
+    for name, vendor in story.vendors.items():
+        found += [(name, d["fields"]["Last"]) for d in vendor.dump(C)]
+    return sorted(found)
+
+
+def _someone(story: Persons) -> int:
+    """Live links and staged records of whoever is called so."""
+    rows = {str(r["no"]) for r in story.sql("SELECT no FROM clients WHERE full_name = 'Someone'")}
+    refs = {
+        d["ref"]
+        for v in story.vendors.values()
+        for d in v.dump(C)
+        if d["fields"]["Last"] == "Someone"
+    }
+    links = [
+        r
+        for r in story.rows(t.link)
+        if r["kind"] == C and r["live"] and (r["local_id"] in rows or r["remote_id"] in refs)
+    ]
+    held = [r for r in story.rows(t.staged) if r["kind"] == C and r["record"] in rows | refs]
+    return len(links) + len(held)
+
+
+def test_09_a_record_of_hers_that_is_restored_stays_out(tell: Tell) -> None:
+    """By its id and by our key alone: no value of hers is left in it."""
+    story = tell()
+    known = ann_everywhere(story)
+    ref = ref_of(story, "crm", known.ann.email)
+    key = story.vendor.records[C][ref].now.key
+    story.erase(known.key)
+    story.vendor.create(C, {"Last": "Someone"}, key=key)
+    story.settle()
+    assert [r for r in story.rows(t.scope) if r["doubt"]] == [], "it is no sign of an older copy"
+    assert story.sql("SELECT * FROM clients WHERE full_name = 'Someone'") == []
+    assert _someone(story) == 0
+
+
+def test_09_her_children_stay_out_too(tell: Tell) -> None:
+    story = tell()
+    known = ann_everywhere(story)
+    ref = ref_of(story, "crm", known.ann.email)
+    story.erase(known.key)
+    story.sql("INSERT INTO remarks (client, title) VALUES (:c, 'late')", c=known.key)
+    story.vendor.create(F, {"Name": "late too", "Person": {"id": ref}})
+    watch(story, lambda row: row["kind"] == F)
+    story.settle()
+    assert [r["title"] for r in story.sql("SELECT title FROM remarks")] == ["late"]
+    assert [d["fields"]["Name"] for d in story.vendor.dump(F)] == ["late too"]
+    assert story.vendors["fx"].dump(F) == []
+    assert [r for r in story.rows(t.staged) if r["reason"]] == [], "no letter names her row"
+
+
+def test_09_a_living_person_who_comes_to_share_a_value_stays_linked(tell: Tell) -> None:
+    story = tell()
+    known = ann_everywhere(story)
+    story.erase(known.key)
+    story.sql("UPDATE clients SET mobile = :m, job = 'smith'", m=known.ann.mobile)
+    story.settle()
+    [bob] = story.vendor.dump(C)
+    assert bob["fields"]["Job"] == "smith", "Bob goes on as before"
+
+
+def test_09_two_of_a_household_are_told_apart(tell: Tell) -> None:
+    """What another person's row has too is not suppressed, and the other goes on."""
+    story = tell()
+    ann = story.client("Ann", mail="ann@example.test", mobile="13900000001")
+    story.client("Ben", mail="ben@example.test", mobile="13900000001")
+    story.settle()
+    story.erase(ann)
+    review = Review(story.store(), story.vault)
+    for one in review.letters():
+        review.retry(one.id)
+    story.settle()
+    assert [d["fields"]["Last"] for d in story.vendor.dump(C)] == ["Ben"]
+    story.client("Ann", mail="ann@example.test")
+    story.settle()
+    assert [d["fields"]["Last"] for d in story.vendor.dump(C)] == ["Ben"]
+
+
+def test_09_lifting_lets_them_come_back_as_somebody_new(tell: Tell) -> None:
+    story = tell()
+    known = ann_everywhere(story)
+    entry = story.erase(known.key)
+    typed_in_at_the_shop(story, known.ann.email, None)
+    story.settle()
+    assert _someone(story) == 0
+    story.vault.ledger.lift(entry)
+    story.sql("UPDATE clients SET job = 'back' WHERE full_name = 'Someone'")
+    story.settle()
+    assert _someone(story) > 0
+    assert known.ann.email in {d["fields"]["Mail"] for d in story.vendor.dump(C)}
+
+
+# --- 10 -------------------------------------------------------------------------------------------
+
+
+class Fuse:
+    """Dies at the n-th point where a process may die."""
+
+    def __init__(self, story: Persons, at: int) -> None:
+        self.story, self.at, self.passed = story, at, list[str]()
+        story.hook = self
+
+    def __call__(self, point: str) -> None:
+        self.passed.append(point)
+        if len(self.passed) == self.at:
+            self.story.dead = True
+            raise Died(point)
+
+
+def test_10_an_erasure_broken_off_anywhere_ends_the_same(tell: Tell) -> None:
+    """At commits and calls, before and after them; and nothing is deleted twice unless the answer
+    to its deletion was lost."""
+    story = tell(others={})
+    known = ann_everywhere(story)
+    world, before = World(story), deletions(story)
+    whole = Fuse(story, 0)
+    story.erase(known.key)
+    needed = deletions(story)["crm"] - before["crm"]
+    points = list(whole.passed)
+    assert {f"before step: {name}" for name in STEPS} <= set(points)
+    assert needed > 3
+    steps = {at for at, point in enumerate(points, 1) if " step: " in point}
+    for at in sorted(steps | set(range(1, len(points) + 1, 3))):
+        where = f"{at} of {len(points)}: {points[at - 1]}"
+        world.put_back(story)
+        Fuse(story, at)
+        with pytest.raises(Died):
+            story.erase(known.key)
+        story.hook, story.dead = (lambda point: None), False
+        story.later(seconds=200)
+        assert story.run().errors == []  # whoever syncs in between
+        story.later(seconds=200)
+        done = story.go_on()
+        if not done and not story.vault.ledger.entries():
+            story.erase(known.key)  # it had not begun
+        assert is_gone(story, known) == [], where
+        assert [e.state for e in story.vault.ledger.entries()] == ["done"], where
+        lost = points[at - 1] == "after call: erase"
+        again = deletions(story)["crm"] - before["crm"]
+        assert needed <= again <= needed + lost, where
+    story.hook = lambda point: None
+
+
+def test_10_a_receipt_comes_only_after_the_vendors_were_read_back(tell: Tell) -> None:
+    """A vendor that says yes and deletes nothing is asked again, and the erasure stays open."""
+    story = tell(others={})
+    known = ann_everywhere(story)
+
+    class Liar(type(story.remote("crm"))):  # type: ignore[misc]
+        def _commit(self, kind, write):  # type: ignore[no-untyped-def]
+            if write.op in ("remove", "purge"):
+                return self.vendor.records[kind][write.ref].now
+            return super()._commit(kind, write)
+
+    story.remote_factory = lambda: Liar(story.vendor, story.targets("crm"))
+    with pytest.raises(Exception) as told:
+        story.erase(known.key)
+    assert "deletions" in str(told.value)
+    [entry] = story.vault.ledger.entries()
+    assert (entry.state, entry.step) == ("open", 3)
+    story.remote_factory = story._memory_remote
+    story.later(seconds=200)
+    [entry] = story.go_on()
+    assert entry.state == "done" and is_gone(story, known) == []
+
+
+def test_the_ledgers_entry_does_not_show_what_it_works_on() -> None:
+    from connector.privacy.ledger import Entry
+
+    entry = Entry("x", 1, work=b"secret")
+    assert "secret" not in repr(entry)
+    assert pickle.loads(pickle.dumps(entry)) == entry
+    assert Entry.unpack(entry.pack()) == entry
+    assert Ref("1") == "1"
