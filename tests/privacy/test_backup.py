@@ -34,6 +34,8 @@ from connector.errors import (
 from connector.keeping.rotation import Keyring
 from connector.privacy import container
 from connector.privacy.keys import Purpose
+from connector.privacy.ledger import DONE, Entry
+from connector.privacy.suppression import Token
 from connector.store import tables as t
 from connector.store.database import Hook, Store, no_hook, open_engine
 from tests.privacy.installed import KEK, TENANT, Installed, Worker, fill, in_a_process, logical
@@ -117,7 +119,7 @@ def test_20_who_was_erased_since_does_not_come_back(worker: Worker) -> None:
     assert [row[6] for row in erased] == ["erased"]
     for canary in ("local-0", "remote-0", "KEY0", bytes(16)):
         assert canary not in [one for rows in found.values() for row in rows for one in row]
-    for table, count in (("claim", 5), ("event", 5), ("intent", 5), ("conflict", 5), ("link", 6)):
+    for table, count in (("claim", 5), ("event", 6), ("intent", 5), ("conflict", 5), ("link", 6)):
         assert len(found[table]) == count, table
     with pytest.raises(SealError, match="erased"):
         worker.vault.open(
@@ -128,20 +130,19 @@ def test_20_who_was_erased_since_does_not_come_back(worker: Worker) -> None:
 def test_20_an_erasure_that_only_the_backup_knows_holds_for_the_keys_too(worker: Worker) -> None:
     """The keys database was put back from before an erasure, then a state from after it."""
     (subject, _), *_ = worker.documents
-    values = {"id": "e1", "subject_id": subject, "at_us": 1, "tokens": "[]", "vendors": "[]"}
-    keys = worker.vault.subjects.engine
-    with keys.begin() as tx:
-        tx.execute(
-            sa.text("INSERT INTO erasure VALUES (:id, :subject_id, :at_us, :tokens, :vendors, '')"),
-            values,
-        )
+    token = Token("email/1", 7, bytes(range(16)))
+    worker.vault.ledger.save(Entry("e1", 1, (subject,), (token,), DONE, 10))
     path = backups(worker).create()
-    with keys.begin() as tx:
-        tx.execute(sa.text("DELETE FROM erasure"))
+    with worker.vault.subjects.engine.begin() as tx:
+        for table in ("erasure", "suppression"):
+            tx.execute(sa.text(f"DELETE FROM {table}"))
+        tx.execute(sa.text("UPDATE subject SET state = 'live'"))
+    worker.vault.refresh()
     wipe(worker)
     assert restore(worker, path).erased == 1
     assert worker.home.vault().subject_state(subject) == "shredded"
     assert worker.home.keys_sql("SELECT subject_id FROM erasure") == [(subject,)]
+    assert worker.home.keys_sql("SELECT token FROM suppression") == [(token.digest,)]
 
 
 def test_a_present_state_is_kept_aside(worker: Worker) -> None:
@@ -541,11 +542,7 @@ def test_keys_put_back_never_bring_back_an_erased_person(worker: Worker) -> None
     (one, _), (two, _), *_ = worker.documents
     path = backups(worker).create(KEYS)
     worker.vault.subjects.shred([one])
-    values = {"id": "e1", "subject_id": two, "at_us": 1}
-    with worker.vault.subjects.engine.begin() as tx:
-        tx.execute(
-            sa.text("INSERT INTO erasure VALUES (:id, :subject_id, :at_us, '', '', '')"), values
-        )
+    worker.vault.ledger.save(Entry("e1", 1, (two,), state=DONE, step=10))
     restore(worker, path)
     assert worker.home.vault().subject_state(one) == "shredded"
     backups(worker).create()  # its copy of the ledger knows of the second
