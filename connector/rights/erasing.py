@@ -36,6 +36,7 @@ from connector.store.intents import SENDING, UNKNOWN
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.beside import Beside, Leases
 from connector.sync.documents import unpack
+from connector.sync.noticing import look_at_rows_again
 from connector.sync.replay import keep_copy, replay_erasures
 from connector.sync.scope import Scope
 
@@ -397,3 +398,14 @@ def needles(
     ids = {one.id for one in work.targets if one.place != LOCAL and len(one.id) > 11}
     found += [one.encode() for one in ids - set(others)]
     return [one for one in found if len(one) >= medium.SHORTEST]
+
+
+def lift(beside: Beside, entry: Entry) -> Entry:
+    """Suppress nothing of an erasure any more, and have all rows of the shop looked at."""
+    lifted = beside.ports.vault.ledger.lift(entry)
+    keep_copy(beside.ports, lifted)
+    with beside.ports.store.write(None, "look again after a lift") as tx:
+        for connection in beside.connections.values():
+            for kind in connection.kinds:
+                look_at_rows_again(tx, connection.name, kind)
+    return lifted

@@ -22,7 +22,7 @@ from connector.rights.who import Who, identifiers_in, record_in
 from connector.settings import PrivacySettings
 from connector.store.database import Hook, no_hook
 from connector.sync.beside import Beside
-from connector.sync.replay import keep_copy, replay_erasures
+from connector.sync.replay import replay_erasures
 from connector.sync.scope import Progress, moment, no_progress
 
 Made: TypeAlias = Callable[[Progress, Hook], Beside]
@@ -157,6 +157,7 @@ class Rights:
     def lift(self, erasure_id: str, reason: str) -> Receipt:
         """Let somebody who was erased come back as a new customer; noted with the reason.
 
+        The next run looks at all rows of the shop: one of theirs may be there, turned away so far.
         Raises: UsageError if the erasure is still under way.
         """
         beside = self._beside()
@@ -165,8 +166,7 @@ class Rights:
             raise UsageError("This erasure is still under way.", hint="Let it end first.")
         if entry.state != LIFTED:
             note(beside, Deed.LIFTED, None, reason)
-            entry = beside.ports.vault.ledger.lift(entry)
-            keep_copy(beside.ports, entry)
+            entry = erasing.lift(beside, entry)
         return Receipt.of(entry)
 
     # --- access and correction ------------------------------------------------------------------

@@ -96,7 +96,7 @@ def _observe_journal(ports: Ports, names: Names, lease: Lease, opened: Sequence[
             if journal.everything:
                 for kind, all_names in names.items():
                     for name in all_names:
-                        scopes.update(tx, name, _place(kind), since_us=None, resume=None)
+                        look_at_rows_again(tx, name, kind)
         ports.local.forget(first, journal.entries)
         after = journal.entries[-1]
 
@@ -169,7 +169,12 @@ def _every(ports: Ports, kind: Kind) -> dt.timedelta | None:
     return DAILY if ports.local.unseen(kind) else None
 
 
-def _place(kind: Kind) -> str:
+def look_at_rows_again(tx: sa.Connection, connection: str, kind: str) -> None:
+    """Have the connection's next run look at all rows of the shop, whatever it remembers."""
+    scopes.update(tx, connection, _place(kind), since_us=None, resume=None)
+
+
+def _place(kind: str) -> str:
     return f"*/rows/{kind}"
 
 

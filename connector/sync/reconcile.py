@@ -20,6 +20,7 @@ from connector.privacy.subjects import MISSING
 from connector.store import conflicts, events, intents, links, scopes, staged
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE
+from connector.sync.noticing import look_at_rows_again
 from connector.sync.observe import note_rows, observe_changes
 from connector.sync.older_rows import take_back_older_rows
 from connector.sync.place import KEYS, SHOP
@@ -50,8 +51,7 @@ def begin(scope: Scope) -> None:
     with scope.store.write(scope.lease, "reconcile: begin") as tx:
         scopes.update(tx, scope.connection, scope.kind, since_us=None, resume=None, listing=None)
         if not _state_is_right(scope):
-            name = f"*/rows/{scope.kind}"
-            scopes.update(tx, scope.connection, name, since_us=None, resume=None)
+            look_at_rows_again(tx, scope.connection, scope.kind)
 
 
 def finish(scope: Scope) -> Reconciled:

@@ -17,6 +17,7 @@ from connector.store import links, scopes, staged
 from connector.store.database import Store
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.noticing import look_at_rows_again
 from connector.sync.settle import reread
 from connector.sync.situation import LOOK_AGAIN
 
@@ -59,8 +60,7 @@ def rewind(store: Store, connection: str, kind: Kind, since_us: int) -> Rewound:
             if after != before:
                 # The one way back; a window that was left half read began later than that.
                 scopes.update(tx, connection, kind, since_us=after, resume=None)
-            rows = f"*/rows/{kind}"
-            scopes.update(tx, connection, rows, since_us=None, resume=None)
+            look_at_rows_again(tx, connection, kind)
     finally:
         store.release(lease)
     return Rewound(connection, kind, before, after)

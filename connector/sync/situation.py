@@ -57,10 +57,7 @@ class Batch:
 
 
 def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
-    """Turn staged rows into situations; links in `busy` have writes under way and are left.
-
-    Those of a restricted person are left too, unless only `refusals` are written.
-    """
+    """Turn staged rows into situations; links in `busy` have writes under way and are left."""
     batch = Batch()
     with scope.store.read() as tx:
         by_link = _links_of(scope, tx, rows)
