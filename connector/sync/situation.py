@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
@@ -22,7 +22,7 @@ from connector.sync.documents import Base
 from connector.sync.gate import LETTER
 from connector.sync.observe import open_seen
 from connector.sync.partners import add_partners
-from connector.sync.passes import rulings
+from connector.sync.passes import Passes, rulings
 from connector.sync.scope import Scope
 from connector.sync.successors import add_successors
 from connector.sync.suppressed import suppressed_records, which_cases
@@ -56,6 +56,20 @@ class Batch:
     """What was staged of people who were erased."""
 
 
+@dataclass(slots=True)
+class _Looked:
+    """What was read of both sides for a batch."""
+
+    standing: Mapping[str, dict[str, Conflict]]
+    passes: Passes | None
+    seen: Mapping[str, tuple[Seen, bool]]
+    """By ref: the vendor's record, and whether it was read by id."""
+    table: Mapping[str, Row]
+    unsaid: Set[str]
+    """Rows that are not there, and of which the local side cannot say that they are gone."""
+    named: Mapping[str, Mapping[str, str | None]]
+
+
 def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
     """Turn staged rows into situations; links in `busy` have writes under way and are left."""
     batch = Batch()
@@ -63,68 +77,17 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         by_link = _links_of(scope, tx, rows)
         ids = [i for i in by_link if i not in busy]
         waiting = intents.unresolved_links(tx, ids)
-        ids = [i for i in ids if i not in waiting]
-        found = {i: by_link[i] for i in ids}
+        found = {i: by_link[i] for i in ids if i not in waiting}
         _add_counterparts(scope, tx, found)
         standing = conflicts.of_links(tx, found)
-    local_ids = [link.local_id for link, _ in found.values() if link.local_id is not None]
-    passes = rulings(scope, {i: link for i, (link, _) in found.items()}, local_ids)
-    rows = [_distrusted(link, row) for link, many in found.values() for row in many]
-    unsure = _unsure(found, standing)
-    if passes is not None:
-        # Not even an id of theirs goes there: what was read before is all that is known.
-        quiet = {found[i][0].remote_id for i in passes.stopped}
-        unsure = [ref for ref in unsure if ref not in quiet]
-        asked_for = [r for r in rows if r.record not in quiet or r.payload or r.side == LOCAL]
-    else:
-        asked_for = rows
-    seen = _hydrate(scope, asked_for, unsure, batch)
-    fetched = {ref for ref, (_, by_id) in seen.items() if by_id}
-    table = passes.table if passes is not None else scope.ports.local.read(scope.kind, local_ids)
-    for link_id in which_cases(scope, found, {ref: one for ref, (one, _) in seen.items()}, table):
-        batch.suppressed.append(found.pop(link_id))
-    lost = [key for key in local_ids if key not in table]
-    unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
-    named = _referred(scope, local_ids)
-    scope.ports.vault.preload({link.subject for link, _ in found.values() if link.subject})
+    looked = _look(scope, found, standing, batch)
     dropped = {(row.side, row.record) for row, _ in batch.broken}
     for link, staged_rows in found.values():
         if any((row.side, row.record) in dropped for row in staged_rows):
             continue
         base = _open(scope, link, staged_rows, batch)
-        if isinstance(base, Reason):
-            continue
-        remote = seen.get(link.remote_id or "")
-        asked = {row.side for row in staged_rows}
-        own_row = table.get(link.local_id) if link.local_id is not None else None
-        if link.live is not None and link.local_id is not None and link.local_id in unsaid:
-            own_row = _as_agreed(link.local_id, base)
-        if own_row is not None and own_row.key in named:
-            again = any(row.origin == LOOK_AGAIN for row in staged_rows)
-            own_row = _with_person(scope, own_row, named[own_row.key], base, again=again)
-        if link.live is None:
-            own_row = own_row if LOCAL in asked else None
-            remote = remote if REMOTE in asked else None
-        situation = Situation(
-            link,
-            base,
-            own_row,
-            remote[0] if remote else None,
-            standing.get(link.id, {}),
-            new_only=any(row.origin == AS_NEW for row in staged_rows),
-        )
-        if own_row is not None:
-            for row in staged_rows:
-                if row.side == LOCAL and row.origin is not None:
-                    shown = situation.local_record(scope.pair)
-                    situation.origins = origins.standing(scope, row, shown)
-        case = Case(situation, staged_rows, (link.remote_id or "") in fetched)
-        if passes is not None:
-            situation.ruling = passes.rulings.get(link.id)
-            case.stopped = passes.stopped.get(link.id)
-        if case.stopped is None and _is_odd(scope, situation.seen):
-            case.stopped = _ODD
-        batch.cases.append(case)
+        if not isinstance(base, Reason):
+            batch.cases.append(_case(scope, looked, link, base, staged_rows))
     _add_parents(scope, [c.situation for c in batch.cases])
     _hold(scope, batch.cases)
     add_partners(scope, [c.situation for c in batch.cases])
@@ -132,6 +95,76 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
     _refuse_suppressed_successors(scope, batch)
     _leave_for_later(scope, batch, busy)
     return batch
+
+
+def _look(
+    scope: Scope,
+    found: dict[str, tuple[Link, list[Staged]]],
+    standing: Mapping[str, dict[str, Conflict]],
+    batch: Batch,
+) -> _Looked:
+    """Read both sides of these links; who was erased leaves `found`."""
+    keys = [link.local_id for link, _ in found.values() if link.local_id is not None]
+    passes = rulings(scope, {i: link for i, (link, _) in found.items()}, keys)
+    rows = [_distrusted(link, row) for link, many in found.values() for row in many]
+    unsure = _unsure(found, standing)
+    if passes is not None:
+        # Not even an id of theirs goes there: what was read before is all that is known.
+        quiet = {found[i][0].remote_id for i in passes.stopped}
+        unsure = [ref for ref in unsure if ref not in quiet]
+        rows = [r for r in rows if r.record not in quiet or r.payload or r.side == LOCAL]
+    seen = _hydrate(scope, rows, unsure, batch)
+    table = passes.table if passes is not None else scope.ports.local.read(scope.kind, keys)
+    for link_id in which_cases(scope, found, {ref: one for ref, (one, _) in seen.items()}, table):
+        batch.suppressed.append(found.pop(link_id))
+    lost = [key for key in keys if key not in table]
+    unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
+    named = _referred(scope, keys)
+    scope.ports.vault.preload({link.subject for link, _ in found.values() if link.subject})
+    return _Looked(standing, passes, seen, table, unsaid, named)
+
+
+def _case(
+    scope: Scope, looked: _Looked, link: Link, base: Base | None, staged_rows: list[Staged]
+) -> Case:
+    """One link with all that its decision looks at, but for what other links say."""
+    asked = {row.side for row in staged_rows}
+    seen, by_id = looked.seen.get(link.remote_id or "", (None, False))
+    row = _row_of(looked, link, base)
+    if row is not None and row.key in looked.named:
+        again = any(one.origin == LOOK_AGAIN for one in staged_rows)
+        row = _with_person(scope, row, looked.named[row.key], base, again=again)
+    if link.live is None:
+        row = row if LOCAL in asked else None
+        seen = seen if REMOTE in asked else None
+    situation = Situation(
+        link,
+        base,
+        row,
+        seen,
+        looked.standing.get(link.id, {}),
+        new_only=any(one.origin == AS_NEW for one in staged_rows),
+    )
+    for one in staged_rows:
+        if row is not None and one.side == LOCAL and one.origin is not None:
+            shown = situation.local_record(scope.pair)
+            situation.origins = origins.standing(scope, one, shown)
+    case = Case(situation, staged_rows, by_id)
+    if looked.passes is not None:
+        situation.ruling = looked.passes.rulings.get(link.id)
+        case.stopped = looked.passes.stopped.get(link.id)
+    if case.stopped is None and _is_odd(scope, seen):
+        case.stopped = _ODD
+    return case
+
+
+def _row_of(looked: _Looked, link: Link, base: Base | None) -> Row | None:
+    """The shop's row; as it was agreed where it is missing and nobody says that it is gone."""
+    if link.local_id is None:
+        return None
+    if link.live is not None and link.local_id in looked.unsaid:
+        return _as_agreed(link.local_id, base)
+    return looked.table.get(link.local_id)
 
 
 def _hold(scope: Scope, cases: Sequence[Case]) -> None:
