@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
@@ -405,9 +406,9 @@ def _open_postgres(url: sa.URL, zone: str, lock_s: int) -> sa.Engine:
 
 def _load_leniently(dbapi: Any) -> None:
     """Such a database does not say what its bytes mean, and does not check them."""
-    from psycopg.adapt import Loader  # lazily: an extra
+    loader: Any = import_module("psycopg.adapt").Loader  # of an extra
 
-    class Lenient(Loader):
+    class Lenient(loader):  # type: ignore[misc]  # typed where the extra is
         def load(self, data: Any) -> str:
             return lenient(bytes(data))
 

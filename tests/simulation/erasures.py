@@ -52,6 +52,10 @@ class Erasures(Copies):
         self.fired["fault erased"] += 1
         self._erase(key)
 
+    def may_come_back(self, name: str, ref: Ref) -> bool:
+        """What lay in a bin before we ever saw it, nobody can find there to delete it for good."""
+        return (name, ref) not in self.erased_refs
+
     def _is_of(self, name: str, fields: Any, person: str) -> bool:
         return str(fields.get(self.houses[name].mail, "")).partition("@")[0] == person
 

@@ -251,6 +251,10 @@ class People(Ground):
                 self.fired["fault merge"] += 1
                 self.say(name, person)
 
+    def may_come_back(self, name: str, ref: Ref) -> bool:
+        """Whether somebody may take this record out of the vendor's bin."""
+        return True
+
     def do_restore_vendor(self) -> None:
         """Somebody takes a record out of the recycle bin again."""
         name = self.somewhere()
@@ -262,6 +266,7 @@ class People(Ground):
         ]
         taken = {d["key"] for d in house.dump()}
         binned = [one for one in binned if one.now.key is None or one.now.key not in taken]
+        binned = [one for one in binned if self.may_come_back(name, one.ref)]
         if binned and house.restore(self.dice.choice(binned).ref):
             self.fired["fault recycle bin"] += 1
             self.say(name)

@@ -22,7 +22,7 @@ SEEDS = range(201, 231)
 def test_a_seed_ends_without_a_violation(seed: int) -> None:
     verdict = play(seed)
     assert verdict.violations == []
-    assert verdict.steps == STEPS >= 40
+    assert verdict.steps >= STEPS >= 40  # and an erasure or two in some
     assert verdict.runs > 8
     assert sum(n for name, n in verdict.fired.items() if name.startswith("fault")) >= 3
     assert verdict.real == (seed % 2 == 0)

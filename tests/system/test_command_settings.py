@@ -51,8 +51,8 @@ def test_a_wrong_limit_is_told_without_it(rig: Rig) -> None:
 
 
 def test_a_known_setting_that_is_not_built_is_refused(rig: Rig) -> None:
-    rig.write(head='[keys]\nprovider = "vault"')
-    refused(rig.run("sync"), 3, "keys.provider = 'vault' is known but not built yet")
+    rig.write(head='[state]\nurl = "mysql://user@host/db"')
+    refused(rig.run("sync"), 3, "state.url: mysql is known but not built yet")
 
 
 def test_a_secret_in_the_file_itself_is_refused(rig: Rig) -> None:

@@ -36,6 +36,7 @@ HASHES = {
     "connector.local.triggers": "names of triggers",
     "connector.local.files": "rows of a file, in an index that is gone with the process",
     "connector.http.tokens": "a login, inside what is sealed",
+    "connector.policy.load": "a policy file",
 }
 """Modules with hashes without a key, and of what."""
 
