@@ -130,6 +130,7 @@ class Connector:
                 open_engine(self.settings.url(self.settings.state.url)),
                 lease_s=self.settings.state.lease_s,
                 tenant=self.settings.tenant,
+                chain=lambda: self.vault.audit,
             )
         return self._open.store
 

@@ -340,6 +340,7 @@ class Story:
             hook=lambda point: self.hook(point),
             tenant="story",
             rng=self.rng,
+            chain=lambda: self.vault.audit,
         )
 
     def open_vault(self) -> Vault:

@@ -101,7 +101,19 @@ BACKUP: Final = Table(
 keys that it needs, as JSON. A row goes when its backup is deleted, or when `until_us` is over."""
 
 
-TABLES: Final = (SUBJECT, ERASURE, SUPPRESSION, MIRROR, BACKUP)
+HEAD: Final = Table(
+    "audit_head",
+    _META,
+    Column("store_id", String(32), primary_key=True),
+    Column("mac", String(64), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+)
+"""The last entry of a state's log of events as a run's end found it: its number and hash. One that
+no longer is in the log stays: the log was cut, or the state put back from an older copy."""
+
+
+TABLES: Final = (SUBJECT, ERASURE, SUPPRESSION, MIRROR, BACKUP, HEAD)
 """All tables; all but `backup` are in a key backup."""
 
 

@@ -14,8 +14,10 @@ from typing import Final
 
 from connector.errors import SealError
 from connector.privacy import ring_changes
+from connector.privacy.audit import Audit
 from connector.privacy.blind import Blind
 from connector.privacy.envelope import CANNOT_OPEN, RING_BIT, context, lp, read_header, seal, unseal
+from connector.privacy.heads import Heads
 from connector.privacy.keys import Purpose, RingKey
 from connector.privacy.ledger import Ledger
 from connector.privacy.providers import Kek
@@ -76,6 +78,8 @@ class Vault:
         self._seen = seen
         self._subjects = Subjects(subjects_url, lambda: self._ring, clock_now, self._read_ring)
         self.suppression = Suppression(self._subjects.engine, lambda: self._ring, self._read_ring)
+        self.audit = Audit(lambda: self._ring, self._read_ring)
+        self.heads = Heads(self._subjects.engine)
         self.ledger = Ledger(self._subjects, self.suppression.refresh)
 
     def __repr__(self) -> str:

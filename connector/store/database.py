@@ -20,6 +20,7 @@ from sqlalchemy import exc
 from connector.drivers import POSTGRES, keep_discreet, open_server, server_url
 from connector.errors import LeaseHeldError, LeaseLostError, SettingsError, StoreError
 from connector.store import tables as t
+from connector.store.events import CHAIN, Chained
 
 Hook = Callable[[str], None]
 """Called with a name at each point where a process may die: before and after each commit."""
@@ -148,8 +149,11 @@ class Store:
         hook: Hook = no_hook,
         tenant: str = "",
         rng: Random | None = None,
+        chain: Chained | None = None,
     ) -> None:
+        """`chain`, asked for when an event is first added, hashes the log of events."""
         self.engine = engine
+        self._writer = engine.execution_options(**{CHAIN: chain})
         self._reader = engine.execution_options(reading=True)
         self.lease_us = int(lease_s * 1_000_000)
         self.rng = rng or SystemRandom()
@@ -243,7 +247,7 @@ class Store:
 
         Raises: LeaseLostError, with nothing written.
         """
-        with self._answered(), self.engine.connect() as tx:
+        with self._answered(), self._writer.connect() as tx:
             with tx.begin():
                 if lease is not None:
                     self._renew(tx, lease)

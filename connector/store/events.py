@@ -1,14 +1,37 @@
-"""What was done and why: an append-only list without values, but for a loser's, sealed."""
+"""What was done and why: an append-only list without values, but for a loser's, sealed.
+
+Each entry carries a keyed hash over its own content and the hash of the entry before, so that a
+change of the list shows (see `docs/decisions/0028`). Of a loser's value its digest is hashed:
+erasing the value later leaves the chain whole.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 
 from connector.store.rows import many, parameters
-from connector.store.tables import event
+from connector.store.tables import event, meta
+
+CHAIN: Final = "chain"
+"""The execution option of a writing connection that holds a function to its `Chain`."""
+_PAGE: Final = 1000
+
+
+class Chain(Protocol):
+    """Makes the keyed hashes."""
+
+    @property
+    def kid(self) -> int: ...
+    def mac(self, kid: int, seq: int, content: bytes) -> bytes: ...
+
+
+Chained = Callable[[], Chain]
 
 
 @dataclass(slots=True)
@@ -28,11 +51,83 @@ class Event:
 
 _PARAMETERS = parameters(Event)
 _INSERT = sa.insert(event)
+_LAST = "SELECT seq, mac FROM event ORDER BY seq DESC LIMIT 1"
 
 
 def append(tx: sa.Connection, rows: Sequence[Event]) -> None:
-    if rows:
-        many(tx, _INSERT, [_PARAMETERS(row) for row in rows])
+    """Add entries at the end; the only way in. Writing transactions come one after the other, so
+    the last entry is the last until this one commits."""
+    if not rows:
+        return
+    last = tx.exec_driver_sql(_LAST).first()
+    seq, before = (last[0], last[1]) if last is not None else (0, None)
+    chained: Chained | None = tx.get_execution_options().get(CHAIN)
+    entries = [{"seq": n, **_PARAMETERS(row)} for n, row in enumerate(rows, seq + 1)]
+    if chained is not None:
+        chain = chained()
+        mac = bytes(before) if before is not None else start_of(tx, _unhashed(tx))
+        kid = chain.kid
+        for entry in entries:
+            doc = entry["doc"]
+            entry["kid"] = kid
+            entry["doc_digest"] = None if doc is None else digest_of(doc)
+            entry["mac"] = mac = chain.mac(kid, entry["seq"], mac + canonical(entry))
+    many(tx, _INSERT, entries)
+
+
+def canonical(entry: Any) -> bytes:
+    """The bytes of an entry that are hashed; `entry` holds the table's columns by their names."""
+    digest = entry["doc_digest"]
+    told = [entry[name] for name in _HASHED]
+    told.append(None if digest is None else bytes(digest).hex())
+    return json.dumps(told, separators=(",", ":")).encode()
+
+
+_HASHED: Final = tuple(
+    column.name for column in event.columns if column.name not in ("doc", "doc_digest", "mac")
+)
+
+
+def digest_of(doc: bytes) -> bytes:
+    """What is hashed in place of a sealed value: none of it can be guessed from it."""
+    return hashlib.sha256(doc).digest()
+
+
+def start_of(tx: sa.Connection, unhashed: int) -> bytes:
+    """What stands before the first hashed entry: whose log it is, and how many entries are older
+    than the chain."""
+    store_id = tx.execute(sa.select(meta.c.value).where(meta.c.key == "store_id")).scalar()
+    return hashlib.sha256(json.dumps([store_id, unhashed]).encode()).digest()
+
+
+def _unhashed(tx: sa.Connection) -> int:
+    return int(tx.execute(sa.select(sa.func.count()).select_from(event)).scalar_one())
+
+
+def entries(tx: sa.Connection) -> Iterator[sa.RowMapping]:
+    """All entries with all columns, in their order, a page at a time."""
+    after: int | None = None
+    while True:
+        query = sa.select(event).order_by(event.c.seq).limit(_PAGE)
+        rows = tx.execute(query if after is None else query.where(event.c.seq > after)).mappings()
+        some = rows.all()
+        yield from some
+        if len(some) < _PAGE:
+            return
+        after = some[-1]["seq"]
+
+
+def last_hash(tx: sa.Connection) -> tuple[int, bytes] | None:
+    """Number and hash of the last entry, if it has one."""
+    row = tx.exec_driver_sql(_LAST).first()
+    return None if row is None or row[1] is None else (row[0], bytes(row[1]))
+
+
+def hashes(tx: sa.Connection, numbers: Collection[int]) -> dict[int, bytes]:
+    """The hashes of these entries, where they are there and have one."""
+    c = event.c
+    rows = tx.execute(sa.select(c.seq, c.mac).where(c.seq.in_(list(numbers)), c.mac.is_not(None)))
+    return {seq: bytes(mac) for seq, mac in rows}
 
 
 def of_link(tx: sa.Connection, link: str) -> list[Event]:

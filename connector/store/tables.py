@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 UPGRADES = {
     1: ("ALTER TABLE link ADD COLUMN listed_us BIGINT",),
@@ -28,6 +28,11 @@ UPGRADES = {
         "CREATE INDEX link_by_subject ON link (subject)",
         "CREATE INDEX event_by_link ON event (link)",
         "ALTER TABLE event ADD COLUMN note TEXT",
+    ),
+    5: (  # SQLite takes any name of a type; this one is PostgreSQL's
+        "ALTER TABLE event ADD COLUMN kid INTEGER",
+        "ALTER TABLE event ADD COLUMN doc_digest BYTEA",
+        "ALTER TABLE event ADD COLUMN mac BYTEA",
     ),
 }
 """The statements that make a schema of the next version out of each older one."""
@@ -202,11 +207,15 @@ event = sa.Table(
     sa.Column("cause", sa.String(60), nullable=False),
     sa.Column("doc", sa.LargeBinary),
     sa.Column("note", sa.Text),
+    sa.Column("kid", sa.Integer),
+    sa.Column("doc_digest", sa.LargeBinary(32)),
+    sa.Column("mac", sa.LargeBinary(32)),
     sa.Index("event_by_link", "link"),
     sqlite_autoincrement=True,
 )
 """What was done and why, append only. `doc` is the loser's value, sealed; `note` is what a person
-gave as the reason for looking."""
+gave as the reason for looking. `mac` is the keyed hash under key `kid` over the hash before and all
+of the row, with `doc_digest` in place of `doc`; entries of older releases have none."""
 
 erasure = sa.Table(
     "erasure",

@@ -23,6 +23,7 @@ from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
 from connector.sync import place, reconcile
 from connector.sync.adopt import Adoption, adopt
+from connector.sync.audit import note_head
 from connector.sync.badrows import bad_rows
 from connector.sync.decision import KindRules
 from connector.sync.drift import fingerprint, schema_of, sentences, working_pair
@@ -120,6 +121,8 @@ class Runner:
         if ports.dry is None and any(p.counts.written for p in report.passes):
             # A copy of the state taken while this run was at work is an older one from here on.
             place.next_generation(ports, ())
+        if ports.dry is None:
+            note_head(ports.store, ports.vault)
         with ports.store.read() as tx:
             report.conflicts = conflicts.count(tx, conflicts.OPEN)
             report.letters = staged.count_letters(tx) + intents.count_letters(tx)
@@ -143,6 +146,8 @@ class Runner:
         if ports.dry is None and done.linked:
             # A copy of the state taken before is an older one from here on.
             place.next_generation(ports, ())
+        if ports.dry is None:
+            note_head(ports.store, ports.vault)
         return done
 
     def _go_back_over(

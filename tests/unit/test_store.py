@@ -342,7 +342,13 @@ def test_claims_die_with_their_link(store: Store) -> None:
         assert links.claims(tx, "crm", C, [b"phone"]) == {}
 
 
+NOT_IN_5 = (
+    "ALTER TABLE event DROP COLUMN kid",
+    "ALTER TABLE event DROP COLUMN doc_digest",
+    "ALTER TABLE event DROP COLUMN mac",
+)
 NOT_IN_4 = (
+    *NOT_IN_5,
     "DROP INDEX link_by_subject",
     "DROP INDEX event_by_link",
     "ALTER TABLE event DROP COLUMN note",
@@ -357,7 +363,12 @@ NOT_IN_2 = (
     "ALTER TABLE intent DROP COLUMN starts",
     "DROP INDEX link_by_end",
 )
-OLDER = {"1": ("ALTER TABLE link DROP COLUMN listed_us", *NOT_IN_2), "2": NOT_IN_2, "4": NOT_IN_4}
+OLDER = {
+    "1": ("ALTER TABLE link DROP COLUMN listed_us", *NOT_IN_2),
+    "2": NOT_IN_2,
+    "4": NOT_IN_4,
+    "5": NOT_IN_5,
+}
 """What each older version of the state lacked."""
 
 
