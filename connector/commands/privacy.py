@@ -17,6 +17,7 @@ VERBS = {
     "erase": ("rights:erase", "Erase a person on all sides, or go on with an erasure."),
     "receipt": ("rights:receipt", "Print what became of an erasure."),
     "ledger": ("rights:ledger", "List all erasures."),
+    "audit": ("auditing:audit", "Check that the log of events is as it was written."),
     "lift": ("rights:lift", "Let somebody who was erased come back as a new customer."),
 }
 """Verb to its module, its function and its line in `--help`."""

@@ -23,8 +23,12 @@ def test_the_page_prints_what_it_shows(tmp_path: Path) -> None:
 def test_the_page_names_no_verb_that_is_not_there_and_every_one_that_is() -> None:
     assert set(re.findall(r"crm-connector ([a-z]\w*)", TEXT)) - set(VERBS) == set()
     named = set(re.findall(r"crm-connector privacy ([a-z]\w*)", TEXT))
-    about_one = {verb for verb, (where, _) in OF_PRIVACY.items() if where.startswith("rights:")}
-    assert named == about_one
+    told = {
+        verb
+        for verb, (where, _) in OF_PRIVACY.items()
+        if where.startswith(("rights:", "auditing:"))
+    }
+    assert named == told
 
 
 def test_the_page_shows_no_path_of_a_machine() -> None:

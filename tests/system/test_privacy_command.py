@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 from tests.system.rig import Rig
 
 POLICY = """\
@@ -74,3 +77,30 @@ def test_a_policy_that_cannot_be_used_stops_before_anything_is_sent(rig: Rig) ->
         assert "privacy.yaml:9: there is no destination `zoho`" in ran.err
     assert rig.sandbox.records("Contacts") == []
     assert "privacy policy: The policy does not fit the settings" in rig.run("doctor").all
+
+
+def test_the_log_of_events_is_checked_and_the_first_broken_entry_is_named(rig: Rig) -> None:
+    rig.ready()
+    assert rig.run("sync").code in (0, 5)
+    whole = rig.run("privacy", "audit", "verify", "--json")
+    assert whole.code == 0, whole.all
+    assert whole.json["entries"] > 2
+    assert (whole.json["older"], whole.json["broken"], whole.json["missing"]) == (0, None, [])
+    assert rig.run("privacy", "audit", "verify").out == (
+        f"{whole.json['entries']} entries are whole.\n"
+    )
+    with closing(sqlite3.connect(rig.folder / "state.db")) as state, state:
+        [(last,)] = state.execute("SELECT max(seq) FROM event").fetchall()
+        taken = state.execute("SELECT * FROM event WHERE seq = ?", (last,)).fetchall()
+        state.execute("DELETE FROM event WHERE seq = ?", (last,))
+    cut = rig.run("privacy", "audit", "verify", "--json")
+    assert (cut.code, cut.json["broken"]) == (8, None)
+    assert [one["entry"] for one in cut.json["missing"]] == [last]
+    assert f"Older than the head: entry {last}," in rig.run("privacy", "audit", "verify").out
+    with closing(sqlite3.connect(rig.folder / "state.db")) as state, state:
+        marks = ",".join("?" * len(taken[0]))
+        state.execute(f"INSERT INTO event VALUES ({marks})", taken[0])
+        state.execute("UPDATE event SET at_us = at_us + 1 WHERE seq = 2")
+    broken = rig.run("privacy", "audit", "verify", "--json")
+    assert (broken.code, broken.json["broken"], broken.json["entries"]) == (9, 2, 1)
+    assert "Entry 2 is not as it was written" in rig.run("privacy", "audit", "verify").out

@@ -1,0 +1,65 @@
+"""`privacy audit` and `privacy report`: the log of events, whole or not, and whom it says what was
+told."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import click
+
+from connector.commands import output
+from connector.commands.group import LazyGroup, json_option
+from connector.commands.invocation import Invocation
+
+if TYPE_CHECKING:
+    from connector.privacy.heads import Head
+
+VERBS = {"verify": ("auditing:verify", "Check every entry, and that none was cut off.")}
+"""Verb to its module, its function and its line in `--help`."""
+
+
+@click.group(cls=LazyGroup, verbs=VERBS)
+def audit() -> None:
+    """The log of events, in which each entry vouches for all before it."""
+
+
+@click.command()
+@json_option
+@click.pass_obj
+@click.pass_context
+def verify(context: click.Context, invocation: Invocation) -> None:
+    """Walk through the log of events from its first entry. Exit 9 names the first entry that was
+    changed, put in, taken out or moved. Exit 8: the log no longer holds the end that a run noted
+    in the keys database, so its tail was cut, or the state was put back from an older copy."""
+    from connector.sync.audit import verify as verified
+
+    with invocation.connector() as connector:
+        found = verified(connector.store, connector.vault)
+    if invocation.as_json:
+        output.document(
+            {
+                "entries": found.entries,
+                "older": found.older,
+                "broken": found.broken,
+                "missing": [{"entry": one.seq, "at": _when(one)} for one in found.missing],
+            }
+        )
+        context.exit(found.exit)
+    if found.older:
+        output.show(f"{found.older} entries are of an older release: nothing vouches for them.")
+    if found.broken is not None:
+        output.show(f"Entry {found.broken} is not as it was written, or not where it was.")
+        output.show(f"{found.entries} entries before it are whole.")
+        context.exit(found.exit)
+    output.show(f"{found.entries} entries are whole.")
+    for one in found.missing:
+        output.show(
+            f"Older than the head: entry {one.seq}, the last one at {_when(one)}, is not in it."
+        )
+    context.exit(found.exit)
+
+
+def _when(head: Head) -> str:
+    moment = dt.datetime.fromtimestamp(head.at_us / 1e6, dt.UTC)
+    return moment.isoformat(timespec="seconds")
