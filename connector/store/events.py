@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 import sqlalchemy as sa
 
 from connector.store.rows import many, parameters
-from connector.store.tables import event, meta
+from connector.store.tables import event, link, meta
 
 CHAIN: Final = "chain"
 """The execution option of a writing connection that holds a function to its `Chain`."""
@@ -149,3 +149,32 @@ def set_aside(tx: sa.Connection, links: Collection[str]) -> dict[str, int]:
         .group_by(c.link)
     )
     return {link: at_us for link, at_us in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What writes told one connection of one person, all with the same note."""
+
+    connection: str
+    subject: str | None
+    note: str
+    first_us: int
+    last_us: int
+    writes: int
+
+
+def told(tx: sa.Connection, causes: Collection[str], since_us: int) -> Iterator[Told]:
+    """The writes to vendors that told them something, person by person in each connection."""
+    c = event.c
+    at = c.at_us
+    query = (
+        sa.select(
+            c.connection, link.c.subject, c.note, sa.func.min(at), sa.func.max(at), sa.func.count()
+        )
+        .outerjoin_from(event, link, link.c.id == c.link)
+        .where(c.cause.in_(causes), c.note.is_not(None), at >= since_us)
+        .group_by(c.connection, link.c.subject, c.note)
+        .order_by(c.connection, link.c.subject)
+    )
+    for row in tx.execute(query.execution_options(yield_per=_PAGE)):
+        yield Told(*row)

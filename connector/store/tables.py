@@ -214,8 +214,9 @@ event = sa.Table(
     sqlite_autoincrement=True,
 )
 """What was done and why, append only. `doc` is the loser's value, sealed; `note` is what a person
-gave as the reason for looking. `mac` is the keyed hash under key `kid` over the hash before and all
-of the row, with `doc_digest` in place of `doc`; entries of older releases have none."""
+gave as the reason for looking, or the classes of data that a write told a vendor. `mac` is the
+keyed hash under key `kid` over the hash before and all of the row, with `doc_digest` in place of
+`doc`; entries of older releases have none."""
 
 erasure = sa.Table(
     "erasure",

@@ -1,4 +1,4 @@
-"""What a plan would tell whom: by destination and class, counted; never a value."""
+"""What is told whom, of a plan and of writes that landed: by destination and class; no value."""
 
 from __future__ import annotations
 
@@ -41,6 +41,18 @@ def classes_in(scope: Scope, draft: Draft, ruling: Mapping[str, str]) -> dict[st
             class_ = known.privacy if known is not None else ""
         found[rule.own] = class_, ruling.get(rule.canonical, "")
     return found
+
+
+def classes_told(scope: Scope, draft: Draft) -> str | None:
+    """The classes of what a write told a vendor, in the order of names, with commas between them;
+    for the note of its event. None if it told nothing."""
+    if draft.side != "remote":
+        return None
+    names = tuple(name for name, value in draft.set.items() if value not in (None, ""))
+    if names not in scope.told:  # most writes of a run are of a few shapes
+        classes = {class_ for class_, _ in classes_in(scope, draft, {}).values() if class_}
+        scope.told[names] = ",".join(sorted(classes)) or None
+    return scope.told[names]
 
 
 def disclosures(writes: Iterable[PlannedWrite]) -> list[Disclosure]:

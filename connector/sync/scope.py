@@ -203,6 +203,8 @@ class Scope:
     """Links whose writes `[safety]` held back in this run."""
     restricted: set[str] = field(default_factory=set)
     """Links of people whose data may not be used for now."""
+    told: dict[tuple[str, ...], str | None] = field(default_factory=dict)
+    """By the names of the own fields that a write fills: the classes of data in them."""
     removed_strangers: dict[str, str] = field(default_factory=dict)
     """Records removed in this run's window that no link knows, with the removal's version."""
     foreseen: dict[str, dict[str, Any]] = field(default_factory=dict)

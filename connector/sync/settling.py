@@ -13,6 +13,7 @@ from connector.plugin import Op, Reason, Seen
 from connector.store import conflicts, events, intents, links, staged
 from connector.store.links import ACTIVE, Link
 from connector.sync import origins
+from connector.sync.disclosed import classes_told
 from connector.sync.observe import note_seen
 from connector.sync.scope import NEVER, Scope, reason_text
 from connector.sync.settle import reread, waiting_names
@@ -44,7 +45,9 @@ class Settling:
         work, link, scope = job.work, job.work.link, self.scope
         work.landed(job.draft, dict(held))
         self.finished.append(job.intent)
-        self.events.append(scope.event(self.now, link.id, f"{job.draft.op}_{job.draft.side}"))
+        told = classes_told(scope, job.draft)
+        cause = f"{job.draft.op}_{job.draft.side}"
+        self.events.append(scope.event(self.now, link.id, cause, note=told))
         if job.draft.side == "local" and scope.peers:
             assert link.local_id is not None
             self.fanned[link.local_id] = origins.told(
