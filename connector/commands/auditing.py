@@ -11,8 +11,11 @@ import click
 from connector.commands import output
 from connector.commands.group import LazyGroup, json_option
 from connector.commands.invocation import Invocation
+from connector.commands.spans import SPAN, moment
+from connector.errors import UsageError
 
 if TYPE_CHECKING:
+    from connector.operating.disclosing import Disclosed
     from connector.privacy.heads import Head
 
 VERBS = {"verify": ("auditing:verify", "Check every entry, and that none was cut off.")}
@@ -63,3 +66,60 @@ def verify(context: click.Context, invocation: Invocation) -> None:
 def _when(head: Head) -> str:
     moment = dt.datetime.fromtimestamp(head.at_us / 1e6, dt.UTC)
     return moment.isoformat(timespec="seconds")
+
+
+@click.command()
+@click.option("--since", metavar="TIME", help=f"Since a date, a time, or a span back ({SPAN}).")
+@json_option
+@click.pass_obj
+def report(invocation: Invocation, since: str | None) -> None:
+    """Say which classes of data of how many people went to which connection, and what for.
+
+    It is read from the log of events: writes that landed. No value and no id is printed.
+    """
+    from connector.operating.disclosing import disclosed
+
+    with invocation.connector() as connector:
+        zone = connector.settings.local.zone
+        start = None if since is None else moment(since, connector.now(), zone)
+        if since is not None and start is None:
+            raise UsageError(f"--since takes a date, a time, or a span such as {SPAN}.")
+        found = disclosed(connector, start)
+    if invocation.as_json:
+        output.document(
+            {
+                "since": start.isoformat() if start else None,
+                "told": [_document(one) for one in found],
+            }
+        )
+        return
+    if not found:
+        output.show("Nothing went to any connection.")
+        return
+    output.table(
+        ["connection", "class", "people", "writes", "first", "last", "for"],
+        [
+            [
+                one.connection,
+                one.class_,
+                str(one.people),
+                str(one.writes),
+                f"{one.first:%Y-%m-%d %H:%M}",
+                f"{one.last:%Y-%m-%d %H:%M}",
+                ", ".join(one.purposes) or "-",
+            ]
+            for one in found
+        ],
+    )
+
+
+def _document(one: Disclosed) -> dict[str, object]:
+    return {
+        "connection": one.connection,
+        "class": one.class_,
+        "people": one.people,
+        "writes": one.writes,
+        "first": one.first.isoformat(timespec="seconds"),
+        "last": one.last.isoformat(timespec="seconds"),
+        "purposes": list(one.purposes),
+    }

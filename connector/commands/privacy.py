@@ -18,6 +18,7 @@ VERBS = {
     "receipt": ("rights:receipt", "Print what became of an erasure."),
     "ledger": ("rights:ledger", "List all erasures."),
     "audit": ("auditing:audit", "Check that the log of events is as it was written."),
+    "report": ("auditing:report", "Say which classes of data went to whom, of how many people."),
     "lift": ("rights:lift", "Let somebody who was erased come back as a new customer."),
 }
 """Verb to its module, its function and its line in `--help`."""

@@ -181,6 +181,11 @@ class Compiled:
 
     # --- what holds for everybody -----------------------------------------------------------------
 
+    def purposes_of(self, class_: str) -> frozenset[str]:
+        """The purposes of this way's fields of a class."""
+        names = [name for name, one in self.fields.items() if one.class_ == class_]
+        return frozenset(purpose for name in names for purpose in self._purposes_of[name])
+
     def _serves(self, one: Named) -> tuple[str, ...]:
         """The purposes that a field is for: those that name it, else those that name none."""
         full = f"{self.kind}.{one.name}"

@@ -104,3 +104,30 @@ def test_the_log_of_events_is_checked_and_the_first_broken_entry_is_named(rig: R
     broken = rig.run("privacy", "audit", "verify", "--json")
     assert (broken.code, broken.json["broken"], broken.json["entries"]) == (9, 2, 1)
     assert "Entry 2 is not as it was written" in rig.run("privacy", "audit", "verify").out
+
+
+def test_the_report_says_which_classes_went_to_whom_and_what_for(rig: Rig) -> None:
+    rig.ready()
+    ruled(rig)
+    assert rig.run("privacy", "report").out == "Nothing went to any connection.\n"
+    assert rig.run("sync").code in (0, 5)
+    people = rig.sandbox.records("Contacts")
+    found = rig.run("privacy", "report", "--json").json["told"]
+    names = {one["class"]: one for one in found}
+    assert names["person.name"]["people"] == len(people) > 0
+    mailed = [one for one in people if one.get("Email")]
+    assert names["contact.email"]["people"] == len(mailed)
+    assert names["contact.email"]["purposes"] == ["service"]
+    assert {one["connection"] for one in found} == {"zoho"}
+    assert "contact.email" in rig.run("privacy", "report", "--since", "1d").out
+    assert rig.run("privacy", "report", "--since", "2999-01-01", "--json").json["told"] == []
+    assert rig.run("privacy", "report", "--since", "soon").code == 2
+    shown = rig.run("privacy", "report").out
+    assert not any(str(one["id"]) in shown for one in people)
+    rig.shop.change("UPDATE clients SET mobile = '13900000001' WHERE client_no = 2")
+    assert rig.run("sync").code in (0, 5)
+    again = {one["class"]: one for one in rig.run("privacy", "report", "--json").json["told"]}
+    before, after = names["contact.phone"], again["contact.phone"]
+    assert after["writes"] == before["writes"] + 1
+    assert after["people"] == before["people"], "a person counts once, however often told"
+    assert rig.run("privacy", "audit", "verify").code == 0
