@@ -163,8 +163,9 @@ def _rest(one: Explanation) -> None:
         output.show("No event is noted about it.")
         return
     output.show("what happened:")
-    for (run, at), many in groupby(one.events, key=lambda event: (event.run, event.at)):
-        output.show(f"  {at}  run {run}")
+    for run, some in groupby(one.events, key=lambda event: event.run):
+        many = list(some)
+        output.show(f"  {many[0].at}  run {run}")
         for event in many:
             field = f"{event.field}: " if event.field else ""
             lost = f" ({_joined(event.values)})" if event.values else ""

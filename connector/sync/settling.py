@@ -46,8 +46,9 @@ class Settling:
         work.landed(job.draft, dict(held))
         self.finished.append(job.intent)
         told = classes_told(scope, job.draft)
-        cause = f"{job.draft.op}_{job.draft.side}"
-        self.events.append(scope.event(self.now, link.id, cause, note=told))
+        self.events.append(
+            scope.event(self.now, link.id, f"{job.draft.op}_{job.draft.side}", note=told)
+        )
         if job.draft.side == "local" and scope.peers:
             assert link.local_id is not None
             self.fanned[link.local_id] = origins.told(
