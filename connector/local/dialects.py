@@ -336,7 +336,7 @@ def dialect_of(engine: sa.Engine) -> Dialect:
 
 
 def lenient(raw: bytes) -> str:
-    """The text of these bytes; those that are no UTF-8 become signs that no side takes, so that
+    r"""The text of these bytes; those that are no UTF-8 become signs that no side takes, so that
     their value alone is left out, and not every row with it.
 
     >>> lenient("张".encode()), lenient(b"\xd5\xc5")
