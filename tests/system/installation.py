@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -107,10 +108,13 @@ allow_loopback = true
     def command(self, *words: str) -> None:
         assert self.start(*words).wait(timeout=120) == 0
 
-    def until_complete(self, most: int = 8) -> list[int]:
-        """Sync again until a run ends well; all exit codes. Nothing else is asked of a person."""
+    def until_complete(self, most: int = 16) -> list[int]:
+        """Sync again until a run ends well and all is there; all exit codes. Nothing else is asked
+        of a person; what a run put off for a minute is waited for."""
         codes: list[int] = []
-        while not codes or codes[-1] != 0:
+        while not codes or codes[-1] != 0 or not self.complete():
+            if codes and codes[-1] == 0:
+                time.sleep(5)
             codes.append(self.start("sync").wait(timeout=120))
             assert len(codes) < most, codes
         return codes
