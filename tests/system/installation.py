@@ -108,16 +108,22 @@ allow_loopback = true
     def command(self, *words: str) -> None:
         assert self.start(*words).wait(timeout=120) == 0
 
-    def until_complete(self, most: int = 16) -> list[int]:
-        """Sync again until a run ends well and all is there; all exit codes. Nothing else is asked
-        of a person; what a run put off for a minute is waited for."""
+    def until_well(self, most: int = 8) -> list[int]:
+        """Sync again until a run ends well; all exit codes. Nothing else is asked of a person."""
         codes: list[int] = []
-        while not codes or codes[-1] != 0 or not self.complete():
-            if codes and codes[-1] == 0:
-                time.sleep(5)
+        while not codes or codes[-1] != 0:
             codes.append(self.start("sync").wait(timeout=120))
             assert len(codes) < most, codes
         return codes
+
+    def until_complete(self) -> None:
+        """The same until all is there: what a run put off for a minute is waited for."""
+        self.until_well()
+        for _ in range(16):
+            if self.complete():
+                return
+            time.sleep(5)
+            self.until_well()
 
     def in_shop(self) -> Counter[str]:
         return Counter(email for (email,) in self.shop.execute("SELECT email FROM buyers"))

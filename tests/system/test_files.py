@@ -457,7 +457,7 @@ def test_a_membership_finds_its_customer_in_the_other_file(
     (card,) = box.records("Memberships")
     assert card["Customer"]["id"] == ids["p1@example.test"]
     inst.people([person(1), person(2), person(3)])
-    inst.until_complete()
+    inst.until_well()
     ids = {r["Email"]: r["id"] for r in box.records("Contacts")}
     held = {r["Name"]: r["Customer"]["id"] for r in box.records("Memberships")}
     assert held == {"C-1": ids["p1@example.test"], "C-2": ids["p3@example.test"]}
