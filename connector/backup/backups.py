@@ -29,7 +29,7 @@ from connector.keeping.rotation import Keyring
 from connector.plugin import Clock
 from connector.privacy import container
 from connector.privacy.keys_database import BACKUP, OurErrors
-from connector.privacy.private_file import read_private
+from connector.privacy.private_file import new_private, read_private
 from connector.privacy.providers import provider_of
 from connector.privacy.ring import WHAT, Ring
 from connector.privacy.vault import Vault
@@ -146,7 +146,7 @@ class Backups:
         del told["nonce"]
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            with container.new_file(path) as file:
+            with new_private(path) as file:
                 container.write(file, told, key, parts)
         except OSError as error:
             raise StoreError(

@@ -3,7 +3,7 @@
 ::
 
     {"table": "link", "columns": ["id", "connection", …]}
-    ["1a2b…", "zoho", …, {"b": "base64"}]          one line for each row; bytes are an object
+    ["1a2b…", "crm", …, {"b": "base64"}]          one line for each row; bytes are an object
     …
     {"end": {"link": 20000, …}}
 """

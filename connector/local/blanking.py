@@ -54,7 +54,7 @@ def _columns(tx: sa.Connection, bound: Bound) -> dict[str, Any]:
 def _nothing(type_: sa.types.TypeEngine[Any], distinct: bool) -> Any:
     try:
         python = type_.python_type
-    except NotImplementedError:
+    except NotImplementedError:  # SQLAlchemy's word for "of no Python type"
         python = str
     if python is str and distinct:
         made: str = f"erased-{os.urandom(6).hex()}"

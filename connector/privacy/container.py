@@ -15,11 +15,8 @@ and it is there also when there is nothing to say.
 from __future__ import annotations
 
 import os
-import secrets
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import orjson
@@ -41,31 +38,6 @@ ALTERED: Final = "The backup cannot be read: it was altered or cut, or it is no 
 
 def altered() -> SealError:
     return SealError(ALTERED, hint="Take another backup; nothing was replaced.")
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[BinaryIO]:
-    """A file of mode 0600 that is at `path` when all of it is on the medium, or never.
-
-    Raises: FileExistsError.
-    """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    handle = os.open(draft, flags, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # A link, unlike a rename, refuses to stand in for a file that is there.
-        path.hardlink_to(draft)
-    finally:
-        draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def write(file: BinaryIO, manifest: dict[str, Any], key: bytes, parts: Iterable[bytes]) -> None:

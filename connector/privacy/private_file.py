@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from connector.errors import SealError
 
@@ -50,11 +51,22 @@ def read_private(path: Path, what: str) -> bytes:
 
 def write_private(path: Path, content: bytes, *, replace: bool) -> None:
     """Write a file of mode 0600, whole and durable. Raises: FileExistsError unless `replace`."""
+    with new_private(path, replace=replace) as file:
+        file.write(content)
+
+
+@contextmanager
+def new_private(path: Path, *, replace: bool = False) -> Iterator[BinaryIO]:
+    """A file of mode 0600 that is at `path` when all of it is on the medium, or never.
+
+    Raises: FileExistsError unless `replace`.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    handle = os.open(draft, flags, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if replace:

@@ -454,7 +454,7 @@ def secrets_of(worker: Worker) -> list[bytes]:
     """What stands for a key on disk: wrapped ring keys and wrapped subject keys."""
     entries = json.loads(worker.home.ring.read_text())["keys"]
     found = [base64.b64decode(entry["wrapped"]) for entry in entries]
-    found += [bytes(row[0]) for row in worker.home.keys_sql("SELECT ct FROM subject")]  # type: ignore[call-overload]
+    found += [bytes(row[0]) for row in worker.home.keys_sql("SELECT ct FROM subject")]  # type: ignore[call-overload]  # a column of bytes
     return found
 
 

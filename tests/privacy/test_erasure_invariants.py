@@ -392,8 +392,8 @@ def test_10_a_receipt_comes_only_after_the_vendors_were_read_back(tell: Tell) ->
     story = tell(others={})
     known = ann_everywhere(story)
 
-    class Liar(type(story.remote("crm"))):  # type: ignore[misc]
-        def _commit(self, kind, write):  # type: ignore[no-untyped-def]
+    class Liar(type(story.remote("crm"))):  # type: ignore[misc]  # its class is the story's
+        def _commit(self, kind, write):  # type: ignore[no-untyped-def]  # as its base
             if write.op in ("remove", "purge"):
                 return self.vendor.records[kind][write.ref].now
             return super()._commit(kind, write)

@@ -148,7 +148,7 @@ def test_12_a_create_whose_answer_was_lost_is_not_sent_again_once_it_may_not_go(
     with pytest.raises(KeyboardInterrupt):
         story.run()
     story.dead, story.hook = False, lambda point: None
-    story.vendor.commit_create = real  # type: ignore[method-assign]
+    story.vendor.commit_create = real  # type: ignore[method-assign]  # as above
     story.sql("UPDATE clients SET abroad = 0 WHERE no = :n", n=number)
     story.sent["crm"].clear()
     for _ in range(3):

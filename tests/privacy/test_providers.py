@@ -411,7 +411,7 @@ def test_what_kms_may_answer(code: str, kind: type[ConnectorError]) -> None:
 
 def test_without_boto3_the_settings_say_what_to_install() -> None:
     try:
-        import boto3  # type: ignore[import-not-found]  # noqa: F401
+        import boto3  # type: ignore[import-not-found]  # noqa: F401 - an extra; only whether it is there
     except ImportError:
         with pytest.raises(SettingsError, match=r"crm-connector\[aws\]"):
             kms_client(None, 1)
