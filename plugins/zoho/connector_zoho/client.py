@@ -192,7 +192,14 @@ class Client:
     def _accepted(self, operation: str, answer: Answer) -> Answer:
         code = answer.refusal
         if code is None and answer.status < 400:
-            return answer
+            if all(isinstance(row, Mapping) for row in answer.rows):
+                return answer
+            raise RetryableError(
+                f"The answer to {operation} holds something that is no record.",
+                after_s=_FAULT_WAIT_S,
+                plugin=self._plugin,
+                operation=operation,
+            )
         raise self.error(operation, code or "", answer.status)
 
     def error(self, operation: str, code: str, status: int) -> ConnectorError:
