@@ -57,7 +57,7 @@ def forms(value: str) -> set[bytes]:
     plain = value.encode()
     found = {plain, plain.hex().encode(), plain.hex().upper().encode(), value[::-1].encode()}
     found |= {quote(value).encode(), quote_plus(value).encode()}
-    found.add(json.dumps(value)[1:-1].encode())
+    found |= {json.dumps(value)[1:-1].encode(), repr(plain)[2:-1].encode()}
     found |= {value.encode("utf-16-le"), value.encode("utf-16-be")}
     for shift in range(3):
         # The ends depend on what stands beside it.

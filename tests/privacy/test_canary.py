@@ -30,6 +30,7 @@ WRITTEN: Mapping[str, Callable[[str], bytes]] = {
     "hexadecimal": lambda v: v.encode().hex().encode(),
     "URL": lambda v: quote(v).encode(),
     "JSON": lambda v: json.dumps({"v": v}).encode(),
+    "bytes, shown": lambda v: repr(v.encode()).encode(),
     "UTF-16": lambda v: v.encode("utf-16"),
     "backwards": lambda v: v[::-1].encode(),
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import warnings
-from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -21,19 +20,6 @@ from connector.privacy.keys_database import BACKUP
 from tests.privacy.installed import Installed, Worker, in_a_process
 
 MOVING = (Purpose.WRAP, Purpose.SECRETS, Purpose.STAGING)
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Installed:
-    return Installed(tmp_path).make()
-
-
-@pytest.fixture
-def worker(home: Installed) -> Iterator[Worker]:
-    worker = Worker(home, "crm")
-    assert worker.try_a_batch()
-    yield worker
-    worker.close()
 
 
 def points(home: Installed, purpose: Purpose) -> list[str]:

@@ -188,7 +188,7 @@ def test_06_children_of_a_fork_repeat_no_nonce(vault: Vault) -> None:
 
 def test_06_spawned_processes_repeat_no_nonce(vault: Vault, tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib; from tests.privacy.test_sealing_invariants import nonces, open_in\n"
+        "import sys, pathlib; from tests.privacy.invariants.sealing import nonces, open_in\n"
         "v = open_in(pathlib.Path(sys.argv[1])); print(b''.join(nonces(v, 300)).hex()); v.close()"
     )
     seen = set(nonces(vault, 300))
