@@ -191,7 +191,8 @@ class Erasure:
             at_work[kind].look_for_late(late)
         if name not in self.work.searched and Kind.CUSTOMER in at_work:
             person = Person(identifiers=set(self.work.identifiers), values=set(self.work.values))
-            shared = at_work[Kind.CUSTOMER].search(person, set(self.work.links))
+            of_customers, mine = at_work[Kind.CUSTOMER], set(self.work.links)
+            shared = of_customers.search(person, mine, self.entry.at_us)
             self.work.searched.append(name)
             self._let_go(shared)
             self._note()

@@ -58,13 +58,16 @@ class VendorErasure:
             one.looked = True
             self._note()
 
-    def search(self, person: Person, mine: set[str]) -> set[Identifier]:
+    def search(self, person: Person, mine: set[str], since_us: int) -> set[Identifier]:
         """Find records of theirs that no link knows, by the values that we may search by.
 
-        `mine` are the person's links. A record that belongs to somebody else's link is left alone;
+        What was made until `since_us` is waited for, if the vendor's search lags. `mine` are the
+        person's links. A record that belongs to somebody else's link is left alone;
         so is one that shares a value and differs in another, and these values are returned.
         """
         scope, refs = self._scope, set[Ref]()
+        lag = (scope.caps.find_lag or dt.timedelta()) // _US
+        self._wait_until(min(since_us, self._now()) + lag)
         for rule in scope.pair.vendor.rules:
             known = field_of(scope.kind, rule.canonical)
             if rule.canonical not in scope.pair.vendor.match or known is None:

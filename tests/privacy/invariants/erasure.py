@@ -3,6 +3,7 @@ that is broken off at any point ends the same."""
 
 from __future__ import annotations
 
+import datetime as dt
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from connector.rights.erasing import STEPS
 from connector.store import tables as t
 from connector.sync.documents import unpack
 from connector.sync.review import Review
+from connector.testing.world import PERFECT
 from tests.privacy.canary import Scanner
 from tests.privacy.persons import (
     OnDisk,
@@ -62,6 +64,20 @@ def test_08_nothing_of_the_erased_is_left_anywhere(tell: Tell) -> None:
     story.settle()
     assert is_gone(story, known) == []
     assert scanner.files(story.folder, but=[keys.name]) == []
+
+
+def test_08_a_record_too_new_for_the_vendors_search_is_waited_for(tell: Tell) -> None:
+    """Somebody typed her in at the vendor a moment ago; no run has seen that record yet."""
+    lagging = replace(PERFECT, find_lag=dt.timedelta(seconds=60))
+    story = tell(others={}, capabilities=lagging, kinds=(C,))
+    ann = story.client("Ann", mail="ann@example.test")
+    story.vendor.create(C, {"Last": "Ann", "Mail": "ann@example.test"})
+    entry = story.erase(ann)
+    assert story.vendor.dump(C) == []
+    assert [(one.place, one.state) for one in entry.vendors] == [
+        ("crm", "verified"),
+        ("local", "verified"),
+    ]
 
 
 def test_08_a_restored_state_is_told_of_the_erasure_before_it_reads_anything(tell: Tell) -> None:
