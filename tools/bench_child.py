@@ -102,6 +102,10 @@ def main() -> None:
         shown = bare_push(*sys.argv[3:8])
     elif WORK == "select":
         shown = select(*sys.argv[3:5])
+    elif WORK == "sampled":
+        from tools.sampled import shares
+
+        shown = shares(sync)
     elif WORK == "profile":
         profile = cProfile.Profile()
         profile.runcall(sync)

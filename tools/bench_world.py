@@ -94,12 +94,53 @@ def batched(rows: Iterable[Any], size: int) -> Iterator[list[Any]]:
         yield batch
 
 
-def lay_out(folder: Path, box: Any, url: str = SQLITE, capture: str = "journal") -> Path:
-    """Write mappings and settings into a folder, and the shop if it is a file; returns the settings
-    file's path."""
+POLICY = """\
+policy: 1
+tenant: bench
+controller: {name: Example Retail, country: CN, contact_ref: env:DPO_CONTACT}
+defaults:
+  unclassified_outbound: block_record
+  unclassified_inbound: letter
+  unknown_subject_country: deny_transfer
+  unknown_age: {treat_as_adult: only adults may open an account}
+classes: {}
+destinations:
+  crm: {plugin: zoho, country: EU, role: processor}
+purposes:
+  service: {basis: contract}
+  marketing: {basis: consent, consent: marketing, channels: [email], fields: [customer.occupation]}
+transfers:
+  - {from: CN, to: EU, mechanism: standard_contract, ref: SCC-1, valid_until: 2099-12-31,
+     classes: [contact.*, person.*, business.*], recipient: crm}
+rules:
+  - {id: hashed-abroad, when: {field: customer.handles.wechat, crosses_border: true}, action: hash}
+  - {id: no-street, when: {field: customer.address.street}, action: drop_field}
+"""
+"""Something of each kind: a border, a purpose without a consent, a mask, a field that stays."""
+
+
+def _ruled(folder: Path, policy: str | None) -> str:
+    """The settings' table for a policy; its file is written."""
+    if policy is None:
+        return ""
+    (folder / "privacy.yaml").write_text(policy, encoding="utf-8")
+    return '[privacy]\npolicy = "privacy.yaml"\n'
+
+
+def lay_out(
+    folder: Path,
+    box: Any,
+    url: str = SQLITE,
+    capture: str = "journal",
+    *,
+    rows: Iterable[Sequence[Any]] = (),
+    policy: str | None = None,
+) -> Path:
+    """Write mappings and settings into a folder, and the shop with these rows if it is a file;
+    returns the settings file's path."""
     if url == SQLITE:
         engine = sa.create_engine(f"sqlite:///{folder}/shop.db")
-        make_shop(engine)
+        make_shop(engine, rows)
         engine.dispose()
     for name, side, pick in (("local", "column", 1), ("remote", "field", 0)):
         (folder / name).mkdir()
@@ -120,7 +161,7 @@ def lay_out(folder: Path, box: Any, url: str = SQLITE, capture: str = "journal")
     file = folder / "connector.toml"
     file.write_text(
         f"""tenant = "bench"
-[local]
+{_ruled(folder, policy)}[local]
 url = "{url}"
 zone = "Asia/Shanghai"
 phone_region = "CN"
