@@ -6,105 +6,15 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import json
 import math
-import random
 import resource
-import shutil
-import sqlite3
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from connector_zoho.sandbox import start_sandbox
-from connector_zoho.sandbox.handle import ZohoSandbox
-
-from tools import bench_fxiaoke, bench_privacy
-from tools.bench_world import FIELDS, contact, lay_out
+from tools import bench_erasure, bench_fxiaoke, bench_privacy, bench_privacy_path
+from tools.bench_rig import Bench, bench
 from tools.figures import show
-
-SPACING_S = 0.5
-"""Seeded records were modified one after another, long before the bench."""
-
-
-class Bench:
-    """One sandbox with its contacts, and one installation on it."""
-
-    def __init__(self, folder: Path, contacts: int) -> None:
-        self.folder, self.contacts = folder, contacts
-        self.box: ZohoSandbox = start_sandbox()
-        rng = random.Random(7)
-        began = self.box.now() - contacts * SPACING_S - 7200
-        self.box.seed(
-            "Contacts",
-            [
-                {**contact(n, rng), "Modified_Time": _stamp(began + n * SPACING_S)}
-                for n in range(contacts)
-            ],
-        )
-        lay_out(folder, self.box)
-
-    def child(self, work: str, *more: str) -> dict[str, Any]:
-        command = [sys.executable, "-m", "tools.bench_child", str(self.folder), work, *more]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(done.stderr[-2000:])
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return found
-
-    def bare(self) -> dict[str, Any]:
-        fields = [own for own, _ in FIELDS.values()]
-        token = self._token()
-        return self.child("bare", self.box.url, token, ",".join(fields))
-
-    def _token(self) -> str:
-        import requests
-
-        own = self.box.settings
-        asked = {
-            "grant_type": "refresh_token",
-            **{key: own[key] for key in ("client_id", "client_secret", "refresh_token")},
-        }
-        answer = requests.post(f"{self.box.url}/oauth/v2/token", data=asked, timeout=30)
-        return str(answer.json()["access_token"])
-
-    def counted(self, work: str = "sync") -> tuple[dict[str, int], dict[str, Any]]:
-        before = dict(self.box.calls())
-        found = self.child(work)
-        after = self.box.calls()
-        return {k: n - before.get(k, 0) for k, n in after.items() if n > before.get(k, 0)}, found
-
-    def shop(self) -> sqlite3.Connection:
-        return sqlite3.connect(self.folder / "shop.db")
-
-    def wait(self, seconds: float) -> None:
-        """Let the vendor's clock go on, so that what was is out of the overlap."""
-        self.box.now(advance=seconds)
-
-    def close(self) -> None:
-        self.box.close()
-
-
-def _stamp(epoch_s: float) -> str:
-    import datetime as dt
-
-    zone = dt.timezone(dt.timedelta(hours=8))
-    return dt.datetime.fromtimestamp(int(epoch_s), zone).isoformat()
-
-
-@contextlib.contextmanager
-def bench(contacts: int) -> Iterator[Bench]:
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    one = Bench(folder, contacts)
-    try:
-        yield one
-    finally:
-        one.close()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def first_pull(one: Bench) -> dict[str, Any]:
@@ -254,6 +164,8 @@ def main() -> None:
     )
     bench_fxiaoke.all_figures(scale)
     bench_privacy.all_figures(scale)
+    bench_privacy_path.all_figures(scale)
+    bench_erasure.all_figures(scale)
 
 
 if __name__ == "__main__":

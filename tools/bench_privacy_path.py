@@ -9,7 +9,7 @@ from pathlib import Path
 
 from connector_zoho.sandbox import start_sandbox
 
-from tools.bench import Bench
+from tools.bench_rig import Bench
 from tools.bench_world import FIELDS, POLICY, contact, lay_out
 from tools.figures import show
 

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from connector_zoho.sandbox import start_sandbox
 
 from connector.drivers import server_url
-from tools.bench import Bench
+from tools.bench_rig import Bench
 from tools.bench_world import FIELDS, contact, lay_out, make_shop
 from tools.figures import show
 

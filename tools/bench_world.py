@@ -124,7 +124,7 @@ def _ruled(folder: Path, policy: str | None) -> str:
     if policy is None:
         return ""
     (folder / "privacy.yaml").write_text(policy, encoding="utf-8")
-    return '[privacy]\npolicy = "privacy.yaml"\n'
+    return '[privacy]\npolicy = "privacy.yaml"\nlocal_erasure = "delete"\n'
 
 
 def lay_out(
