@@ -19,6 +19,24 @@ from tests.sandbox.client import Client, Ticker
 README = Path(__file__).parents[2] / "plugins" / "zoho" / "README.md"
 
 
+def test_a_lookup_names_its_module_with_the_modules_id(zoho: Client) -> None:
+    """Of modules too that are not there: the vendor's own clients read a number in each."""
+    modules = zoho.get("settings/modules").body["modules"]
+    ids = {one["api_name"]: one["id"] for one in modules}
+    aimed = [
+        field["lookup"]["module"]
+        for module in ids
+        for field in zoho.get("settings/fields", module=module).body["fields"]
+        if field["lookup"]
+    ]
+    assert {"Accounts", "Contacts"} <= {one["api_name"] for one in aimed}
+    assert all(one["id"].isdigit() for one in aimed)
+    assert all(one["id"] == ids.get(one["api_name"], one["id"]) for one in aimed)
+    assert len({one["id"] for one in aimed} | set(ids.values())) == len(
+        {one["api_name"] for one in aimed} | ids.keys()
+    )
+
+
 def _fields(zoho: Client, module: str) -> dict[str, Any]:
     listed = zoho.get("settings/fields", module=module).body["fields"]
     return {field["api_name"]: field for field in listed}

@@ -45,6 +45,8 @@ class Organisation:
         self.limits = Limits()
         self.modules: dict[str, Module] = {}
         self.workflows: list[Workflow] = []
+        self._module_ids: dict[str, str] = {}
+        """By name, of those too that are only pointed at: a lookup names its module with its id."""
         self._last_id = FIRST_ID
         self._last_meta_id = 4_150_000_000_000_002_001
         for given in DEFAULT_MODULES if modules is None else modules:
@@ -58,7 +60,7 @@ class Organisation:
         custom = given.get("generated_type", "custom") == "custom"
         module = self.modules.get(name)
         if module is None:
-            meta = module_meta(name, self._meta_id(), custom=custom, given=given)
+            meta = module_meta(name, self._module_id(name), custom=custom, given=given)
             module = self.modules[name] = Module(name=name, meta=meta, fields={}, custom=custom)
             for system in SYSTEM_FIELDS:
                 self.define_field(module, system)
@@ -69,12 +71,20 @@ class Organisation:
 
     def define_field(self, module: Module, given: Mapping[str, Any]) -> None:
         made = define_field(given, str(given.get("id") or self._meta_id()))
+        if made.target is not None:
+            aimed = made.meta["lookup"]["module"]
+            made.meta["lookup"]["module"] = {"id": self._module_id(made.target), **aimed}
         module.fields[made.name] = made
         module.unique.pop(made.name, None)
         if made.unique:
             module.unique[made.name] = {}
             for state in module.live.values():
                 module.index_unique(state)
+
+    def _module_id(self, name: str) -> str:
+        if name not in self._module_ids:
+            self._module_ids[name] = self._meta_id()
+        return self._module_ids[name]
 
     def drop_field(self, module: Module, name: str) -> None:
         """Take a field away; the values stay, unseen, as if hidden for this profile."""

@@ -102,7 +102,7 @@ def define_field(given: Mapping[str, Any], field_id: str) -> Field:
         external = {"type": "org", "show": True}
     lookup = given.get("lookup") or {}
     if isinstance(lookup, str):
-        lookup = {"module": {"api_name": lookup, "id": ""}, "api_name": name, "display_label": name}
+        lookup = {"module": {"api_name": lookup}, "api_name": name, "display_label": name}
     textarea = given.get("textarea") or ({"type": "small"} if kind == "textarea" else None)
     length = given.get("length")
     if length is None:
@@ -147,7 +147,7 @@ def define_field(given: Mapping[str, Any], field_id: str) -> Field:
         "field_read_only": read_only,
         "unique": unique,
         "external": external,
-        "lookup": lookup,
+        "lookup": dict(lookup),
         "textarea": textarea,
         "pick_list_values": options,
         "operation_type": given.get("operation_type")
