@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.complete
 
-.PHONY: demo test check format wheel simulate mutants bench bench-shops lost-creates third-vendor clean
+.PHONY: demo test check format wheel simulate mutants bench bench-shops bench-peers lost-creates third-vendor clean
 .DELETE_ON_ERROR:
 
 # Debian's bare `python3 -m venv` fails and leaves half a folder: the stamp is written last, a half-made one is remade.
@@ -51,6 +51,9 @@ bench: $(STAMP)
 bench-shops: $(STAMP)
 	@$(BIN)/python -m tools.bench_shops $(ARGS)
 
+bench-peers: $(STAMP)
+	@$(BIN)/python -m tools.bench_peers $(ARGS)
+
 lost-creates: $(STAMP)
 	@$(BIN)/python -m tools.lost_creates $(ARGS)
 
@@ -58,4 +61,4 @@ third-vendor: $(STAMP)
 	@$(BIN)/python -m tools.third_vendor
 
 clean:
-	@rm -rf $(VENV) dist build
+	@rm -rf $(VENV) .peers dist build
