@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from connector import settings as settings_module
-from connector.host import in_threads
+from connector.host import in_threads, one_ahead
 from connector.local.contract import Local
 from connector.local.files import FileLocal
 from connector.mapping.schema import LocalMapping, VendorMapping
@@ -88,6 +88,7 @@ def parts(
         hook=hook,
         progress=progress,
         spread=in_threads,
+        ahead=one_ahead,
         files=local if isinstance(local, FileLocal) else None,
         dry=dry,
     )

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import islice
 from random import Random, SystemRandom
 from typing import TypeVar
 
@@ -54,6 +55,27 @@ def in_threads(work: Callable[[T], R], items: Iterable[T], width: int) -> Iterat
             ended, running = wait(running, return_when=FIRST_COMPLETED)
             for one in ended:
                 yield one.result()
+
+
+def one_ahead(pages: Iterator[T]) -> Iterator[T]:
+    """Yield what an iterator yields; while one is worked on, the next is fetched in a thread.
+
+    Never more than one is fetched before it is asked for. Raises what the iterator raises, at its
+    place.
+    """
+    # leaving this block waits for what is under way: no call of ours outlives its pass
+    with ThreadPoolExecutor(max_workers=1) as pool:
+
+        def fetch() -> Future[list[T]]:
+            try:
+                return pool.submit(lambda: list(islice(pages, 1)))
+            except RuntimeError:  # the interpreter is on its way out, and begins no thread
+                raise StopRequest from None
+
+        waiting = fetch()
+        while some := waiting.result():
+            waiting = fetch()
+            yield some[0]
 
 
 class StoreHost:

@@ -14,7 +14,7 @@ from connector.local.contract import Local
 from connector.local.files import FileLocal
 from connector.local.foreseen import Foreseen
 from connector.mapping.translate import Pair
-from connector.plugin import Capabilities, Clock, Kind, Op, Reason, Ref, Remote, Seen
+from connector.plugin import Capabilities, Clock, Kind, Op, Page, Reason, Ref, Remote, Seen
 from connector.privacy.vault import Vault
 from connector.records import Canonical, discreet
 from connector.store import links, staged
@@ -126,6 +126,10 @@ def in_turn(work: Callable[[T], R], items: Iterable[T], width: int) -> Iterator[
     return map(work, items)
 
 
+Ahead = Callable[[Iterator[Page]], Iterator[Page]]
+"""Yields a vendor's pages; may fetch the next one while one is worked on."""
+
+
 def no_progress(connection: str, kind: str, phase: str, count: int) -> None:
     """Say nothing."""
 
@@ -142,6 +146,7 @@ class Ports:
     hook: Hook = no_hook
     progress: Progress = no_progress
     spread: Spread = in_turn
+    ahead: Ahead = iter
     files: FileLocal | None = None
     """The local side, where it is files."""
     dry: list[PlannedWrite] | None = None

@@ -51,7 +51,7 @@ def list_all(scope: Scope) -> None:
 
 def _list(scope: Scope, began_us: int, after: Ref | None) -> bool:
     news = False
-    for page in scope.remote.listing(scope.kind, after):
+    for page in scope.ports.ahead(scope.remote.listing(scope.kind, after)):
         turned = _erased(scope, page.seen)
         with scope.store.write(scope.lease, "sweep page") as tx:
             seen = [one for one in page.seen if one.ref not in turned]

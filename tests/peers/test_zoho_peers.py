@@ -1,6 +1,6 @@
 """Clients that nobody here wrote speak to the Zoho sandbox: `pytest -m peers`.
 
-They are those of `make bench-peers`, in its environment: the vendor's own SDK and dlt's REST source.
+They are those of `make bench-peers`: the vendor's own SDK and dlt's REST source.
 """
 
 from __future__ import annotations

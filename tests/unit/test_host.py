@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 
 import pytest
 
-from connector.host import in_threads
+from connector.host import in_threads, one_ahead
 
 
 def test_each_item_is_worked_on_once_and_never_more_than_the_width_at_a_time() -> None:
@@ -45,6 +47,56 @@ def test_an_error_comes_out_after_what_had_begun_and_nothing_more_begins() -> No
 
 def test_nothing_begins_before_it_is_asked_for() -> None:
     assert list(in_threads(lambda item: item, [], 4)) == []
+
+
+def test_one_is_fetched_while_one_is_worked_on_and_never_more() -> None:
+    asked: list[int] = []
+    come = [threading.Event() for _ in range(4)]
+
+    def pages() -> Iterator[int]:
+        for number in range(4):
+            asked.append(number)
+            come[number].set()
+            yield number
+
+    for number in one_ahead(pages()):
+        if number < 3:
+            assert come[number + 1].wait(timeout=10), "the next is on its way"
+        assert asked == list(range(min(number + 2, 4)))
+    assert asked == [0, 1, 2, 3]
+
+
+def test_an_error_while_fetching_comes_at_its_place() -> None:
+    def pages() -> Iterator[int]:
+        yield 1
+        raise ValueError("told")
+
+    met: list[int] = []
+    with pytest.raises(ValueError, match="told"):
+        for page in one_ahead(pages()):
+            met.append(page)
+    assert met == [1]
+
+
+def test_whoever_stops_in_the_middle_leaves_nothing_under_way() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def pages() -> Iterator[int]:
+        yield 1
+        begun.set()
+        ended.wait(timeout=0.05)
+        ended.set()
+        yield 2
+
+    def stop() -> None:
+        for _ in one_ahead(pages()):
+            begun.wait(timeout=10)
+            raise ValueError("enough")
+
+    with pytest.raises(ValueError, match="enough"):
+        stop()
+    gc.collect()
+    assert ended.is_set()
 
 
 AT_THE_END = """
