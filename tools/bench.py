@@ -12,7 +12,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tools import bench_erasure, bench_fxiaoke, bench_privacy, bench_privacy_path
+from tools import bench_erasure, bench_fxiaoke, bench_latency, bench_privacy, bench_privacy_path
 from tools.bench_rig import Bench, bench
 from tools.figures import show
 
@@ -162,6 +162,7 @@ def main() -> None:
         at_large_s=round(quiet_large["cpu_s"], 3),
         at_small_s=round(quiet_small["cpu_s"], 3),
     )
+    bench_latency.all_figures(scale)
     bench_fxiaoke.all_figures(scale)
     bench_privacy.all_figures(scale)
     bench_privacy_path.all_figures(scale)

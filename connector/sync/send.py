@@ -29,7 +29,10 @@ from connector.sync.settle import bury, lost_events
 from connector.sync.work import Job
 
 FLIGHT: Final = 20
-"""Writes in one flight to a vendor that takes one by each call."""
+"""Least writes in one flight to a vendor that takes one by each call."""
+ROUNDS: Final = 10
+"""Rounds of parallel calls in one flight: its last calls run beside fewer and fewer others, and
+while it is settled none runs."""
 
 
 def send_remote(scope: Scope, jobs: Sequence[Job], writes: Sequence[Write]) -> None:
@@ -46,7 +49,7 @@ def send_remote(scope: Scope, jobs: Sequence[Job], writes: Sequence[Write]) -> N
 
 def flight_size(caps: Capabilities, op: Op) -> int:
     """Writes that are stored and settled together: a call's worth, or several small calls'."""
-    return max(caps.batch.get(op, 1), FLIGHT)
+    return max(caps.batch.get(op, 1), FLIGHT, ROUNDS * caps.parallel)
 
 
 def deliver(scope: Scope, jobs: Sequence[Job], writes: Sequence[Write]) -> None:

@@ -1,0 +1,100 @@
+"""How near a run comes to what latency alone allows: pushes in parallel, lists page after page.
+
+Every call to the sandbox is answered so much later. The ideal is the calls that carry records, one
+after the other or so many at a time, each as long as the latency: nobody can be quicker.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from connector_fxiaoke.sandbox import start_sandbox as start_fxiaoke
+from connector_zoho.sandbox import start_sandbox as start_zoho
+
+from connector.sandbox.handle import SandboxProcess
+from tools.figures import show
+from tools.installation import Installation, Ran
+
+PARALLEL = 10
+QUICK: dict[str, Any] = {
+    **{"rate": "5000/20s", "concurrency": PARALLEL, "coql": False},
+    **{"timeout_s": 5.0, "call_life_s": 8.0, "find_lag_s": 0.5},
+}
+
+
+@contextmanager
+def late(name: str, box: SandboxProcess, latency_s: float) -> Iterator[Installation]:
+    """An installation whose vendor answers everything so much later."""
+    with box, tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        made = Installation(Path(folder), {name: box}, **QUICK)
+        yield made
+        box.admin("reset")
+
+
+def _timed(made: Installation, box: SandboxProcess, latency_s: float) -> tuple[Ran, float, float]:
+    """A sync, its wall time and its CPU time; only its calls are late."""
+    box.fault("slow", seconds=latency_s, count=1_000_000)
+    wall, cpu = time.perf_counter(), time.process_time()
+    ran = made.sync()
+    spent = time.perf_counter() - wall, time.process_time() - cpu
+    assert not ran.report.errors, ran.report.errors
+    return ran, *spent
+
+
+def _told(
+    name: str, ideal_s: float, wall_s: float, cpu_s: float, bound: float, latency_s: float
+) -> None:
+    least = max(ideal_s, cpu_s)
+    if latency_s >= 0.2:
+        share = ideal_s / wall_s
+        show(name, share, "of the ideal throughput", bound, ratio=round(share, 3), **_all(locals()))
+    else:
+        times = wall_s / least
+        show(name, times, "x max(ideal, own CPU)", 1.25, ratio=round(times, 3), **_all(locals()))
+
+
+def _all(found: dict[str, Any]) -> dict[str, float]:
+    return {name: round(found[name], 2) for name in ("ideal_s", "wall_s", "cpu_s")}
+
+
+def pushes(latency_s: float, count: int) -> None:
+    """One record a call, ten calls at a time."""
+    box = start_fxiaoke(rate="5000/20s")
+    box.switch(unique_enforced="no")
+    with late("fxiaoke", box, latency_s) as made:
+        made.people(count)
+        ran, wall_s, cpu_s = _timed(made, box, latency_s)
+        assert ran.count("created") == count
+    ideal_s = math.ceil(count / PARALLEL) * latency_s
+    _told(f"push_{int(latency_s * 1000)}ms", ideal_s, wall_s, cpu_s, 0.85, latency_s)
+
+
+def pulls(latency_s: float, count: int) -> None:
+    """Lists of 200, each asked for with a token of the one before."""
+    box = start_zoho()
+    with late("zoho", box, latency_s) as made:
+        box.seed(
+            "Contacts",
+            [{"Last_Name": f"N{n}", "Email": f"p{n}@example.test"} for n in range(count)],
+        )
+        ran, wall_s, cpu_s = _timed(made, box, latency_s)
+        assert ran.count("created") == count
+    ideal_s = math.ceil(count / 200) * latency_s
+    _told(f"list_pull_{int(latency_s * 1000)}ms", ideal_s, wall_s, cpu_s, 0.9, latency_s)
+
+
+def all_figures(scale: float) -> None:
+    for latency_s, count in ((0.2, int(1_000 * scale)), (0.05, int(2_000 * scale))):
+        pushes(latency_s, max(count, 20))
+    for latency_s, count in ((0.2, int(10_000 * scale)), (0.05, int(10_000 * scale))):
+        pulls(latency_s, max(count, 400))
+
+
+if __name__ == "__main__":
+    all_figures(1.0)
