@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from connector_zoho.sandbox.handle import ZohoSandbox
@@ -29,9 +30,12 @@ def sandbox() -> Iterator[ZohoSandbox]:
 
 
 class TestZoho(PluginContract):
+    @pytest.fixture
+    def rig(self, sandbox: ZohoSandbox) -> Rig:
+        return Rig(sandbox)
+
     @pytest.fixture(params=[True, False], ids=["queries", "lists"])
-    def remote(self, sandbox: ZohoSandbox, request: pytest.FixtureRequest) -> Iterator[Remote]:
-        rig = Rig(sandbox)
+    def remote(self, rig: Rig, request: pytest.FixtureRequest) -> Iterator[Remote]:
         rig.reset()
         yield rig.open(
             TARGETS, coql=request.param, list_page=3, query_page=3, timeout_s=10, call_life_s=15
@@ -39,9 +43,10 @@ class TestZoho(PluginContract):
         rig.reset()
 
     @pytest.fixture
-    def hands(self, sandbox: ZohoSandbox) -> Hands:
+    def hands(self, sandbox: ZohoSandbox, rig: Rig) -> Hands:
         def sleep(seconds: float) -> None:
             sandbox.now(advance=seconds)
+            rig.host.clock.moved += timedelta(seconds=seconds)
 
         return SandboxHands(sandbox, TARGETS, sleep)
 
