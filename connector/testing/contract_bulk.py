@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ from connector.plugin import Fields, Op, Outcome, Ref, Result, Seen, Write
 from connector.testing.lab import Lab, act, change, new
 
 ODD = ("=1+1", "@SUM(1)", 'a "b", c', "two\nlines", "\t+x", "007", "true", "a;b", "空 值", "")
-"""Texts that a table may spoil: formulas, quotes, commas, breaks, what looks like something else."""
+"""Texts that a table may spoil: formulas, quotes, commas, breaks, what looks like a number."""
 _MOST_CALLS = 20
 
 
@@ -148,10 +149,8 @@ class BulkContract:
                 if len(kept) == stop:
                     raise Stopped
 
-            try:
+            with suppress(Stopped):
                 list(bulk.bulk_write(lab.kind, creates, None, keep))
-            except Stopped:
-                pass
             assert kept and kept[-1], "a token is kept before anything can have an effect"
             results = finish(lab, bulk, creates, kept[-1])
             assert {one.outcome for one in results.values()} == {Outcome.APPLIED}

@@ -26,10 +26,11 @@ _ROWS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a reading was left off: in which job, behind how many of its rows."""
+    """Where a reading was left off: in which job of which fields, behind how many of its rows."""
 
     job: str
     read_at: str
+    fields: Sequence[str]
     given: int = 0
 
     def dump(self) -> bytes:
@@ -58,10 +59,12 @@ def read(records: Records, jobs: Jobs, resume: bytes | None) -> Iterator[Page]:
     if resume is None:
         jobs.need("bulk_read")
         job, read_at = jobs.start_read(records.module, list(fields))
-        place = _Place(job, read_at.isoformat())
+        place = _Place(job, read_at.isoformat(), list(fields))
         yield _page([], place)
     else:
         place = _loaded(resume)
+        if place.fields != list(fields):
+            raise CursorExpiredError("Other fields are read than the bulk read's; begin anew.")
     while True:
         result = jobs.wait(partial(jobs.read_state, place.job))
         seen, place = yield from _pages(records, jobs, place, fields)
@@ -71,7 +74,7 @@ def read(records: Records, jobs: Jobs, resume: bytes | None) -> Iterator[Page]:
             yield Page(seen=seen, resume=None, read_at=_time(place))
             return
         job, _ = jobs.read_on(result.following)
-        place = _Place(job, place.read_at)
+        place = _Place(job, place.read_at, place.fields)
         yield _page(seen, place)
 
 

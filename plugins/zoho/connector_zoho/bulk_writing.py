@@ -57,7 +57,7 @@ def terms() -> BulkTerms:
 
 def loads(records: Records, jobs: Jobs, writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
     """See `connector.bulk.BulkWrites.bulk_loads`."""
-    if not jobs.affords("bulk_write"):
+    if not jobs.can_write:
         return
     known = records.describe().fields
     groups: dict[tuple[str, ...], list[tuple[Write, int]]] = {}

@@ -85,8 +85,17 @@ def write_cell(info: FieldInfo, value: Any) -> str | None:
 
 def _is_text(value: str) -> bool:
     """Whether a table can hold the text: no NUL, no half of a sign."""
-    return "\0" not in value and not any("\ud800" <= sign <= "\udfff" for sign in value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
 
 
 def _is_one(value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and _is_text(value) and ";" not in value
+    return (
+        isinstance(value, str)
+        and bool(value)
+        and _is_text(value)
+        and facts.BULK_DELIMITER not in value
+    )

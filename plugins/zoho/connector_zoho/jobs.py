@@ -66,8 +66,15 @@ class Jobs:
         """Whether the setting `rate` lets so many credits go at once as a start costs."""
         return parse_rate(self._settings.rate).burst >= facts.CREDITS[operation]
 
+    @property
+    def can_write(self) -> bool:
+        """Whether the settings let a write job begin."""
+        return bool(self._settings.upload_url) and self.affords("bulk_write")
+
     def need(self, operation: str) -> None:
-        """Raises: UsageError unless `affords`."""
+        """Raises: UsageError if the settings do not let the job begin."""
+        if operation == "bulk_write" and not self._settings.upload_url:
+            raise UsageError("Bulk writes need `upload_url`, the content host.")
         if not self.affords(operation):
             raise UsageError(
                 f"A bulk job costs {facts.CREDITS[operation]} credits at once, more than `rate` "
@@ -165,8 +172,6 @@ class Jobs:
 
     def upload(self, archive: bytes) -> tuple[str, datetime]:
         """Send a zipped table; the file's id, and the vendor's clock."""
-        if not self._settings.upload_url:
-            raise UsageError("Bulk writes need `upload_url`, the content host.")
         head = (
             f"--{_BOUNDARY}\r\n"
             'Content-Disposition: form-data; name="file"; filename="records.zip"\r\n'

@@ -10,6 +10,7 @@ from datetime import datetime
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -179,12 +180,20 @@ class BulkWrites:
                 return text.split(facts.BULK_DELIMITER)
             case "lookup" | "ownerlookup" | "userlookup":
                 return {"id": text} if column.find_by == "id" else text
-            case "date" if column.format is None:
-                return _american(text, "%m/%d/%Y")
-            case "datetime" if column.format is None:
-                at = _american(text, "%m/%d/%Y %H:%M:%S")
-                return at if at == text else f"{at}+08:00"
+            case "date" | "datetime" if column.format is None:
+                return self._without_format(field.type, text)
         return text
+
+    def _without_format(self, kind: str, text: str) -> Any:
+        """A time in the form that is meant when none is said; by another page ISO 8601 will do."""
+        form = "%m/%d/%Y" if kind == "date" else "%m/%d/%Y %H:%M:%S"
+        try:
+            at = datetime.strptime(text, form)  # noqa: DTZ007 - the organisation's zone follows
+        except ValueError:
+            return text if self._org.switches["bulk_times"] == "iso_too" else {"unread": text}
+        if kind == "date":
+            return at.date().isoformat()
+        return at.replace(tzinfo=ZoneInfo(self._org.zone_name)).isoformat()
 
     # --- what became of it ---
 
@@ -275,12 +284,3 @@ def _verdict(wanted: Wanted, heads: list[str], told: Json) -> tuple[str, str, st
     name = told["details"].get("api_name", "id")
     head = next((heads[one.place] for one in wanted.columns if one.name == name), name)
     return "SKIPPED", "", f"{told['code']}-{head}"
-
-
-def _american(text: str, form: str) -> str:
-    """Read the form that is meant when none is said; what is none stays as it is."""
-    try:
-        at = datetime.strptime(text, form)  # noqa: DTZ007 - the caller adds the zone
-    except ValueError:
-        return text
-    return at.isoformat() if " " in form else at.date().isoformat()

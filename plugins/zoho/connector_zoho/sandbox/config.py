@@ -37,6 +37,7 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     "bulk_progress": ("IN PROGRESS", "INPROGRESS"),
     "bulk_heads": ("RECORD_ID", "ID"),
     "bulk_lookup_head": ("bare", "dotted"),
+    "bulk_times": ("american", "iso_too"),
 }
 """Switch to the forms it knows; the first is in force. README: Sandbox, switches."""
 
