@@ -78,6 +78,9 @@ HARMFUL: dict[str, Callable[[], bytes]] = {
     "an absolute name": lambda: packed(("/tmp/41.csv", TABLE)),
     "a name with a drive": lambda: packed(("C:\\41.csv", TABLE)),
     "a name cut by a NUL": lambda: GOOD.replace(b"41.csv", b"4\0.csv"),
+    "a name with a NUL behind it": lambda: packed(("41.csvX.exe", TABLE)).replace(
+        b"41.csvX", b"41.csv\0"
+    ),
     "a symbolic link": lambda: attributed(stat.S_IFLNK | 0o777),
     "a device": lambda: attributed(stat.S_IFCHR | 0o666),
     "two members": lambda: packed(("41.csv", TABLE), ("42.csv", TABLE)),
@@ -95,6 +98,7 @@ HARMFUL: dict[str, Callable[[], bytes]] = {
     "a page in HTML": lambda: b"<html>" + b"busy" * 99,
     "something before it": lambda: b"#!/bin/sh\n" + GOOD,
     "something behind it": lambda: GOOD + b"more",
+    "something before its end": lambda: GOOD.replace(END, b"more" + END),
     "millions of entries": lambda: patched(
         patched(GOOD, END, 8, "<H", 65_535), END, 10, "<H", 65_535
     ),
@@ -115,6 +119,18 @@ def test_a_harmful_archive_is_refused(name: str) -> None:
     with pytest.raises(VendorError) as refused:
         opened(HARMFUL[name]())
     assert "林" not in str(refused.value) and "csv" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", [name for name in HARMFUL if "name" in name or "program" in name])
+def test_a_harmful_name_is_refused_also_where_any_table_will_do(name: str) -> None:
+    with pytest.raises(VendorError):
+        opened(HARMFUL[name](), None)
+
+
+def test_an_archive_over_its_cap_is_not_even_opened() -> None:
+    caps = ArchiveCaps(zipped=len(GOOD) - 1)
+    with pytest.raises(VendorError, match="larger"), only_table(io.BytesIO(GOOD), None, caps):
+        pass
 
 
 def test_a_table_of_one_repeated_line_is_no_bomb_while_it_is_small() -> None:

@@ -100,7 +100,10 @@ def test_a_field_that_the_privacy_settings_hide_is_not_delivered(rig: Rig) -> No
 def test_many_records_are_several_jobs_and_one_clock(rig: Rig) -> None:
     refs = set(rig.contacts(5))
     rig.sandbox.limits(bulk_read_rows=2)
-    pages = list(rig.open().bulk_read(C, None))
+    pages = []
+    for page in rig.open().bulk_read(C, None):
+        pages.append(page)
+        rig.sandbox.now(advance=5)
     assert {one.ref for one in all_seen(pages)} == refs
     assert len({page.read_at for page in pages}) == 1
     assert rig.calls("bulk_read") == {"bulk_read": 3}
