@@ -43,7 +43,7 @@ def told(status: int, length: int, body: bytes) -> bytes:
 
 def test_a_broken_answer_leaves_nothing_in_the_file(server: Server, session: HttpSession) -> None:
     server.behaviours = [
-        answer_and_close(told(200, 99, b"half of a longer answer")),
+        answer_and_close(told(200, 200_000, b"x" * 150_000)),
         answer(told(200, 5, b"short")),
     ]
     into = io.BytesIO()
