@@ -143,15 +143,20 @@ class BulkContract:
             kept: list[bytes | None] = []
 
             def keep(
-                token: bytes | None, kept: list[bytes | None] = kept, stop: int = stop
+                token: bytes | None,
+                kept: list[bytes | None] = kept,
+                stop: int = stop,
+                before: int = before,
             ) -> None:
+                if not kept:
+                    assert len(lab.hands.dump(lab.kind)) == before, "kept before any effect"
                 kept.append(token)
                 if len(kept) == stop:
                     raise Stopped
 
             with suppress(Stopped):
                 list(bulk.bulk_write(lab.kind, creates, None, keep))
-            assert kept and kept[-1], "a token is kept before anything can have an effect"
+            assert kept and kept[-1], "what may have an effect has a token"
             results = finish(lab, bulk, creates, kept[-1])
             assert {one.outcome for one in results.values()} == {Outcome.APPLIED}
             assert len(lab.hands.dump(lab.kind)) == before + 3
