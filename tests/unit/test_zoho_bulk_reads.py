@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from connector_zoho import facts
+from connector_zoho.bulk.jobs import Jobs
 from connector_zoho.client import Client
-from connector_zoho.jobs import Jobs
 
 from connector.errors import (
     CursorExpiredError,

@@ -335,7 +335,7 @@ def test_what_is_no_load_is_refused_before_anything_is_sent(line: Line) -> None:
 
 
 def spent(rig: Rig, writes: Sequence[Write]) -> int:
-    before = rig.sandbox.admin("credits")
+    before = int(rig.sandbox.admin("credits"))
     Line(rig).write(*writes)
     return int(rig.sandbox.admin("credits")) - before
 

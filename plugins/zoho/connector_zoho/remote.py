@@ -23,9 +23,11 @@ from connector.plugin import (
     Write,
 )
 from connector.records import Kind
-from connector_zoho import bulk_reading, bulk_writing, facts, feed, probing, writing
+from connector_zoho import facts, feed, probing, writing
+from connector_zoho.bulk import reading as bulk_reading
+from connector_zoho.bulk import writing as bulk_writing
+from connector_zoho.bulk.jobs import Jobs
 from connector_zoho.client import Client
-from connector_zoho.jobs import Jobs
 from connector_zoho.records import Querying, Records
 from connector_zoho.schema import describe
 from connector_zoho.settings import ZohoSettings
@@ -133,7 +135,7 @@ class ZohoRemote:
         return bulk_reading.terms(self._of(kind))
 
     def bulk_read(self, kind: Kind, resume: bytes | None) -> Iterator[Page]:
-        """Two hundred thousand by one job; see `bulk_reading`."""
+        """Two hundred thousand by one job; see `bulk.reading`."""
         return bulk_reading.read(self._of(kind), self._jobs, resume)
 
     def bulk_write_terms(self, kind: Kind) -> BulkTerms:
@@ -141,13 +143,13 @@ class ZohoRemote:
         return bulk_writing.terms()
 
     def bulk_loads(self, kind: Kind, writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
-        """Creates with our key, and updates without a condition; see `bulk_writing`."""
+        """Creates with our key, and updates without a condition; see `bulk.writing`."""
         return bulk_writing.loads(self._of(kind), self._jobs, writes)
 
     def bulk_write(
         self, kind: Kind, writes: Sequence[Write], job: bytes | None, keep: Keep
     ) -> Iterator[Result]:
-        """Twenty-five thousand by one job; see `bulk_writing`."""
+        """Twenty-five thousand by one job; see `bulk.writing`."""
         records, now = self._of(kind), self._clock.now()
         return bulk_writing.write(records, self._jobs, writes, job, keep, now)
 

@@ -17,11 +17,12 @@ from connector.sandbox.clock import Time
 from connector.sandbox.faults import Faults
 from connector.sandbox.watch import Watch
 from connector_zoho import facts
-from connector_zoho.sandbox import admin, bulk_calls, metadata, spoil
+from connector_zoho.sandbox import admin, metadata, spoil
 from connector_zoho.sandbox.auth import Accounts, Grant
 from connector_zoho.sandbox.budget import Budget
-from connector_zoho.sandbox.bulk_read import BulkReads
-from connector_zoho.sandbox.bulk_write import BulkWrites
+from connector_zoho.sandbox.bulk import calls as bulk_calls
+from connector_zoho.sandbox.bulk.reads import BulkReads
+from connector_zoho.sandbox.bulk.writes import BulkWrites
 from connector_zoho.sandbox.config import SWITCHES
 from connector_zoho.sandbox.faults import FAULTS
 from connector_zoho.sandbox.model import Externals, Organisation

@@ -16,8 +16,9 @@ from connector.errors import CursorExpiredError, RetryableError, UsageError, Ven
 from connector.http.archive import only_table, private_file
 from connector.http.tabletext import read_table
 from connector.plugin import FieldInfo, Page, Seen
-from connector_zoho import cells, facts
-from connector_zoho.jobs import Jobs
+from connector_zoho import facts
+from connector_zoho.bulk import cells
+from connector_zoho.bulk.jobs import Jobs
 from connector_zoho.records import Records
 
 _ROWS: Final = 500

@@ -28,8 +28,9 @@ from connector.errors import (
 from connector.http.archive import private_file
 from connector.http.tabletext import write_table
 from connector.plugin import FieldInfo, Op, Result, Write
-from connector_zoho import cells, facts, outcomes, queries, verdicts
-from connector_zoho.jobs import Jobs
+from connector_zoho import facts, outcomes, queries
+from connector_zoho.bulk import cells, verdicts
+from connector_zoho.bulk.jobs import Jobs
 from connector_zoho.records import Records
 from connector_zoho.values import moment
 

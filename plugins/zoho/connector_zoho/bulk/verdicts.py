@@ -11,7 +11,7 @@ from connector.http.archive import only_table, private_file
 from connector.http.tabletext import read_table
 from connector.plugin import Op, Result, Write
 from connector_zoho import outcomes
-from connector_zoho.jobs import Jobs
+from connector_zoho.bulk.jobs import Jobs
 from connector_zoho.values import read_id
 
 _ERROR: Final = re.compile(r"([A-Z][A-Z_]{1,60})-([A-Za-z0-9_.,]{1,400})")

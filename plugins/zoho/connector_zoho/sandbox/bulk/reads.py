@@ -10,7 +10,7 @@ import orjson
 from connector.sandbox.calls import Call
 from connector_zoho import facts
 from connector_zoho.sandbox.auth import Grant
-from connector_zoho.sandbox.bulk import Job, Jobs
+from connector_zoho.sandbox.bulk.jobs import Job, Jobs
 from connector_zoho.sandbox.model import Organisation
 from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.refusals import Json, RefusedCall
