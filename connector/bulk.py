@@ -67,7 +67,7 @@ class BulkReads(Protocol):
         `changes(read_at)`. Records that come or go between two jobs may be passed over; the
         listing finds those.
 
-        Raises: UsageError before anything is sent, if a field cannot travel unharmed;
+        Raises: UsageError before any job begins, if a field cannot travel unharmed;
         RetryableError if the job is not done yet (call again with the last `resume`);
         CursorExpiredError if its result is gone or it failed (begin anew).
         """
@@ -76,7 +76,8 @@ class BulkReads(Protocol):
 
 @runtime_checkable
 class BulkWrites(Protocol):
-    """A remote that can write by jobs. Conditions cannot be kept there: nothing is compared."""
+    """A remote that can write by jobs. Conditions cannot be kept there: nothing is compared, and a
+    job may land much later than `Capabilities.call_life`."""
 
     def bulk_write_terms(self, kind: Kind) -> BulkTerms:
         """What it costs. Asks nobody."""

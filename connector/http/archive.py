@@ -30,6 +30,17 @@ _LONGEST_ENTRY: Final = 4_096
 """Bytes of the one entry in the directory: name and extras."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._\-]{0,199}\.csv", re.IGNORECASE)
 _ENCRYPTED: Final = 0x1 | 0x40 | 0x2000
+_DAMAGE: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    UnicodeDecodeError,
+)
+"""What the library says of archives that are none, or cut, or packed in ways it does not know."""
 _PLAIN: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -63,26 +74,18 @@ def only_table(
     """
     caps = caps or ArchiveCaps()
     _check_end(archive, caps)
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            members = opened.infolist()
-            if len(members) != 1:
-                raise _refused("has not exactly one member")
-            _check_member(members[0], name, caps)
-            with private_file() as table:
+    with private_file() as table:
+        try:
+            with zipfile.ZipFile(archive) as opened:
+                members = opened.infolist()
+                if len(members) != 1:
+                    raise _refused("has not exactly one member")
+                _check_member(members[0], name, caps)
                 _unpack(opened, members[0], table, caps)
-                table.seek(0)
-                yield table
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        struct.error,
-        UnicodeDecodeError,
-    ) as error:
-        raise _refused(f"is damaged ({type(error).__name__})") from None
+        except _DAMAGE as error:
+            raise _refused(f"could not be unpacked ({type(error).__name__})") from None
+        table.seek(0)
+        yield table
 
 
 def _refused(why: str) -> VendorError:

@@ -130,6 +130,7 @@ def test_a_load_ends_where_the_vendors_file_does(rig: Rig) -> None:
     writes = [create(str(n)) for n in range(25_001)]
     assert [len(load) for load in rig.open().bulk_loads(C, writes)] == [25_000, 1]
     broad = [create(str(n), First_Name="x" * 5_000_000) for n in range(5)]
+    broad.append(create("9", First_Name="x" * 25_000_000))
     assert [len(load) for load in rig.open().bulk_loads(C, broad)] == [2, 2, 1]
 
 
@@ -225,6 +226,29 @@ def test_a_start_without_an_answer_is_begun_again_and_makes_nothing_twice(
     for one in results.values():
         assert one.seen is not None and one.seen.external_key
         assert datetime.fromisoformat(one.seen.version) < first, "an edit since must show"
+
+
+def test_a_clock_that_went_back_does_not_hold_a_lost_start_up_for_ever(line: Line) -> None:
+    line.later(minutes=60 * 24 * 365)  # our clock is a year ahead, and then is not
+    line.rig.sandbox.fault("lost_after", operation="bulk_write")
+    with pytest.raises(RetryableError):
+        line.write(*some())
+    line.later(minutes=-60 * 24 * 365)
+    with pytest.raises(RetryableError) as caught:
+        line.write(*some())
+    assert caught.value.after_s == 600
+    line.later()
+    assert outcomes(line.write(*some())) == [APPLIED] * 4
+
+
+def test_a_login_that_may_not_fetch_the_result_is_raised_and_the_token_stays_good(
+    line: Line,
+) -> None:
+    line.rig.sandbox.fault("error", operation="bulk_write_result", status=403, code="NO_PERMISSION")
+    with pytest.raises(LoginRefusedError):
+        line.write(*some())
+    assert outcomes(line.write(*some())) == [APPLIED] * 4
+    assert line.rig.calls("bulk_write", "coql") == {"bulk_write": 1}
 
 
 def test_a_lost_start_of_updates_is_unknown_and_is_not_begun_again(line: Line) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from typing import Final
 
-from connector.errors import RetryableError, VendorError
+from connector.errors import LoginRefusedError, RetryableError, VendorError
 from connector.http.archive import only_table, private_file
 from connector.http.tabletext import read_table
 from connector.plugin import Op, Result, Write
 from connector_zoho import outcomes
 from connector_zoho.bulk.jobs import Jobs
 from connector_zoho.values import read_id
+
+_log = logging.getLogger(__name__)
 
 _ERROR: Final = re.compile(r"([A-Z][A-Z_]{1,60})-([A-Za-z0-9_.,]{1,400})")
 _DID: Final = {Op.CREATE: "ADDED", Op.UPDATE: "UPDATED"}
@@ -63,7 +66,8 @@ class Verdict:
 def of_job(jobs: Jobs, job: str, url: str) -> dict[str, Verdict]:
     """Verdicts by what stands in the first column; {} if nobody can read them any more.
 
-    Two rows of one mark say nothing about it. Raises: RetryableError, SettingsError.
+    Two rows of one mark say nothing about it. Raises: RetryableError, LoginRefusedError,
+    SettingsError.
     """
     found: dict[str, Verdict] = {}
     twice: set[str] = set()
@@ -77,10 +81,11 @@ def of_job(jobs: Jobs, job: str, url: str) -> dict[str, Verdict]:
                     mark = row[0]
                     twice |= {mark} & found.keys()
                     found[mark] = _verdict(dict(zip(heads, row[-3:], strict=True)))
-    except RetryableError:
+    except (RetryableError, LoginRefusedError):
         raise
-    except VendorError:
-        return {mark: one for mark, one in found.items() if mark not in twice}
+    except VendorError as error:
+        # What was read stands; the rest is looked for among the records.
+        _log.warning("a bulk result is unreadable", extra={"job": job, "code": error.code})
     return {mark: one for mark, one in found.items() if mark not in twice}
 
 

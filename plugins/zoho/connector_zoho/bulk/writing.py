@@ -108,7 +108,8 @@ def _size(records: Records, known: Mapping[str, FieldInfo], one: Write) -> int |
         if text is None:
             return None
         size += 2 * len(text.encode()) + 3
-    return size + 2 * len(_mark(one).encode())
+    size += 2 * len(_mark(one).encode())
+    return size if size <= _ROOM else None
 
 
 def _is_key(records: Records, known: Mapping[str, FieldInfo]) -> bool:
@@ -198,6 +199,9 @@ def _start(
     """
     if lost is not None:
         left = datetime.fromisoformat(lost.sent) + _LOST_WAIT - now
+        if left > _LOST_WAIT:  # our clock went back: count from now
+            left = _LOST_WAIT
+            keep(replace(lost, sent=now.isoformat()).dump())
         if left > timedelta(0):
             raise RetryableError(
                 "Whether a bulk job began is not known; it is begun again later.",
