@@ -182,6 +182,13 @@ def test_a_result_that_is_no_archive_is_refused(rig: Rig, name: str) -> None:
         list(rig.open().bulk_read(C, None))
 
 
+def test_an_answer_about_another_job_is_not_believed(rig: Rig) -> None:
+    rig.contacts(1)
+    rig.sandbox.fault("wrong_record", operation="bulk_read_state")
+    with pytest.raises(RetryableError, match="another job"):
+        list(rig.open().bulk_read(C, None))
+
+
 @pytest.mark.parametrize("name", ["lost_before", "lost_after", "truncated"])
 def test_a_download_that_breaks_off_is_repeated(rig: Rig, name: str) -> None:
     refs = rig.contacts(3)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
+from connector_zoho.bulk import verdicts
+from connector_zoho.bulk.jobs import Jobs
 
 from connector.errors import InvalidError, LoginRefusedError, RetryableError, UsageError
 from connector.plugin import Op, Outcome, Ref, Result, Target, Write
 from connector.records import Kind
+from tests.sandbox.test_bulk_jobs import pack
 from tests.unit.rig import by_id, update
 from tests.unit.test_zoho_bulk_reads import EVERYTHING
 from tests.unit.zoho_rig import TARGETS, C, Rig, create
@@ -137,19 +140,24 @@ def test_a_load_ends_where_the_vendors_file_does(rig: Rig) -> None:
 def test_a_child_is_tied_to_its_person(rig: Rig) -> None:
     [ref] = rig.contacts(1)
     remote = rig.open(TARGETS)
-    child = create("1", Name="Card", Customer={"id": ref}, Benefits=["包邮"])
-    child = Write(
-        id="1",
-        op=Op.CREATE,
-        ref=None,
-        fields={k: v for k, v in child.fields.items() if k != "Last_Name"},
-        external_key="M1",
-    )
+
+    def child(id_: str, person: str) -> Write:
+        fields = {"Name": "Card", "Customer": {"id": person}, "Benefits": ["包邮"]}
+        return Write(id=id_, op=Op.CREATE, ref=None, fields=fields, external_key=f"M{id_}")
+
     kept: list[bytes | None] = []
-    [result] = remote.bulk_write(Kind.MEMBERSHIP, [child], None, kept.append)
-    assert result.outcome is APPLIED
+    writes = [child("1", ref), child("2", "41")]
+    results = by_id(remote.bulk_write(Kind.MEMBERSHIP, writes, None, kept.append))
+    assert outcomes(results) == [APPLIED, REFUSED]
     [row] = rig.sandbox.records("Memberships")
     assert row["Customer"]["id"] == ref
+
+
+def test_an_update_empties_what_is_none_and_leaves_the_rest(line: Line) -> None:
+    [ref] = line.rig.contacts(1, First_Name="A", Mobile="1", Email_Opt_Out=True)
+    assert outcomes(line.write(update("1", ref, First_Name=None))) == [APPLIED]
+    [row] = line.rig.sandbox.records("Contacts")
+    assert (row["First_Name"], row["Mobile"], row["Email_Opt_Out"]) == (None, "1", True)
 
 
 # --- what comes back ---
@@ -202,6 +210,57 @@ def test_the_heads_of_the_result_may_be_called_either_way(line: Line, heads: str
         update("1", refs[0], First_Name="A"), update("2", Ref("41"), First_Name="B")
     )
     assert outcomes(results) == [APPLIED, REFUSED]
+
+
+class TellsRows(Jobs):
+    """The vendor's result table, as a test wants it."""
+
+    def __init__(self, *rows: list[str]) -> None:
+        self._rows = rows
+
+    def fetch_write(self, job: str, url: str, into: BinaryIO) -> None:
+        heads = ["Connector_Key", "Last_Name", "STATUS", "RECORD_ID", "ERRORS"]
+        into.write(pack(heads, *self._rows))
+
+
+@pytest.mark.parametrize(
+    ("status", "ref", "errors", "told"),
+    [
+        ("ADDED", "41", "", (APPLIED, None, None)),
+        ("SKIPPED", "", "INVALID_DATA-Customer.id", (REFUSED, "invalid", "Customer")),
+        ("SKIPPED", "", "MANDATORY_NOT_FOUND-A,B:NEW_CODE-C", (REFUSED, "required", "A")),
+        ("SKIPPED", "", "NEW_CODE-C", (REFUSED, "new_code", "C")),
+        ("SKIPPED", "", "NOT_APPROVED-id", (RETRY, "locked", "id")),
+        ("SKIPPED", "", "CANNOT_PROCESS-A:DUPLICATE_DATA-B", (REFUSED, "duplicate", "B")),
+        ("UPDATED", "41", "", (UNKNOWN, "wrong_deed", None)),
+        ("SKIPPED", "", "林 says no", None),
+        ("UNPROCESSED", "", "", None),
+        ("ADDED", "", "", None),
+        ("ADDED", "林", "", None),
+    ],
+)
+def test_a_verdict_is_read_or_is_none(
+    status: str, ref: str, errors: str, told: tuple[Outcome, str | None, str | None] | None
+) -> None:
+    found = verdicts.of_job(TellsRows(["K1", "x", status, ref, errors]), "1", "")["K1"]
+    assert found.is_clear is (told is not None)
+    if told is not None:
+        result = found.result(create("1"), "2026-01-31T02:00:00+00:00")
+        reason = result.reason
+        assert (result.outcome, reason and reason.code, reason and reason.field) == told
+
+
+def test_two_verdicts_on_one_record_are_none() -> None:
+    row = ["K1", "x", "ADDED", "41", ""]
+    other = ["K2", "x", "ADDED", "43", ""]
+    assert list(verdicts.of_job(TellsRows(row, other, [*row]), "1", "")) == ["K2"]
+
+
+def test_a_state_of_another_job_is_not_believed(line: Line) -> None:
+    line.rig.sandbox.fault("wrong_record", operation="bulk_write_state")
+    with pytest.raises(RetryableError, match="another job"):
+        line.write(*some())
+    assert outcomes(line.write(*some())) == [APPLIED] * 4
 
 
 # --- what is lost ---

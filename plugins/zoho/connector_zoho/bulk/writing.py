@@ -198,15 +198,7 @@ def _start(
     `lost`: a start of the same load that was never answered.
     """
     if lost is not None:
-        left = datetime.fromisoformat(lost.sent) + _LOST_WAIT - now
-        if left > _LOST_WAIT:  # our clock went back: count from now
-            left = _LOST_WAIT
-            keep(replace(lost, sent=now.isoformat()).dump())
-        if left > timedelta(0):
-            raise RetryableError(
-                "Whether a bulk job began is not known; it is begun again later.",
-                after_s=left.total_seconds(),
-            )
+        _hold_back(lost, keep, now)
     jobs.need("bulk_write")
     known = records.describe().fields
     archive, columns = _packed(records, known, writes)
@@ -236,6 +228,19 @@ def _start(
         return [outcomes.retry(one, code, error.sentence, after) for one in writes]
     keep(job.dump())
     return job
+
+
+def _hold_back(lost: _Job, keep: Keep, now: datetime) -> None:
+    """Raises: RetryableError while a start that was never answered may still come."""
+    left = datetime.fromisoformat(lost.sent) + _LOST_WAIT - now
+    if left > _LOST_WAIT:  # our clock went back: count from now
+        left = _LOST_WAIT
+        keep(replace(lost, sent=now.isoformat()).dump())
+    if left > timedelta(0):
+        raise RetryableError(
+            "Whether a bulk job began is not known; it is begun again later.",
+            after_s=left.total_seconds(),
+        )
 
 
 def _lost(writes: Sequence[Write]) -> Iterator[Result]:

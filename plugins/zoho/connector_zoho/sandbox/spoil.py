@@ -80,6 +80,8 @@ def _changed(reply: Reply, change: Callable[[list[Any]], list[Any]]) -> Reply:
     body = orjson.loads(reply.body)
     if isinstance(body, dict) and isinstance(body.get("data"), list):
         body["data"] = change(body["data"])
+    elif isinstance(body, dict) and "id" in body:  # a bulk write's state stands bare
+        [body, *_] = change([body])
     return replace(reply, body=orjson.dumps(body))
 
 
