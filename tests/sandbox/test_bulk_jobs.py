@@ -241,6 +241,7 @@ def test_a_date_without_a_format_is_read_the_american_way(zoho: Client) -> None:
         ("INVALID_FIELD", "update", {"find_by": "Email"}),
         ("INVALID_DATA", "purge", {}),
         ("INVALID_FILE_ID", "insert", {"file_id": "41"}),
+        ("FILE_NOT_FOUND", "insert", {"file_names": ["other.csv"]}),
         ("INVALID_MODULE", "insert", {"module": {"api_name": "Nope"}}),
         ("INVALID_FIELD", "insert", {"mappings": [{"api_name": "Nope", "index": 0}]}),
         ("COLUMN_INDEX_NOT_FOUND", "insert", {"mappings": [{"api_name": "Email", "index": 9}]}),

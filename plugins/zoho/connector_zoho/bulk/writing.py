@@ -39,6 +39,7 @@ _LOST_WAIT: Final = timedelta(minutes=10)
 at one time would meet over each row. A choice, no fact."""
 _ROOM: Final = facts.BULK_WRITE_BYTES - 1_000_000
 """Of the table before it is packed, so that neither reading of the limit is passed."""
+_FILE: Final = "records.csv"
 _FORMATS: Final = {"date": facts.BULK_DATE, "datetime": facts.BULK_DATETIME}
 
 
@@ -272,7 +273,7 @@ def _packed(
         table.seek(0)
         with (
             zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive,
-            archive.open("records.csv", "w") as member,
+            archive.open(_FILE, "w") as member,
         ):
             shutil.copyfileobj(table, member)
         if packed.tell() > facts.BULK_WRITE_BYTES:
@@ -299,6 +300,7 @@ def _resource(records: Records, columns: Sequence[FieldInfo], file_id: str) -> d
         "type": "data",
         "module": {"api_name": records.module},
         "file_id": file_id,
+        "file_names": [_FILE],
         # an empty cell of a new record is a field that was not given; of an old one, an emptied one
         "ignore_empty": creating,
         **({} if creating else {"find_by": "id"}),

@@ -57,7 +57,7 @@ class BulkWrites:
     def __init__(self, org: Organisation) -> None:
         self._org = org
         self.jobs = Jobs(org)
-        self._files: dict[str, list[list[str]]] = {}
+        self._files: dict[str, tuple[str, list[list[str]]]] = {}
         self.base_url = ""
 
     # --- the file ---
@@ -97,9 +97,11 @@ class BulkWrites:
         told = resource[0]
         if not isinstance(told, dict) or told.get("type") != "data":
             raise RefusedCall("MISSING_REQUIRED_KEY", "type", {"json_path": "$.resource[0].type"})
-        rows = self._files.get(str(told.get("file_id")))
-        if rows is None:
+        name, rows = self._files.get(str(told.get("file_id")), ("", []))
+        if not rows:
             raise RefusedCall("INVALID_FILE_ID", "the file is not there")
+        if told.get("file_names", [name]) != [name]:
+            raise RefusedCall("FILE_NOT_FOUND", "the zip has no file of this name")
         named = told.get("module")
         module = self._org.module(str(named.get("api_name") if isinstance(named, dict) else ""))
         columns = _columns(module, told.get("field_mappings"), rows[0])
@@ -240,7 +242,7 @@ def _part(call: Call) -> bytes:
     raise RefusedCall("MANDATORY_NOT_FOUND", "required field not found", {"api_name": "file"})
 
 
-def _unpacked(content: bytes) -> list[list[str]]:
+def _unpacked(content: bytes) -> tuple[str, list[list[str]]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             [member] = archive.infolist()
@@ -254,7 +256,7 @@ def _unpacked(content: bytes) -> list[list[str]]:
         raise RefusedCall("INVALID_FILE_FORMAT", "the file is not a zip of one CSV") from None
     if len(rows[0]) > facts.BULK_COLUMNS:
         raise RefusedCall("HEADER_LIMIT_EXCEEDED", "too many columns")
-    return rows
+    return member.filename, rows
 
 
 def _columns(module: Module, told: Any, heads: list[str]) -> list[Column]:
