@@ -16,7 +16,11 @@ from tests.unit.zoho_rig import Rig
 
 TARGET = Target(
     object="Contacts",
-    fields=("Last_Name", "First_Name", "Email", "Mobile", "WeChat", "Customer_Stage"),
+    fields=(
+        *("Last_Name", "First_Name", "Email", "Mobile", "WeChat", "Customer_Stage"),
+        *("Email_Opt_Out", "Customer_Tags", "Date_of_Birth", "Last_Contact", "RFM_Monetary"),
+        *("RFM_Recency", "Account_Name", "Owner"),
+    ),
     key_field="Connector_Key",
     match_fields=("Email",),
 )
