@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -65,8 +65,11 @@ class Session(Protocol):
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
         max_bytes: int | None = None,
+        into: BinaryIO | None = None,
     ) -> Response:
         """Send one request and read the whole answer, whatever its status.
+
+        The content of a 200 is written to `into`, if that is given, and `body` is empty then.
 
         `repeatable` requests (reads) are sent again after a lost connection. Raises
         `UnreachableError` when surely nothing reached the vendor (or a read failed for good), and

@@ -1,5 +1,7 @@
 """What a vendor plugin promises, and the names of what the core lends it (`lent.py`).
 
+Objects and their fields are in `schema.py`, the optional ways in bulk in `bulk.py`.
+
 The core asks what a vendor *can do* (`Capabilities`) and never which vendor it is. Values in
 `Fields` are the vendor's own; lenses translate in the core, so a plugin never sees a canonical
 record. All state is in the `Remote`, none in the module: two accounts may run side by side.
@@ -7,10 +9,8 @@ record. All state is in the `Remote`, none in the module: two accounts may run s
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Literal, NewType, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -27,6 +27,7 @@ from connector.lent import (
     Session,
 )
 from connector.records import Kind, discreet
+from connector.schema import FieldInfo, Schema, Target
 
 __all__ = [
     "LONGEST_WAIT",
@@ -220,55 +221,6 @@ class Result:
     """The record that a refused create collides with, if the vendor names it."""
     after: timedelta | None = None
     """Do not repeat before this has passed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldInfo:
-    """One field of a vendor's object. `type` uses the words of lenses, or "other"."""
-
-    name: str
-    type: str
-    label: str = ""
-    max_length: int | None = None
-    """In UTF-16 units, the strictest way of counting."""
-    decimals: int | None = None
-    required: bool = False
-    readable: bool = True
-    writable: bool = True
-    unique: bool = False
-    external: bool = False
-    options: tuple[str, ...] | None = None
-    """Values of a choice or of tags, as written; None where any text goes."""
-    target: str | None = None
-    """The object a reference points to."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schema:
-    """One object as this account sees it."""
-
-    object: str
-    fields: Mapping[str, FieldInfo]
-    can_read: bool = True
-    can_create: bool = True
-    can_update: bool = True
-    can_remove: bool = True
-
-    @property
-    def fingerprint(self) -> str:
-        """A short mark that moves when anything above moves."""
-        plain = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(plain.encode()).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """What the mapping wants of one kind: the object, the fields it reads and writes, its keys."""
-
-    object: str
-    fields: Sequence[str]
-    key_field: str | None
-    match_fields: Sequence[str] = ()
 
 
 class Remote(Protocol):

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Mapping
 from random import Random
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import orjson
 import requests
@@ -106,8 +106,11 @@ class HttpSession:
         headers: Mapping[str, str] | None = None,
         repeatable: bool = False,
         max_bytes: int | None = None,
+        into: BinaryIO | None = None,
     ) -> Response:
         """Send one request and read the whole answer, whatever its status (a redirect as it is).
+
+        The content of a 200 goes to `into`, from its start, if that is given.
 
         Raises: SettingsError for an address that is not allowed; UnreachableError;
         UnknownOutcomeError; VendorError if a read's answer is over `max_bytes`.
@@ -128,7 +131,7 @@ class HttpSession:
             reraise=True,
         )
         try:
-            return retrying(self._exchange, prepared, about, cap)
+            return retrying(self._exchange, prepared, about, cap, into)
         except _NotSentError as error:
             raise UnreachableError(f"No connection was made ({error}).", operation=about) from None
         except _LostError as error:
@@ -171,7 +174,9 @@ class HttpSession:
         self._gate.check(prepared.url or "")
         return prepared
 
-    def _exchange(self, prepared: requests.PreparedRequest, about: str, cap: int) -> Response:
+    def _exchange(
+        self, prepared: requests.PreparedRequest, about: str, cap: int, into: BinaryIO | None
+    ) -> Response:
         wire.begin(ATTEMPT_LIFE * self._timeout_s)
         begun = time.monotonic()
         status, size = "lost", 0
@@ -183,13 +188,14 @@ class HttpSession:
                 verify=self._verify,
             )
             try:
-                content = _read(answer, cap)
+                filed = into if answer.status_code == 200 else None
+                content, size = _read(answer, cap, filed)
             except BaseException:
                 # A connection with unread bytes must never serve the next request.
                 answer.raw.close()
                 raise
             answer.raw.release_conn()
-            status, size = str(answer.status_code), len(content)
+            status = str(answer.status_code)
             return Response(
                 status=answer.status_code,
                 headers={name.lower(): value for name, value in answer.headers.items()},
@@ -210,14 +216,24 @@ class HttpSession:
         return longest * self._rng.uniform(0.5, 1.0)
 
 
-def _read(answer: requests.Response, cap: int) -> bytes:
-    """Read the decoded body. urllib3 refuses one shorter than its Content-Length."""
-    content = bytearray()
+def _read(answer: requests.Response, cap: int, into: BinaryIO | None) -> tuple[bytes, int]:
+    """Read the decoded body, or write it `into` a file; the bytes returned and their number.
+
+    urllib3 refuses a body that is shorter than its Content-Length.
+    """
+    content, size = bytearray(), 0
+    if into is not None:  # what an earlier, broken answer left there
+        into.seek(0)
+        into.truncate()
     for chunk in answer.raw.stream(_CHUNK, decode_content=True):
-        content += chunk
-        if len(content) > cap:
+        size += len(chunk)
+        if size > cap:
             raise _TooLargeError
-    return bytes(content)
+        if into is None:
+            content += chunk
+        else:
+            into.write(chunk)
+    return bytes(content), size
 
 
 def _surely_not_sent(error: BaseException) -> bool:

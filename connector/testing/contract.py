@@ -12,6 +12,7 @@ import pytest
 
 from connector.plugin import Fields, Remote, Target
 from connector.records import Kind
+from connector.testing.contract_bulk import BulkContract
 from connector.testing.contract_reads import ReadContract
 from connector.testing.contract_writes import WriteContract
 from connector.testing.hands import Hands
@@ -21,7 +22,7 @@ from connector.testing.samples import sample_fields
 __all__ = ["Lab", "PluginContract"]
 
 
-class PluginContract(WriteContract, ReadContract):
+class PluginContract(WriteContract, ReadContract, BulkContract):
     """Derive from it, override `remote`, `hands`, `target`, and more where the vendor differs."""
 
     @pytest.fixture

@@ -12,7 +12,8 @@ from connector.records import Kind
 from connector.testing.clock import ManualClock
 from connector.testing.contract import PluginContract
 from connector.testing.hands import Hands, MemoryHands
-from connector.testing.memory import PERFECT, MemoryRemote, MemoryVendor
+from connector.testing.memory import PERFECT, MemoryVendor
+from connector.testing.memory_bulk import BulkMemoryRemote
 
 TARGET = Target(
     object="People",
@@ -99,7 +100,7 @@ class TestMemory(PluginContract):
 
     @pytest.fixture
     def remote(self, vendor: MemoryVendor, target: Target) -> Remote:
-        return MemoryRemote(vendor, {Kind.CUSTOMER: target})
+        return BulkMemoryRemote(vendor, {Kind.CUSTOMER: target})
 
     @pytest.fixture
     def hands(self, vendor: MemoryVendor, clock: ManualClock) -> Hands:

@@ -22,7 +22,7 @@ SECRETS = (
     *("ZOHO_CLIENT_ID", "ZOHO_CLIENT_SECRET", "ZOHO_REFRESH_TOKEN"),
     *("FX_APP_ID", "FX_APP_SECRET", "FX_PERMANENT_CODE"),
 )
-SAMPLES = {"upload_url", "owner", "quota", "record_url"}
+SAMPLES = {"upload_url", "download_url", "owner", "quota", "record_url"}
 """Keys that are left out by default: the file shows one that a person might write."""
 
 NOT_IN_THE_FILE = {"folder", "customer", "membership", "feedback"}

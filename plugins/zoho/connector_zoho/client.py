@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, BinaryIO, Final, TypedDict
 
 from connector.errors import (
     ConnectorError,
@@ -17,7 +17,7 @@ from connector.errors import (
     UnknownOutcomeError,
 )
 from connector.http.answers import answered_at, json_object
-from connector.plugin import AllowList, Host, Response
+from connector.plugin import AllowList, Host, Response, Session
 from connector_zoho import facts
 from connector_zoho.auth import Login
 from connector_zoho.envelope import Answer
@@ -69,11 +69,17 @@ class Client:
         self._session = host.session(
             AllowList(settings.origins, settings.allow_loopback), timeout_s=settings.timeout_s
         )
+        self._files = host.session(
+            AllowList(settings.file_origins, settings.allow_loopback),
+            timeout_s=settings.bulk_timeout_s,
+            pool=1,
+        )
         self._tokens = Login(settings, host, self._session).tokens
         self._throttles = 0
 
     def close(self) -> None:
         self._session.close()
+        self._files.close()
 
     def read(
         self,
@@ -113,6 +119,25 @@ class Client:
         """
         return self._call(operation, method, path, params, body, headers, cost, repeatable=False)
 
+    # --- files of bulk jobs ---
+
+    def upload(self, path: str, headers: Mapping[str, str], content: bytes) -> Answer:
+        """Send a file to the content host and return the answer, be it a refusal.
+
+        A file without a job changes nothing, so it may be sent again. Raises as `read`.
+        """
+        how = {"headers": headers, "body": content}
+        url = self._settings.upload_url + path
+        return self._send("upload", "POST", url, self._files, cost=1, repeatable=True, how=how)
+
+    def download(self, operation: str, url: str, into: BinaryIO, max_bytes: int) -> None:
+        """Fetch a file `into` a private one. Raises as `read`; SettingsError for another host."""
+        how: dict[str, Any] = {"into": into, "max_bytes": max_bytes}
+        answer = self._send(operation, "GET", url, self._files, cost=1, repeatable=True, how=how)
+        self._accepted(operation, answer)
+        if answer.status != 200:
+            raise self.error(operation, "", answer.status)
+
     # --- one call ---
 
     def _call(
@@ -126,17 +151,36 @@ class Client:
         cost: int,
         repeatable: bool,
     ) -> Answer:
+        how = {"params": params, "json": body, "headers": headers}
+        url = self._settings.api_url + path
+        return self._send(
+            operation, method, url, self._session, cost=cost, repeatable=repeatable, how=how
+        )
+
+    def _send(
+        self,
+        operation: str,
+        method: str,
+        url: str,
+        session: Session,
+        *,
+        cost: int,
+        repeatable: bool,
+        how: Mapping[str, Any],
+    ) -> Answer:
+        """Spend, send with a token, understand; `how` is the rest of the session's request."""
         self._host.spend(BUDGET, cost, self._settings.rate)
         token = self._tokens.get()
         for attempt in (1, 2):
-            response = self._session.request(
-                method,
-                self._settings.api_url + path,
-                params=params,
-                json=body,
-                headers={**(headers or {}), "Authorization": f"{facts.AUTH_SCHEME} {token.text}"},
-                repeatable=repeatable,
+            heads = {
+                **(how.get("headers") or {}),
+                "Authorization": f"{facts.AUTH_SCHEME} {token.text}",
+            }
+            response = session.request(
+                method, url, **{**how, "headers": heads}, repeatable=repeatable
             )
+            if response.status == 200 and how.get("into") is not None:
+                return Answer(200, answered_at(response) or self._host.clock.now(), {})
             answer = self._understand(operation, response, repeatable)
             if response.status != 401:
                 return answer

@@ -37,6 +37,14 @@ LAYOUTS_PATH: Final = BASE + "/settings/layouts"
 RECYCLE_BIN_PATH: Final = BASE + "/settings/recycle_bin"
 """DELETE `/{id}` or `?ids=`: purges for ever. Source: page "Recycle bin". Documented."""
 
+UPLOAD_PATH: Final = BASE + "/upload"
+"""POST on the content host: multipart, one zip in `file`. Page "Upload file". Documented."""
+BULK_READ_PATH: Final = "/crm/bulk/v8/read"
+"""POST starts a job, GET `/{job}` tells its state, `/{job}/result` is a zip. Documented."""
+BULK_WRITE_PATH: Final = "/crm/bulk/v8/write"
+"""As above; the result is at the `download_url` that the state tells, on another host: paths like
+`/v2/crm/{zgid}/bulk-write/{job}/{job}.zip`. Documented by samples."""
+
 # --- headers -------------------------------------------------------------------------------------
 
 AUTH_SCHEME: Final = "Zoho-oauthtoken"
@@ -54,6 +62,11 @@ CREDITS_HEADER: Final = "X-API-CREDITS-REMAINING"
 """Appears once half of the day's credits are used. Source: page "API limits". Documented."""
 RETRY_AFTER_HEADER: Final = "Retry-After"
 """Not documented for CRM; honour it if it ever comes. Unverified."""
+
+FEATURE_HEADER: Final = "feature"
+"""`bulk-write` on an upload. Source: page "Upload file". Documented."""
+ORG_HEADER: Final = "X-CRM-ORG"
+"""The organisation's `zgid` on an upload. Documented, as above."""
 
 # --- tokens (README: Tokens) ---------------------------------------------------------------------
 
@@ -157,6 +170,37 @@ Documented."""
 CUSTOM_DUPLICATE_FIELD: Final = "Name"
 """As above, for custom modules. Documented."""
 
+# --- bulk jobs (README: Bulk) ---------------------------------------------------------------------
+
+BULK_READ_ROWS: Final = 200_000
+"""Records in one result. Source: page "Download bulk read result". Documented."""
+BULK_READ_PAGES: Final = 50
+"""Most of `page`; with `page_token` no limit is named. Documented."""
+BULK_RESULT_LIFE: Final = timedelta(days=1)
+"""How long a result can be fetched, and a page token used. Token documented, result unverified."""
+BULK_DOWNLOADS: Final = (10, 60)
+"""Results fetched in so many seconds; one more is 429. Documented."""
+BULK_WRITE_ROWS: Final = 25_000
+"""Records in one file. Source: page "Bulk write limitations". Documented."""
+BULK_WRITE_BYTES: Final = 25_000_000
+"""Of one file; whether the zip or the CSV in it is meant is unverified: hold both. Documented."""
+BULK_COLUMNS: Final = 200
+"""Columns of one file to write; taken for reads too (there unverified). Documented."""
+BULK_DATE: Final = "yyyy-MM-dd"
+BULK_DATETIME: Final = "yyyy-MM-dd'T'HH:mm:ssXXX"
+"""`format` of a mapped date or time. Without one the vendor reads MM/dd/yyyy by one page and ISO
+8601 by another (Kaizen 13): always say it. Documented, conflicting."""
+BULK_DELIMITER: Final = ";"
+"""Between the values of a multi-select. Source: "Kaizen 13". Documented; for reads unverified."""
+BULK_READ_DONE: Final = "COMPLETED"
+BULK_READ_FAILED: Final = frozenset({"FAILURE", "FAILED"})
+"""Ends of a read job; others are ADDED, QUEUED, IN PROGRESS. Documented; FAILED from elsewhere."""
+BULK_WRITE_DONE: Final = "COMPLETED"
+BULK_WRITE_FAILED: Final = frozenset({"FAILED", "FAILURE", "SKIPPED"})
+"""Ends of a write job; others are ADDED, INPROGRESS and IN PROGRESS. Documented, conflicting."""
+BULK_LOOKS: Final = 20
+"""Looks at one job's state that we count on, a credit each. A choice, no fact."""
+
 # --- value limits (README: Values) ----------------------------------------------------------------
 
 TEXT_LENGTH: Final = 255
@@ -195,8 +239,14 @@ HEAVY_WRITE: Final = 10
 """A write of more records than this is of the heavy kind. Documented, as above."""
 RECORDS_PER_WRITE_CREDIT: Final = 10
 """Insert, update, upsert: one credit for each started ten. Documented, as above."""
-CREDITS: Final[Mapping[str, int]] = {"deleted": 2, "list_by_view": 3}
-"""Credits of a call, where it is not one. Documented, as above."""
+CREDITS: Final[Mapping[str, int]] = {
+    "deleted": 2,
+    "list_by_view": 3,
+    "bulk_read": 50,
+    "bulk_write": 500,
+}
+"""Credits of a call, where it is not one. Documented, as above; 50 for starting a bulk read stands
+on a page about other products of the vendor, 500 for a bulk write in "Kaizen 103"."""
 COQL_CREDIT_STEPS: Final = ((200, 1), (1_000, 2), (2_000, 3))
 """Up to so many rows cost so many credits. Source: page "COQL limitations". Documented."""
 
@@ -341,6 +391,8 @@ SCOPES: Final = (
     "ZohoSearch.securesearch.READ",
 )
 """What the connector asks for."""
+BULK_SCOPES: Final = ("ZohoCRM.bulk.ALL", "ZohoFiles.files.ALL")
+"""Needed on top of `SCOPES` for bulk jobs alone. Source: pages of the bulk APIs. Documented."""
 PURGE_SCOPE: Final = "ZohoCRM.settings.recycle_bin.DELETE"
 """Needed to purge (contained in settings.ALL). Source: page "Scopes". Documented."""
 
@@ -356,3 +408,6 @@ DATA_CENTRES: Final[Mapping[str, tuple[str, str, str]]] = {
 }
 """Accounts, API and upload host by data centre. Source: pages "Multi DC", Python SDK.
 Documented."""
+DOWNLOAD_HOSTS: Final[Mapping[str, str]] = {"us": "download-accl.zoho.com"}
+"""Where results of bulk writes are fetched, by data centre. Source: samples of the guide and the
+Python SDK; no page names the others: the setting `download_url` says it. For us documented."""

@@ -100,6 +100,17 @@ class Records:
             *([*_ALWAYS, *more[at : at + step]] for at in range(0, len(more), step)),
         ]
 
+    @property
+    def columns(self) -> list[str]:
+        """All fields beside the id, where one read takes as many as there are."""
+        return list(dict.fromkeys(name for part in self.parts for name in part if name != "id"))
+
+    def describe(self) -> Schema:
+        """Look at the module, and ask from now on for what is there."""
+        schema = self._describe()
+        self.use(schema)
+        return schema
+
     def query(self, where: str, order: str, limit: int, *, ids_only: bool = False) -> Answer | None:
         """Query the first part of the fields; None if queries are not allowed."""
         columns = self._bare if ids_only else self.parts[0]
@@ -111,7 +122,7 @@ class Records:
             if error.code != "INVALID_QUERY" or self._asked is not None or ids_only:
                 raise
             # A column that this account lacks or hides: look once at what there is, and go on.
-            self.use(self._describe())
+            self.describe()
             columns = self.parts[0]
             return self.querying.run(
                 queries.query(self.module, columns, where, order, limit), limit

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from connector.bulk import BulkTerms, Keep
 from connector.errors import UsageError, VendorError
 from connector.plugin import (
     Capabilities,
@@ -23,6 +24,9 @@ from connector.plugin import (
 )
 from connector.records import Kind
 from connector_zoho import facts, feed, probing, writing
+from connector_zoho.bulk import reading as bulk_reading
+from connector_zoho.bulk import writing as bulk_writing
+from connector_zoho.bulk.jobs import Jobs
 from connector_zoho.client import Client
 from connector_zoho.records import Querying, Records
 from connector_zoho.schema import describe
@@ -30,14 +34,17 @@ from connector_zoho.settings import ZohoSettings
 
 
 class ZohoRemote:
-    """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`.
+    """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`, and of
+    `connector.bulk` `BulkReads` and `BulkWrites`.
 
     Safe for threads.
     """
 
     def __init__(self, settings: ZohoSettings, targets: Mapping[Kind, Target], host: Host) -> None:
         self._settings = settings
+        self._clock = host.clock
         self._client = Client(settings, host)
+        self._jobs = Jobs(self._client, settings, host.clock, lambda: self.account)
         self._querying = Querying(self._client, settings.coql)
         self._records = {
             kind: Records(
@@ -98,10 +105,7 @@ class ZohoRemote:
 
     def describe(self, kind: Kind) -> Schema:
         """The module's fields and rights: three calls."""
-        records = self._of(kind)
-        schema = describe(self._client, records.module)
-        records.use(schema)
-        return schema
+        return self._of(kind).describe()
 
     def changes(self, kind: Kind, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
         """See `feed`. Raises: CursorExpiredError."""
@@ -125,6 +129,29 @@ class ZohoRemote:
     def write(self, kind: Kind, writes: Sequence[Write]) -> Iterator[Result]:
         """A hundred by one call; see `writing`."""
         return writing.write(self._of(kind), writes)
+
+    def bulk_read_terms(self, kind: Kind) -> BulkTerms:
+        """In credits."""
+        return bulk_reading.terms(self._of(kind))
+
+    def bulk_read(self, kind: Kind, resume: bytes | None) -> Iterator[Page]:
+        """Two hundred thousand by one job; see `bulk.reading`."""
+        return bulk_reading.read(self._of(kind), self._jobs, resume)
+
+    def bulk_write_terms(self, kind: Kind) -> BulkTerms:
+        """In credits."""
+        return bulk_writing.terms()
+
+    def bulk_loads(self, kind: Kind, writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
+        """Creates with our key, and updates without a condition; see `bulk.writing`."""
+        return bulk_writing.loads(self._of(kind), self._jobs, writes)
+
+    def bulk_write(
+        self, kind: Kind, writes: Sequence[Write], job: bytes | None, keep: Keep
+    ) -> Iterator[Result]:
+        """Twenty-five thousand by one job; see `bulk.writing`."""
+        records, now = self._of(kind), self._clock.now()
+        return bulk_writing.write(records, self._jobs, writes, job, keep, now)
 
     def probe(self) -> Iterator[Finding]:
         """See `probing`."""

@@ -22,6 +22,8 @@ class ZohoSettings(HttpSettings):
     """API host of the same data centre; the token answer must name the same."""
     upload_url: Url = ""
     """Content host, for bulk uploads."""
+    download_url: Url = ""
+    """Host that results of bulk writes are fetched from; empty: as published, where it is."""
     client_id: SecretStr
     client_secret: SecretStr
     refresh_token: SecretStr
@@ -39,7 +41,26 @@ class ZohoSettings(HttpSettings):
     feed_lag_s: float = Field(default=120.0, ge=0)
     """A commit shows in lists and queries at latest after this."""
 
+    bulk_wait_s: float = Field(default=900.0, ge=0)
+    """How long one call waits for a bulk job; then the run goes on when called again."""
+    bulk_timeout_s: float = Field(default=120.0, gt=0, le=3600)
+    """As `timeout_s`, for files of bulk jobs."""
+
     @property
     def origins(self) -> tuple[str, ...]:
         """The hosts that a session may speak to."""
         return tuple(url for url in (self.accounts_url, self.api_url, self.upload_url) if url)
+
+    @property
+    def file_origins(self) -> tuple[str, ...]:
+        """The hosts that files of bulk jobs may go to and come from."""
+        told = (self.api_url, self.upload_url, self.download_url or self._published_download)
+        return tuple(dict.fromkeys(url for url in told if url))
+
+    @property
+    def _published_download(self) -> str:
+        host = self.api_url.removeprefix("https://")
+        for centre, (_, api, _) in facts.DATA_CENTRES.items():
+            if api == host and centre in facts.DOWNLOAD_HOSTS:
+                return f"https://{facts.DOWNLOAD_HOSTS[centre]}"
+        return ""

@@ -20,36 +20,22 @@ from connector_zoho import facts
 from connector_zoho.sandbox import admin, metadata, spoil
 from connector_zoho.sandbox.auth import Accounts, Grant
 from connector_zoho.sandbox.budget import Budget
+from connector_zoho.sandbox.bulk import calls as bulk_calls
+from connector_zoho.sandbox.bulk.reads import BulkReads
+from connector_zoho.sandbox.bulk.writes import BulkWrites
 from connector_zoho.sandbox.config import SWITCHES
 from connector_zoho.sandbox.faults import FAULTS
 from connector_zoho.sandbox.model import Externals, Organisation
 from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.query import Queries
 from connector_zoho.sandbox.reads import Reads
-from connector_zoho.sandbox.refusals import Json, RefusedCall
+from connector_zoho.sandbox.refusals import RefusedCall
+from connector_zoho.sandbox.routes import Answer, Route
 from connector_zoho.sandbox.search import Search
 from connector_zoho.sandbox.writes import Writes
 
-Answer = tuple[int, Json | None]
 WRITING: Final = frozenset({"insert", "update", "upsert", "delete", "purge", "restore"})
 _RECORDS: Final = re.compile(r"/crm/v8/(?P<module>\w+)(?:/(?P<rest>.+))?")
-
-
-class Route:
-    """What a call asks for: the operation's name, its module, and how to answer it."""
-
-    __slots__ = ("answer", "heavy", "module", "operation", "records")
-
-    def __init__(
-        self,
-        operation: str,
-        answer: Callable[[Grant], Answer],
-        module: str = "",
-        records: int = 1,
-        heavy: bool = False,
-    ) -> None:
-        self.operation, self.answer, self.module = operation, answer, module
-        self.records, self.heavy = records, heavy
 
 
 Maker = Callable[[Call, str, str | None], Route]
@@ -92,13 +78,21 @@ class SandboxApp(App):
         self._reads = Reads(self.org)
         self._search = Search(self.org, self._reads)
         self._queries = Queries(self.org)
+        self.bulk_reads, self.bulk_writes = BulkReads(self.org), BulkWrites(self.org)
+        self.bulk_writes.base_url = self.base_url
 
     def set_base_url(self, url: str) -> None:
         """It stands in the token answer."""
         super().set_base_url(url)
-        self.accounts.base_url = url
+        self.accounts.base_url = self.bulk_writes.base_url = url
 
     # --- one call ---
+
+    def respond(self, call: Call) -> Reply:
+        """Do first what jobs have become due."""
+        self.bulk_reads.jobs.settle()
+        self.bulk_writes.jobs.settle()
+        return super().respond(call)
 
     def answer(self, call: Call) -> Reply:
         try:
@@ -129,7 +123,7 @@ class SandboxApp(App):
             status, body = refused.status, refused.body
             if route.operation in WRITING and self.org.switches["write_errors"] == "in_data":
                 body = {"data": [body]}
-        reply = Reply.of(status, body)
+        reply = Reply(status, body) if isinstance(body, bytes) else Reply.of(status, body)
         reply.delay_s += self.org.limits.latency_s
         reply.heavy = route.heavy and status < 400
         remaining = self.budget.remaining()
@@ -156,6 +150,8 @@ class SandboxApp(App):
             return self._only(call, "GET", self._users(call))
         if path.startswith(facts.BASE + "/settings/"):
             return self._setting(call, path.removeprefix(facts.BASE + "/settings/"))
+        if (bulk := bulk_calls.route(self, call)) is not None:
+            return bulk
         match = _RECORDS.fullmatch(path)
         if match is None:
             raise RefusedCall(

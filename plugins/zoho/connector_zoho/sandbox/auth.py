@@ -50,7 +50,7 @@ class Accounts:
         self.grants: dict[str, Grant] = {}
         self.access: dict[str, Access] = {}
         self._codes: dict[str, tuple[float, frozenset[str]]] = {}
-        self.add_grant(REFRESH_TOKEN, facts.SCOPES)
+        self.add_grant(REFRESH_TOKEN, (*facts.SCOPES, *facts.BULK_SCOPES))
 
     def add_grant(self, value: str, scopes: Any, user: Json = INTEGRATION) -> Grant:
         """Let a refresh token be valid; beyond the most allowed, the first one ends."""

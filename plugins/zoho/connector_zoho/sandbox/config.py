@@ -34,6 +34,10 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     "phone": ("kept", "stripped"),
     "deleted_pages": ("unbounded", "2000"),
     "expires_in": ("seconds", "milliseconds"),
+    "bulk_progress": ("IN PROGRESS", "INPROGRESS"),
+    "bulk_heads": ("RECORD_ID", "ID"),
+    "bulk_lookup_head": ("bare", "dotted"),
+    "bulk_times": ("american", "iso_too"),
 }
 """Switch to the forms it knows; the first is in force. README: Sandbox, switches."""
 
@@ -67,6 +71,14 @@ class Limits(BaseLimits):
     """Calls in flight."""
     heavy_concurrency: int | None = None
     """Calls of the heavy kind in flight."""
+    bulk_read_rows: int = facts.BULK_READ_ROWS
+    """Records in one result of a bulk read."""
+    bulk_write_rows: int = facts.BULK_WRITE_ROWS
+    bulk_jobs: int | None = None
+    """Bulk jobs under way at one time."""
+    bulk_job_s: float = 0.0
+    """A bulk job is done only so much later; what it writes lands then."""
+    bulk_result_life_s: float = facts.BULK_RESULT_LIFE.total_seconds()
     tokens_per_window: int = facts.TOKENS_PER_WINDOW
     active_tokens: int = facts.ACTIVE_ACCESS_TOKENS
     access_token_life_s: float = facts.ACCESS_TOKEN_LIFE.total_seconds()

@@ -16,6 +16,8 @@ FAULTS: Final = LINE_FAULTS | {
     "error_although_applied",
     "reordered",
     "duplicated",
+    "failed_job",
+    "short_result",
 }
 """Names of the faults."""
 

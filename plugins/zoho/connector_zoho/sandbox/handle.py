@@ -30,6 +30,7 @@ class ZohoSandbox(SandboxProcess):
             "accounts_url": self.url,
             "api_url": self.url,
             "upload_url": self.url,
+            "download_url": self.url,
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
             "refresh_token": REFRESH_TOKEN,

@@ -14,7 +14,8 @@ from connector_zoho import facts
 from connector_zoho.sandbox.faults import error_body
 
 if TYPE_CHECKING:
-    from connector_zoho.sandbox.app import Route, SandboxApp
+    from connector_zoho.sandbox.app import SandboxApp
+    from connector_zoho.sandbox.routes import Route
 
 
 def suffer(fault: Fault, call: Call, operation: str, app: SandboxApp, route: Route) -> Reply:
@@ -43,6 +44,12 @@ def suffer(fault: Fault, call: Call, operation: str, app: SandboxApp, route: Rou
         case "expired_token":
             more = {"code": "INVALID_TOKEN", "status": 401}
             return refused(*error_body(Fault("error", more=more)))
+        case "failed_job":
+            app.bulk_reads.jobs.doom = app.bulk_writes.jobs.doom = fault.more
+            return served()
+        case "short_result":
+            app.bulk_reads.jobs.short = app.bulk_writes.jobs.short = True
+            return served()
         case "error_although_applied":
             served()
             return Reply.of(*error_body(fault))
@@ -73,6 +80,8 @@ def _changed(reply: Reply, change: Callable[[list[Any]], list[Any]]) -> Reply:
     body = orjson.loads(reply.body)
     if isinstance(body, dict) and isinstance(body.get("data"), list):
         body["data"] = change(body["data"])
+    elif isinstance(body, dict) and "id" in body:  # a bulk write's state stands bare
+        [body, *_] = change([body])
     return replace(reply, body=orjson.dumps(body))
 
 
