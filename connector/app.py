@@ -35,7 +35,7 @@ from connector.privacy.vault import Vault, open_vault
 from connector.rights.facade import Rights
 from connector.settings import Settings
 from connector.store.copies import copy_of
-from connector.store.database import Hook, Store, open_engine
+from connector.store.database import Hook, Store, no_hook, open_engine
 from connector.sync.adopt import Adoption
 from connector.sync.beside import Beside
 from connector.sync.review import Letter, OpenConflict, Review, Where
@@ -351,16 +351,15 @@ class Connector:
     def rights(self) -> Rights:
         """Find one person, show, correct or freeze their data, and erase them."""
 
-        def beside(progress: Progress, hook: Hook) -> Beside:
-            both = None, None
-            return Beside(
-                *parts(self, self.store, self.local, None, None, both, progress, hook=hook)
-            )
-
         def told(subjects: Sequence[str]) -> None:
             self.backups().rewrite_key_backups()
 
-        return Rights(beside, self.settings.privacy, after_shredding=[told])
+        return Rights(self.beside, self.settings.privacy, after_shredding=[told])
+
+    def beside(self, progress: Progress = no_progress, hook: Hook = no_hook) -> Beside:
+        """What a run works with, for what is done beside the runs."""
+        both = None, None
+        return Beside(*parts(self, self.store, self.local, None, None, both, progress, hook=hook))
 
     # --- keys and backups -------------------------------------------------------------------------
 

@@ -20,7 +20,10 @@ from connector.backup.backups import ENDING, Backups, manifest_at, opened
 from connector.backup.manifest import KEYS, STATE, Manifest
 from connector.errors import ConnectorError, LeaseHeldError, SealError, SettingsError, UsageError
 from connector.keeping.rotation import Keyring
+from connector.privacy import ring_changes
+from connector.privacy.blind import IN_USE, mark_of
 from connector.privacy.container import altered
+from connector.privacy.keys import KeyState
 from connector.privacy.keys_database import ERASURE, SUBJECT, OurErrors
 from connector.privacy.private_file import locked, write_private
 from connector.privacy.providers import provider_of
@@ -33,7 +36,7 @@ from connector.privacy.ring import (
     read_ring,
 )
 from connector.privacy.subjects import SHREDDED, SHREDDING
-from connector.store import scopes
+from connector.store import claims, scopes
 from connector.store import tables as t
 from connector.store.database import Store, open_engine
 
@@ -90,6 +93,7 @@ class Restoring:
             self._nobody_at_work(self._store, tx)
             erased = self._fill(tx, path, manifest)
             content.settle_meta(self._store, tx)
+            self._use_index_keys(tx)
         with self._b.opened(path) as (_, rows):
             self._learn(rows)
         self._store.store_id = manifest.store_id
@@ -145,6 +149,22 @@ class Restoring:
             content.replace_state(tx, passing())
         content.drop_unopenable(tx, {key.kid for key in self._vault.ring.keys})
         return content.forget_erased(tx, sorted(erased | listed))
+
+    def _use_index_keys(self, tx: sa.Connection) -> None:
+        """Have values looked for under each index key that the restored ones are claimed under:
+        `keys rotate index` then goes on. A value whose key is destroyed is not known again."""
+        ring, keyring = self._vault.follow_ring(), self._b.keyring
+        at = (keyring.path, keyring.kek, keyring.tenant)
+        known = {mark_of(k.kid, ring.first_index): k for k in ring.keys}
+        for mark in claims.count_by_mark(tx):
+            key = known.get(mark)
+            if key is None:
+                while claims.forget_under(tx, mark):
+                    pass
+            elif key.state not in IN_USE:
+                for state in (KeyState.DRAINING, KeyState.DECRYPT_ONLY):
+                    ring_changes.move(*at, key.kid, state)
+        self._vault.follow_ring()
 
     def _learn(self, rows: Iterable[lines.Rows]) -> None:
         """Take over what a backup's copy of the ledger knows and the keys database does not."""

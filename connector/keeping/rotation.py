@@ -11,7 +11,8 @@
 
 A process may die before or after any of them; the same command then goes on. Opening works
 throughout: who meets a key that he does not know reads the ring again. After step 6 come `retire`,
-which looks at everything once more, and `destroy`, which waits for a date.
+which looks at everything once more, and `destroy`, which waits for a date. The index key has steps
+of its own: see `indexing.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from typing import Final, TypeVar
 
 from connector.errors import UsageError
 from connector.keeping import references
-from connector.keeping.moving import MOVES, POLL_S
+from connector.keeping.indexing import Indexing
+from connector.keeping.moving import MOVES, POLL_S, Moved
 from connector.plugin import Clock
 from connector.privacy import ring_changes
 from connector.privacy.keys import KeyState, Purpose, RingKey
@@ -33,6 +35,7 @@ from connector.privacy.ring import Ring
 from connector.privacy.vault import Vault
 from connector.store import scopes
 from connector.store.database import Hook, Store, no_hook
+from connector.sync.beside import Beside
 
 _T = TypeVar("_T")
 
@@ -54,6 +57,7 @@ FOLLOWS: Final[Mapping[Purpose, str]] = {
     Purpose.SUPPRESS: "new suppressions use the new key; old keys stay for ever, for old ones",
     Purpose.AUDIT: "the log goes on under the new key; old keys stay, to check what they signed",
     Purpose.BACKUP: "new backups use the new key; the old one stays while a backup needs it",
+    Purpose.INDEX: "identity values are known by the new key",
     Purpose.PSEUDONYM: "pseudonyms change: what vendors hold of them joins with nothing sent later",
 }
 """Purposes that may be rotated, and what then holds."""
@@ -63,10 +67,6 @@ REFUSED: Final[Mapping[Purpose, tuple[str, str]]] = {
         "The digest key is one for the life of an installation: without the records themselves no"
         " digest can be made anew.",
         "One who has it and the state can test guesses; he cannot open anything.",
-    ),
-    Purpose.INDEX: (
-        "The index key cannot be rotated yet.",
-        "One who has it and the state can test guesses of e-mail addresses and numbers.",
     ),
 }
 _KEPT: Final = (Purpose.SUPPRESS, Purpose.AUDIT)
@@ -105,11 +105,14 @@ class Rotation:
         *,
         hook: Hook = no_hook,
         progress: Progress = no_progress,
+        beside: Callable[[], Beside] | None = None,
     ) -> None:
+        """`beside`: reads records on both sides, which only the index key's rotation needs."""
         self._at = (keyring.path, keyring.kek, keyring.tenant)
         self._keyring = keyring
         self._store, self._vault, self._clock = store, vault, clock
         self._hook, self._progress = hook, progress
+        self._beside = beside
 
     # --- rotate -----------------------------------------------------------------------------------
 
@@ -121,11 +124,15 @@ class Rotation:
         self._refuse(purpose)
         ring = self._vault.follow_ring()
         unfinished = self._unfinished(ring, purpose)
+        kid = ring.active(purpose).kid
         if not unfinished:
             kid = self._step("1 pending", lambda: self._add(purpose))
-            self._step("2 active", lambda: self._activate(kid))
+            if purpose is not Purpose.INDEX:
+                self._step("2 active", lambda: self._activate(kid))
         moved = 0
-        if purpose not in _KEPT:
+        if purpose is Purpose.INDEX:
+            moved = self._move_index(kid)
+        elif purpose not in _KEPT:
             self._step("3 leases", self._wait_for_runs)
             self._step("4 draining", lambda: self._drain(purpose))
             moved = self._step("5 moving", lambda: self._move(purpose))
@@ -133,6 +140,30 @@ class Rotation:
         ring = self._vault.ring
         old = tuple(k.kid for k in ring.of(purpose) if k.state in _OLD)
         return Rotated(purpose, ring.active(purpose).kid, old, moved, unfinished)
+
+    def _move_index(self, kid: int) -> int:
+        """The steps after the first one of the index key's own rotation; see `indexing.py`."""
+        assert self._beside is not None, "the index key is rotated by who can read both sides"
+        self._vault.follow_ring()
+        self._step("2 leases", self._wait_for_runs)
+        index = Indexing(self._store, self._vault, self._beside())
+        moved = self._step("3 back-filling", lambda: index.fill(self._told("back-filling")))
+        self._step("4 active", lambda: self._activate(kid))
+        self._step("5 draining", lambda: self._drain(Purpose.INDEX))
+        self._step("6 leases", self._wait_for_runs)
+        self._step("7 forgotten", lambda: index.forget(self._told("forgetting")))
+        return moved
+
+    def _told(self, doing: str) -> Moved:
+        total = 0
+
+        def told(count: int) -> None:
+            nonlocal total
+            total += count
+            self._progress(doing, total)
+            self._hook(f"after commit: {doing}, a page")
+
+        return told
 
     def _refuse(self, purpose: Purpose) -> None:
         if purpose in REFUSED:
@@ -275,7 +306,7 @@ class Rotation:
 
     def _rows(self, purpose: Purpose) -> Mapping[int, int]:
         count = references.COUNTED.get(purpose)
-        return count(self._store, self._vault.subjects) if count is not None else {}
+        return count(self._store, self._vault) if count is not None else {}
 
     # --- the key-encrypting key -------------------------------------------------------------------
 

@@ -53,11 +53,10 @@ def status_of_keys(keyring: Keyring, store: Store, vault: Vault, now: datetime) 
     document = read_ring(keyring.path, keyring.tenant)
     with store.read() as tx:
         now_us = store.now_us(tx)
-    rows = {purpose: count(store, vault.subjects) for purpose, count in references.COUNTED.items()}
+    rows = {purpose: count(store, vault) for purpose, count in references.COUNTED.items()}
     whole = {
         Purpose.DIGEST: references.digested(store),
         Purpose.REF: references.carried(store),
-        Purpose.INDEX: references.claimed(store),
     }
     backups = references.in_backups(vault.subjects, now_us)
     lines = [_line(entry, rows, whole, backups) for entry in document["keys"]]

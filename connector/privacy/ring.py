@@ -52,11 +52,15 @@ WHAT: Final = "The key ring"
 class Ring:
     """The open ring: every key that is not destroyed, by id, and the active one of each purpose."""
 
-    def __init__(self, tenant: str, epoch: int, keys: Collection[RingKey]) -> None:
+    def __init__(
+        self, tenant: str, epoch: int, keys: Collection[RingKey], first_index: int = 0
+    ) -> None:
         self.tenant = tenant
         self.epoch = epoch
         self.keys = tuple(sorted(keys, key=lambda key: -key.kid))
         """Newest first."""
+        self.first_index = first_index
+        """The id of the first index key there was, also if it is destroyed."""
         self._by_kid = {key.kid: key for key in keys if key.state in READABLE}
         active = [key for key in keys if key.state is KeyState.ACTIVE]
         self._active = {key.purpose: key for key in active}
@@ -211,7 +215,8 @@ def open_ring(document: Mapping[str, Any], root: Root, tenant: str) -> Ring:
             for entry in document["keys"]
             if entry["state"] != KeyState.DESTROYED
         ]
-        return Ring(tenant, int(document["epoch"]), keys)
+        index = [int(e["kid"]) for e in document["keys"] if e["purpose"] == Purpose.INDEX]
+        return Ring(tenant, int(document["epoch"]), keys, min(index, default=0))
     except (KeyError, TypeError, ValueError):
         raise _broken() from None
 

@@ -36,7 +36,8 @@ STAGING_LIFE: Final = timedelta(weeks=1)
 _NEXT: Final = {
     KeyState.ACTIVE: (KeyState.DECRYPT_ONLY,),
     KeyState.DECRYPT_ONLY: (KeyState.DRAINING,),
-    KeyState.DRAINING: (KeyState.RETIRED,),
+    # Back to `decrypt_only`: a state was put back in which values are claimed under it.
+    KeyState.DRAINING: (KeyState.RETIRED, KeyState.DECRYPT_ONLY),
     KeyState.RETIRED: (KeyState.DRAINING, KeyState.DESTROYED),
 }
 """Where `move` may take a key from each state. `activate` moves two at once."""

@@ -74,7 +74,7 @@ class Vault:
         self._macs: dict[str, hmac.HMAC] = {}
         self._refs: dict[tuple[str, str, int], hmac.HMAC] = {}
         self._pseudonyms: dict[str, hmac.HMAC] = {}
-        self._blind = Blind(ring.active(Purpose.INDEX), ring.tenant)
+        self._blind = Blind(ring)
         self._seen = seen
         self._subjects = Subjects(subjects_url, lambda: self._ring, clock_now, self._read_ring)
         self.suppression = Suppression(self._subjects.engine, lambda: self._ring, self._read_ring)
@@ -137,7 +137,7 @@ class Vault:
 
     def _use(self, ring: Ring) -> None:
         if ring.epoch != self._ring.epoch:
-            self._blind = Blind(ring.active(Purpose.INDEX), ring.tenant)
+            self._blind = Blind(ring)
             self._macs, self._refs, self._pseudonyms = {}, {}, {}
         self._ring = ring
 
@@ -234,8 +234,9 @@ class Vault:
         mac.update(lp(link, side) + canonical)
         return mac.digest()[:DIGEST_BYTES]
 
-    def blind(self, identifier_kind: str, value: str) -> bytes:
-        """16 bytes, equal for equal values of one kind of identifier. Values come normalised."""
+    def blind(self, identifier_kind: str, value: str) -> tuple[bytes, ...]:
+        """A digest for each index key in use, equal for equal values of one kind of identifier.
+        Values come normalised."""
         return self._blind(identifier_kind, value)
 
     def pseudonym(self, destination: str, value: str) -> bytes:
