@@ -58,6 +58,7 @@ FOLLOWS: Final[Mapping[Purpose, str]] = {
     Purpose.AUDIT: "the log goes on under the new key; old keys stay, to check what they signed",
     Purpose.BACKUP: "new backups use the new key; the old one stays while a backup needs it",
     Purpose.INDEX: "identity values are known by the new key",
+    Purpose.DISCLOSE: "what is kept for people to read is sealed for the new key; old keys stay",
     Purpose.PSEUDONYM: "pseudonyms change: what vendors hold of them joins with nothing sent later",
 }
 """Purposes that may be rotated, and what then holds."""
@@ -69,7 +70,7 @@ REFUSED: Final[Mapping[Purpose, tuple[str, str]]] = {
         "One who has it and the state can test guesses; he cannot open anything.",
     ),
 }
-_KEPT: Final = (Purpose.SUPPRESS, Purpose.AUDIT)
+_KEPT: Final = (Purpose.SUPPRESS, Purpose.AUDIT, Purpose.DISCLOSE)
 """Old keys of these are needed for ever: they stay `decrypt_only`."""
 
 
@@ -91,6 +92,8 @@ class Keyring:
     path: Path
     kek: Kek
     tenant: str
+    officer: Kek | None = None
+    """The privacy officer's own provider, where the settings name one."""
 
 
 class Rotation:
@@ -189,7 +192,8 @@ class Rotation:
         return done
 
     def _add(self, purpose: Purpose) -> int:
-        return ring_changes.add_pending(*self._at, self._clock.now(), purpose)
+        officer = self._keyring.officer
+        return ring_changes.add_pending(*self._at, self._clock.now(), purpose, officer)
 
     def _activate(self, kid: int) -> Ring:
         ring_changes.activate(*self._at, self._clock.now(), kid)
@@ -316,7 +320,7 @@ class Rotation:
         For a `file:` reference whose file is not there, that file is made with a new key.
         """
         self._step("kek", self._make_kek)
-        self._step("ring", lambda: ring_changes.rewrap(*self._at))
+        self._step("ring", lambda: ring_changes.rewrap(*self._at, self._keyring.officer))
         return self._vault.follow_ring()
 
     def _make_kek(self) -> None:
@@ -325,6 +329,8 @@ class Rotation:
             kek.make()
         else:
             make_kek_if_absent(kek, self._keyring.path.parent)
+        if isinstance(self._keyring.officer, WithPrevious):
+            self._keyring.officer.make()
 
 
 _OLD: Final = (KeyState.DECRYPT_ONLY, KeyState.DRAINING)

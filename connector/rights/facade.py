@@ -24,6 +24,7 @@ from connector.store.database import Hook, no_hook
 from connector.sync.beside import Beside
 from connector.sync.replay import replay_erasures
 from connector.sync.scope import Progress, moment, no_progress
+from connector.sync.showing import Showing
 
 Made: TypeAlias = Callable[[Progress, Hook], Beside]
 
@@ -174,17 +175,21 @@ class Rights:
     def export(self, who: Who, to: Path, *, reason: str, recipient: str) -> list[Path]:
         """Everything of a person's, as JSON and as CSV beside it, in two new files of the owner's.
 
-        `reason` and `recipient` are noted. Raises: UsageError, VendorError, LocalError.
+        `reason` and `recipient` are noted. Raises: UsageError, VendorError, LocalError, PolicyError
+        where values are not shown; see `sync/showing.py`.
         """
         if not reason.strip() or not recipient.strip():
             raise UsageError("An export needs a reason and a recipient: both are noted.")
         beside = self._beside()
+        ports, limit = beside.ports, self.settings.people_an_hour
+        showing = Showing(ports.store, ports.vault, limit, reason)
+        showing.ask()
         finder = Finder(beside)
         person = one_person(beside, who)
         files = [to.with_suffix(".json"), to.with_suffix(".csv")]
         items = collect(beside, finder, person)
         # Noted first: an export that nobody knows of is worse than a note too many.
-        note(beside, Deed.EXPORTED, person, f"{reason} (to {recipient})")
+        note(beside, Deed.EXPORTED, person, f"{reason} (to {recipient})", showing)
         for file, content in zip(files, (as_json(items), as_csv(items)), strict=True):
             write_new(file, content)
         return files

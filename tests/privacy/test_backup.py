@@ -465,7 +465,7 @@ def holds(content: bytes, secret: bytes) -> bool:
 
 def test_20_no_key_is_inside_a_backup_of_the_state(worker: Worker) -> None:
     secrets = secrets_of(worker)
-    assert len(secrets) == 16
+    assert len(secrets) == 17
     state, keys = (plain(worker, backups(worker).create(what)) for what in (STATE, KEYS))
     assert not any(holds(state, secret) for secret in secrets)
     # the scan can find them: in a backup of the keys it does

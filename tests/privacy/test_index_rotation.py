@@ -25,7 +25,7 @@ from connector.store.database import Hook, no_hook
 from tests.privacy.persons import Persons, World
 from tests.story import C
 
-OLD, NEW = 6, 11
+OLD, NEW = 6, 12
 """The ids of the ring's index keys."""
 STEPS = ("1 pending", "2 leases", "3 back-filling", "4 active", "5 draining", "6 leases")
 LAST = "7 forgotten"

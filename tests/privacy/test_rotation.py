@@ -180,7 +180,7 @@ def test_a_second_rotation_begins_with_the_key_that_waits(home: Installed) -> No
         rotation._add(Purpose.WRAP)
         done = rotation.rotate(Purpose.WRAP)
         again = rotation.rotate(Purpose.WRAP)
-    assert (done.kid, again.kid) == (11, 12)
+    assert (done.kid, again.kid) == (12, 13)
     assert states(home, Purpose.WRAP) == ["draining", "draining", "active"]
 
 
@@ -342,7 +342,7 @@ def test_keys_that_are_needed_for_ever_are_never_retired(purpose: Purpose, home:
         rotation.rotate(purpose)
         with pytest.raises(UsageError, match="never destroyed"):
             rotation.retire(old)
-    assert [key.kid for key in home.vault().ring.of(purpose)] == [11, old]
+    assert [key.kid for key in home.vault().ring.of(purpose)] == [12, old]
     assert states(home, purpose) == ["decrypt_only", "active"]
 
 

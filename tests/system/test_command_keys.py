@@ -17,9 +17,9 @@ def test_a_key_goes_from_active_to_destroyed_by_the_command(rig: Rig) -> None:
     people = wrap["rows"]
     assert people > 0
     done = rig.run("keys", "rotate", "wrap", "--json").json
-    assert done == {"rotated": "wrap", "key": 11, "old": [1], "moved": people, "resumed": False}
+    assert done == {"rotated": "wrap", "key": 12, "old": [1], "moved": people, "resumed": False}
     assert rig.run("sync").code == 0
-    refused = rig.run("keys", "retire", "11", "--json")
+    refused = rig.run("keys", "retire", "12", "--json")
     assert (refused.code, refused.json["error"]["code"]) == (2, "usage")
     assert rig.run("keys", "retire", "1", "--json").json == {"key": 1, "state": "retired"}
     assert rig.run("keys", "retire", "1", "--undo", "--json").json["state"] == "draining"
