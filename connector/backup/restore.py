@@ -39,6 +39,7 @@ from connector.privacy.subjects import SHREDDED, SHREDDING
 from connector.store import claims, scopes
 from connector.store import tables as t
 from connector.store.database import Store, open_engine
+from connector.sync.audit import begin_restore, end_restore
 
 SAMPLE: Final = 200
 """Documents that a drill opens."""
@@ -88,17 +89,29 @@ class Restoring:
         with self._store.read() as tx:
             self._nobody_at_work(self._store, tx)
         aside = None if self._is_new() else self._b.create(STATE)
+        known = {one.id for one in self._vault.heads.restores(manifest.store_id)}
+        begun = begin_restore(self._store, self._vault, manifest.store_id, manifest.made)
+        try:
+            erased = self._replace(path, manifest)
+        except ConnectorError:
+            if begun.id not in known:  # else it is one that died, and is still to be ended
+                self._vault.heads.forget_restore(begun.id)
+            raise
+        with self._b.opened(path) as (_, rows):
+            self._learn(rows)
+        self._store.store_id = manifest.store_id
+        self._vault.subjects.refresh()
+        end_restore(self._store, self._vault, begun, manifest.made)
+        return Restored(manifest, counts, erased, aside)
+
+    def _replace(self, path: Path, manifest: Manifest) -> int:
         with self._store.write(None, "restore") as tx:
             # Nobody begins a run before this ends: a lease is taken in a transaction like this.
             self._nobody_at_work(self._store, tx)
             erased = self._fill(tx, path, manifest)
             content.settle_meta(self._store, tx)
             self._use_index_keys(tx)
-        with self._b.opened(path) as (_, rows):
-            self._learn(rows)
-        self._store.store_id = manifest.store_id
-        self._vault.subjects.refresh()
-        return Restored(manifest, counts, erased, aside)
+        return erased
 
     def _check_state(self, manifest: Manifest, counts: Mapping[str, int]) -> None:
         if manifest.schema > t.SCHEMA_VERSION:

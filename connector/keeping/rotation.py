@@ -35,6 +35,7 @@ from connector.privacy.ring import Ring
 from connector.privacy.vault import Vault
 from connector.store import scopes
 from connector.store.database import Hook, Store, no_hook
+from connector.sync.audit import note_head
 from connector.sync.beside import Beside
 
 _T = TypeVar("_T")
@@ -140,6 +141,7 @@ class Rotation:
             self._step("4 draining", lambda: self._drain(purpose))
             moved = self._step("5 moving", lambda: self._move(purpose))
             self._step("6 moved", self._vault.follow_ring)
+        self._end()
         ring = self._vault.ring
         old = tuple(k.kid for k in ring.of(purpose) if k.state in _OLD)
         return Rotated(purpose, ring.active(purpose).kid, old, moved, unfinished)
@@ -190,6 +192,10 @@ class Rotation:
         done = act()
         self._hook(f"after commit: {name}")
         return done
+
+    def _end(self) -> None:
+        """As at a run's end: what the log of events holds by now is not to be cut off unseen."""
+        note_head(self._store, self._vault)
 
     def _add(self, purpose: Purpose) -> int:
         officer = self._keyring.officer
@@ -248,6 +254,7 @@ class Rotation:
 
     def _changed(self, kid: int, step: str, state: KeyState) -> RingKey | None:
         self._step(step, lambda: ring_changes.move(*self._at, kid, state))
+        self._end()
         return next((k for k in self._vault.follow_ring().keys if k.kid == kid), None)
 
     def destroy(self, kid: int, *, after: datetime | None = None) -> bool:
@@ -272,6 +279,7 @@ class Rotation:
                 ),
             )
             self._vault.follow_ring()
+        self._end()
         return True
 
     def keep(self, kid: int) -> None:
@@ -321,6 +329,7 @@ class Rotation:
         """
         self._step("kek", self._make_kek)
         self._step("ring", lambda: ring_changes.rewrap(*self._at, self._keyring.officer))
+        self._end()
         return self._vault.follow_ring()
 
     def _make_kek(self) -> None:

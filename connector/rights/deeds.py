@@ -9,6 +9,7 @@ from connector.plugin import Kind
 from connector.rights.person import Person
 from connector.store import events
 from connector.store.events import Event
+from connector.sync.audit import note_head
 from connector.sync.beside import Beside
 from connector.sync.showing import EXPORTED, Showing, people_of
 
@@ -30,7 +31,7 @@ def note(
     reason: str,
     showing: Showing | None = None,
 ) -> None:
-    """Note what was done for a person, with the reason, at each of their links.
+    """Note what was done for a person, with the reason, at each of their links, and the log's end.
 
     `showing`: it shows their values. Raises: PolicyError if that is too many for the hour.
     """
@@ -50,3 +51,4 @@ def note(
                 for connection, kind, link in links
             ],
         )
+    note_head(ports.store, ports.vault)

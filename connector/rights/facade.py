@@ -21,6 +21,7 @@ from connector.rights.rows import OnErase, RowRule
 from connector.rights.who import Who, identifiers_in, record_in
 from connector.settings import PrivacySettings
 from connector.store.database import Hook, no_hook
+from connector.sync.audit import note_head
 from connector.sync.beside import Beside
 from connector.sync.replay import replay_erasures
 from connector.sync.scope import Progress, moment, no_progress
@@ -128,8 +129,8 @@ class Rights:
         person = one_person(beside, who)
         known = [e for e in self._open() if set(e.subjects) & person.subjects]
         if known:
-            return self._run(erasing.go_on(beside, known[0], how))
-        return self._run(erasing.begin(beside, person, how, basis=basis))
+            return self._run(beside, erasing.go_on(beside, known[0], how))
+        return self._run(beside, erasing.begin(beside, person, how, basis=basis))
 
     def resume(
         self,
@@ -143,7 +144,9 @@ class Rights:
         beside = self._beside(progress, hook)
         replay_erasures(beside.ports)
         return [
-            self._run(erasing.go_on(beside, entry, self._how(on_erase, given_up, entry.basis)))
+            self._run(
+                beside, erasing.go_on(beside, entry, self._how(on_erase, given_up, entry.basis))
+            )
             for entry in self._open()
         ]
 
@@ -252,8 +255,12 @@ class Rights:
     def _open(self) -> list[Entry]:
         return [e for e in self._beside().ports.vault.ledger.entries() if e.state == OPEN]
 
-    def _run(self, erasure: Erasure) -> Receipt:
-        return Receipt.of(erasure.run())
+    def _run(self, beside: Beside, erasure: Erasure) -> Receipt:
+        try:
+            return Receipt.of(erasure.run())
+        finally:
+            # As at a run's end, also where the erasure could not go on.
+            note_head(beside.ports.store, beside.ports.vault)
 
     def _entry(self, beside: Beside, erasure_id: str) -> Entry:
         entry = beside.ports.vault.ledger.entry(erasure_id)

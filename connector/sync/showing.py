@@ -17,6 +17,7 @@ from connector.store import events
 from connector.store.database import Store
 from connector.store.events import Event
 from connector.store.links import Link
+from connector.sync.audit import note_head
 
 SHOWN: Final = "shown"
 EXPORTED: Final = "exported"
@@ -55,6 +56,7 @@ class Showing:
             event = Event(now, run, link.connection, link.kind, SHOWN, link.id, field)
             event.note = self.reason.strip() or None
             events.append(tx, [event])
+        note_head(self.store, self.vault)
 
     def count(self, tx: sa.Connection, now_us: int, people: Collection[str]) -> None:
         """Raises: PolicyError if these people are too many for the hour, by the log of events."""

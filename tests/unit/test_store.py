@@ -343,6 +343,7 @@ def test_claims_die_with_their_link(store: Store) -> None:
         assert claims.get(tx, "crm", C, [PHONE]) == {}
 
 
+# Also asked of PostgreSQL, in tests/databases/test_state.py.
 NOT_IN_5 = (
     "ALTER TABLE event DROP COLUMN kid",
     "ALTER TABLE event DROP COLUMN doc_digest",
