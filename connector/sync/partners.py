@@ -15,6 +15,7 @@ from connector.store.claims import Claim, Value
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.decision import Partner, Replaced, Situation
+from connector.sync.passes import quiet
 from connector.sync.scope import Scope
 
 
@@ -60,13 +61,19 @@ def _identities(scope: Scope, case: Situation) -> list[Value]:
 
 
 def _rivals(scope: Scope, keyed: Mapping[str, Sequence[Link]]) -> dict[str, Seen]:
-    """The records that the owners of these keys are linked to, read by id; none in most runs."""
-    refs = [
-        Ref(owner.remote_id)
+    """The records that the owners of these keys are linked to, read by id; none in most runs.
+
+    One of somebody whom the policy stops is not asked for: which of the two is older is then not
+    known, and the linked one is kept.
+    """
+    whole = [
+        owner
         for owners in keyed.values()
         for owner in owners
         if owner.live is not None and owner.remote_id is not None
     ]
+    left = quiet(scope, whole) if whole else set()
+    refs = [Ref(one.remote_id) for one in whole if one.id not in left and one.remote_id]
     return {one.ref: one for one in scope.remote.fetch(scope.kind, refs)} if refs else {}
 
 
