@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from connector.errors import LeaseHeldError, StoreError
-from connector.store import events, links, scopes, staged
+from connector.store import claims, events, links, scopes, staged
 from connector.store.copies import copy_of
 from connector.store.database import Store, open_engine
 from connector.store.events import Event
@@ -176,6 +176,23 @@ def test_a_state_of_an_older_version_is_upgraded_here_too(state: str, version: s
     assert (bytes(new["mac"]), new["kid"]) == (b"m" * 32, 8)
     assert bytes(new["doc_digest"]) == events.digest_of(b"sealed")
     again.close()
+
+
+def test_claims_are_told_apart_by_the_key_that_made_them(state: str) -> None:
+    store = Store(open_engine(state), tenant="t")
+    old, new = b"o" * 16, (12).to_bytes(4, "big") + b"n" * 16
+    mark = new[:4]
+    with store.write(None, "claims") as tx:
+        claims.stake(tx, "crm", C, {"L": [(old,)]}, {"L": "local"})
+        assert claims.spread(tx, "crm", C, [(old, new)]) == 1
+        assert claims.count_by_mark(tx) == {b"": 1, mark: 1}
+        assert claims.places(tx, mark) == claims.places(tx, b"") == [("crm", C)]
+        [(link, [held])] = claims.held_under(tx, "crm", C, b"", "")
+        assert (link, bytes(held.digest)) == ("L", old)
+        assert claims.forget_under(tx, b"") == 1
+        assert claims.count_by_mark(tx) == {mark: 1}
+        assert claims.get(tx, "crm", C, [(new,)])[(new,)].link == "L"
+    store.close()
 
 
 class Chained:

@@ -80,6 +80,20 @@ def test_a_state_is_backed_up_lost_and_put_back_by_the_command(rig: Rig) -> None
     assert rig.run("backup", "forget", one["id"]).code == 2
 
 
+def test_the_index_key_is_rotated_by_the_command(rig: Rig) -> None:
+    rig.ready()
+    assert rig.run("sync").code == 0
+    told = rig.run("keys", "status", "--json").json["keys"]
+    [old] = [one for one in told if one["purpose"] == "index"]
+    assert old["rows"] > 0
+    done = rig.run("keys", "rotate", "index", "--json").json
+    assert (done["old"], done["moved"], done["resumed"]) == ([old["kid"]], old["rows"], False)
+    told = rig.run("keys", "status", "--json").json["keys"]
+    rows = {one["kid"]: one["rows"] for one in told if one["purpose"] == "index"}
+    assert rows == {old["kid"]: 0, done["key"]: old["rows"]}
+    assert rig.run("sync").code == 0
+
+
 def test_a_lost_ring_comes_back_from_a_backup_of_the_keys(rig: Rig) -> None:
     rig.ready()
     assert rig.run("sync").code == 0

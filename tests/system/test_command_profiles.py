@@ -50,6 +50,7 @@ def test_19_lists_without_keys_and_values_for_the_officer_alone(rig: Rig) -> Non
     assert shown.code == 0
     assert "Invented" in shown.out
 
+    assert "disclose" not in rig.run("keys", "status").err
     released = (rig.folder / "officer.b64").rename(rig.folder / "kept.b64")
     for verb in (show, ("explain", "1", "--kind", "customer", "--show")):
         refused = rig.run(*verb, "--reason", "curious")
