@@ -62,7 +62,9 @@ def _rows(
         return {}
     asked = {"connection": connection, "kind": kind, "digests": list(chain.from_iterable(wanted))}
     known = {row[0]: Claim(*row) for row in tx.execute(_CLAIMS, asked)}
-    return {value: [known[d] for d in value if d in known] for value in wanted}
+    if not known:  # as in most of a first read
+        return {}
+    return {v: of for v in wanted if (of := [known[d] for d in v if d in known])}
 
 
 def together(rows: Sequence[Claim]) -> Claim | None:
@@ -145,24 +147,19 @@ def _save(
 ) -> int:
     """Write each claim into the row of each of its digests; returns how many rows are new."""
     there = {row.digest: row for of in rows.values() for row in of}
-    want = [replace(one, digest=d) for value, one in known.items() for d in value]
-    new = [one for one in want if one.digest not in there]
     about = {"connection": connection, "kind": kind}
-    many(
-        tx,
-        _INSERT,
-        [
-            {
-                **about,
-                "digest": n.digest,
-                "link": n.link,
-                "rival": n.rival,
-                "contested": n.contested,
-            }
-            for n in new
-        ],
-    )
-    _update(tx, about, [o for o in want if o.digest in there and there[o.digest] != o])
+    new: list[dict[str, Any]] = []
+    changed: list[Claim] = []
+    for value, one in known.items():
+        held = {"link": one.link, "rival": one.rival, "contested": one.contested}
+        for digest in value:
+            was = there.get(digest)
+            if was is None:
+                new.append({**about, "digest": digest, **held})
+            elif (was.link, was.rival, was.contested) != (one.link, one.rival, one.contested):
+                changed.append(Claim(digest, one.link, one.rival, one.contested))
+    many(tx, _INSERT, new)
+    _update(tx, about, changed)
     return len(new)
 
 
