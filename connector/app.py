@@ -18,9 +18,9 @@ from connector import policies, registry, shop
 from connector import settings as settings_module
 from connector.assembly import parts
 from connector.backup.backups import Backups
-from connector.errors import ConnectorError, UsageError
+from connector.errors import ConnectorError, SealError, UnreachableError, UsageError
 from connector.host import MachineClock, StoreHost
-from connector.keeping.provider import kek_of
+from connector.keeping.provider import kek_of, officers_kek_of
 from connector.keeping.rotation import Keyring
 from connector.keeping.rotation import Progress as KeysProgress
 from connector.keeping.rotation import no_progress as no_keys_progress
@@ -35,10 +35,10 @@ from connector.privacy.vault import Vault, open_vault
 from connector.rights.facade import Rights
 from connector.settings import Settings
 from connector.store.copies import copy_of
-from connector.store.database import Hook, Store, open_engine
+from connector.store.database import Hook, Store, no_hook, open_engine
 from connector.sync.adopt import Adoption
 from connector.sync.beside import Beside
-from connector.sync.review import Letter, OpenConflict, Review, Where
+from connector.sync.review import Letter, OpenConflict, Review, Where, nowhere
 from connector.sync.run import Runner, RunReport
 from connector.sync.scope import Progress, no_progress
 from connector.sync.status import Status, status_of
@@ -74,7 +74,8 @@ def init_keys(settings: Settings, clock: Clock | None = None) -> Path:
     """Make the key ring, and its key-encrypting key. Raises: UsageError if the ring exists."""
     path = settings.path(settings.keys.path)
     clock = clock or MachineClock()
-    create_ring(path, kek_of(settings, clock), settings.tenant, clock.now())
+    officer = officers_kek_of(settings, clock)
+    create_ring(path, kek_of(settings, clock), settings.tenant, clock.now(), officer=officer)
     return path
 
 
@@ -144,8 +145,17 @@ class Connector:
                 subjects_url=self.settings.url(keys.subjects),
                 tenant=self.settings.tenant,
                 clock_now=self.clock.now,
+                officer=officers_kek_of(self.settings, self.clock),
             )
         return self._open.vault
+
+    @property
+    def released(self) -> Vault | None:
+        """The keys; None where this process is released none, which leaves lists without values."""
+        try:
+            return self.vault
+        except (SealError, UnreachableError):
+            return None
 
     @property
     def local(self) -> Local:
@@ -351,16 +361,15 @@ class Connector:
     def rights(self) -> Rights:
         """Find one person, show, correct or freeze their data, and erase them."""
 
-        def beside(progress: Progress, hook: Hook) -> Beside:
-            both = None, None
-            return Beside(
-                *parts(self, self.store, self.local, None, None, both, progress, hook=hook)
-            )
-
         def told(subjects: Sequence[str]) -> None:
             self.backups().rewrite_key_backups()
 
-        return Rights(beside, self.settings.privacy, after_shredding=[told])
+        return Rights(self.beside, self.settings.privacy, after_shredding=[told])
+
+    def beside(self, progress: Progress = no_progress, hook: Hook = no_hook) -> Beside:
+        """What a run works with, for what is done beside the runs."""
+        both = None, None
+        return Beside(*parts(self, self.store, self.local, None, None, both, progress, hook=hook))
 
     # --- keys and backups -------------------------------------------------------------------------
 
@@ -369,7 +378,7 @@ class Connector:
         """Where the ring is and what opens it."""
         settings = self.settings
         path, kek = settings.path(settings.keys.path), kek_of(settings, self.clock)
-        return Keyring(path, kek, settings.tenant)
+        return Keyring(path, kek, settings.tenant, officers_kek_of(settings, self.clock))
 
     def backups(self, progress: KeysProgress = no_keys_progress) -> Backups:
         """Makes, lists and verifies backups of the state and of the keys."""
@@ -389,7 +398,11 @@ class Connector:
 
     @property
     def _review(self) -> Review:
-        return Review(self.store, self.vault, self.record_url)
+        vault = self.released
+        # Without keys no account opens: each would ask the provider once more, in vain.
+        address = self.record_url if vault is not None else nowhere
+        limit = self.settings.privacy.people_an_hour
+        return Review(self.store, vault, address, people_an_hour=limit)
 
     def record_url(self, name: str, kind: str, ref: str) -> str | None:
         """A record in the vendor's own pages; None if nobody knows, or the keys are not here."""
@@ -431,8 +444,10 @@ class Connector:
     def conflicts(self, where: Where | None = None) -> list[OpenConflict]:
         return self._review.conflicts(where)
 
-    def conflict(self, conflict_id: str, *, show: bool = False) -> OpenConflict:
-        return self._review.conflict(conflict_id, show=show)
+    def conflict(self, conflict_id: str, *, show: bool = False, reason: str = "") -> OpenConflict:
+        """One of them; with `show` its values, for which a split ring asks the privacy officer's
+        key and a reason."""
+        return self._review.conflict(conflict_id, show=show, reason=reason)
 
     def resolve_conflict(self, conflict_id: str, take: str, *, who: str = "") -> OpenConflict:
         """Choose whose value stands, "local" or "remote"; the next `sync` writes it."""

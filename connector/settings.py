@@ -145,6 +145,8 @@ class PrivacySettings(_Model):
     """The policy file; without one the classes of the canonical fields alone decide."""
     local_erasure: Literal["delete", "blank", "callback"] | None = None
     """What becomes of an erased person's rows in the shop; nobody is erased before that is said."""
+    people_an_hour: int = Field(default=20, ge=1)
+    """Of how many people the privacy officer is shown values in an hour; in a split ring only."""
 
 
 class Settings(_Model):

@@ -45,6 +45,19 @@ class KekSettings(_Model):
     aws_kms: KeyKmsSettings | None = None
 
 
+class ProfileSettings(KekSettings):
+    """`[keys.profiles.NAME]`: the provider that one profile alone is released."""
+
+    previous: KekSettings | None = None
+    """What its keys were wrapped with before, until `keys rotate kek` has run."""
+
+
+class ProfilesSettings(_Model):
+    """`[keys.profiles]`: who has more than `[keys]` itself gives, which is what a run needs."""
+
+    officer: ProfileSettings | None = Field(default=None, alias="privacy-officer")
+
+
 class KeysSettings(KekSettings):
     """`[keys]`: the ring, what it is wrapped with, and the database of people's keys."""
 
@@ -52,6 +65,7 @@ class KeysSettings(KekSettings):
     subjects: str = "sqlite:///keys.db"
     previous: KekSettings | None = None
     """What the ring was wrapped with before, until `keys rotate kek` has run."""
+    profiles: ProfilesSettings = ProfilesSettings()
 
 
 _OF_PROVIDER = {
@@ -68,6 +82,14 @@ def wrong_keys(keys: KeysSettings) -> Iterator[str]:
     yield from _wrong_kek("keys", keys)
     if keys.previous is not None:
         yield from _wrong_kek("keys.previous", keys.previous)
+    officer = keys.profiles.officer
+    if officer is not None:
+        where = "keys.profiles.privacy-officer"
+        yield from _wrong_kek(where, officer)
+        if officer.previous is not None:
+            yield from _wrong_kek(f"{where}.previous", officer.previous)
+        if officer.provider == "file" == keys.provider and officer.kek == keys.kek:
+            yield f"{where}.kek is the ring's own: then every run has the officer's key"
 
 
 def _wrong_kek(where: str, keys: KekSettings) -> Iterator[str]:

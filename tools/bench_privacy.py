@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
-from connector.store import links
+from connector.store import claims
 from connector.store.database import open_engine
 from connector.store.tables import claim, metadata
 from connector.sync.documents import pack, unpack
@@ -98,11 +98,11 @@ def looking_up(vault: Vault, rows: int, n: int) -> None:
         plain.create(tx)
         found = [{**here, "value": one, "link": f"{n:032x}"} for n, one in enumerate(mails)]
         tx.execute(sa.insert(plain), found)
-        claims = [
-            {**here, "digest": vault.blind("email", one), "link": f"{n:032x}"}
+        held = [
+            {**here, "digest": vault.blind("email", one)[0], "link": f"{n:032x}"}
             for n, one in enumerate(mails)
         ]
-        tx.execute(sa.insert(claim), claims)
+        tx.execute(sa.insert(claim), held)
     at, c = iter(range(10**9)), plain.c
 
     def of_next() -> str:
@@ -116,7 +116,7 @@ def looking_up(vault: Vault, rows: int, n: int) -> None:
     with engine.connect() as tx:
 
         def ours() -> None:
-            links.claims(tx, "crm", "customer", [vault.blind("email", of_next())])
+            claims.get(tx, "crm", "customer", [vault.blind("email", of_next())])
 
         def raw() -> None:
             tx.execute(query, {**here, "values": [of_next()]}).all()

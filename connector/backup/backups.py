@@ -102,6 +102,7 @@ class Backups:
         ring, now, id_ = self.vault.follow_ring(), self.clock.now(), os.urandom(16).hex()
         spare = references.spare(self.store, self.vault) if what == KEYS else set()
         key, kid, wrapped = fresh_key(ring, self._provider(), what, id_, self.store.store_id)
+        kids = self._kids(ring, what, kid, spare)
         with self.store.read() as tx:
             generation = int(self.store.meta_in(tx, "generation") or 0)
             manifest = Manifest(
@@ -113,7 +114,7 @@ class Backups:
                 schema=t.SCHEMA_VERSION,
                 made=now.isoformat(),
                 until=(now + self._keep[what]).isoformat(),
-                kids=self._kids(ring, what, kid, spare),
+                kids=kids,
                 kid=kid,
                 wrapped=wrapped,
             )
@@ -131,7 +132,8 @@ class Backups:
 
     def _kids(self, ring: Ring, what: str, kid: int, spare: Iterable[int]) -> list[int]:
         if what == STATE:
-            return kids_of_state(self.vault, kid)
+            # An old index key too, while something is claimed under it.
+            return kids_of_state(self.vault, {kid, *references.claimed(self.store, self.vault)})
         return sorted({key.kid for key in ring.keys} - set(spare))
 
     def _parts(self, what: str, tx: sa.Connection, spare: set[int]) -> Iterator[bytes]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
 from connector.errors import SealError, SettingsError
+from connector.privacy.blind import IN_USE
 from connector.privacy.container import altered
 from connector.privacy.envelope import lp
 from connector.privacy.keys import Purpose
@@ -112,11 +113,13 @@ def key_of(manifest: Manifest, ring: Ring | None, provider: KeyProvider) -> byte
     return key
 
 
-def kids_of_state(vault: Vault, kid: int) -> list[int]:
-    """What a backup of the state needs of the ring.
+def kids_of_state(vault: Vault, others: Collection[int]) -> list[int]:
+    """What a backup of the state needs of the ring, `others` among it.
 
     People's keys are in the keys database and are re-wrapped there: no wrap key is needed. Tokens,
     places in pages and staged records are fetched again where their key is gone.
     """
-    needed = (Purpose.DIGEST, Purpose.REF, Purpose.INDEX)
-    return sorted({kid, *(vault.ring.active(purpose).kid for purpose in needed)})
+    ring = vault.ring
+    kept = {ring.active(purpose).kid for purpose in (Purpose.DIGEST, Purpose.REF)}
+    kept |= {key.kid for key in ring.of(Purpose.INDEX) if key.state in IN_USE}
+    return sorted({*others, *kept})

@@ -20,7 +20,10 @@ from connector.backup.backups import ENDING, Backups, manifest_at, opened
 from connector.backup.manifest import KEYS, STATE, Manifest
 from connector.errors import ConnectorError, LeaseHeldError, SealError, SettingsError, UsageError
 from connector.keeping.rotation import Keyring
+from connector.privacy import ring_changes
+from connector.privacy.blind import IN_USE, mark_of
 from connector.privacy.container import altered
+from connector.privacy.keys import KeyState
 from connector.privacy.keys_database import ERASURE, SUBJECT, OurErrors
 from connector.privacy.private_file import locked, write_private
 from connector.privacy.providers import provider_of
@@ -33,9 +36,10 @@ from connector.privacy.ring import (
     read_ring,
 )
 from connector.privacy.subjects import SHREDDED, SHREDDING
-from connector.store import scopes
+from connector.store import claims, scopes
 from connector.store import tables as t
 from connector.store.database import Store, open_engine
+from connector.sync.audit import begin_restore, end_restore
 
 SAMPLE: Final = 200
 """Documents that a drill opens."""
@@ -85,16 +89,29 @@ class Restoring:
         with self._store.read() as tx:
             self._nobody_at_work(self._store, tx)
         aside = None if self._is_new() else self._b.create(STATE)
+        known = {one.id for one in self._vault.heads.restores(manifest.store_id)}
+        begun = begin_restore(self._store, self._vault, manifest.store_id, manifest.made)
+        try:
+            erased = self._replace(path, manifest)
+        except ConnectorError:
+            if begun.id not in known:  # else it is one that died, and is still to be ended
+                self._vault.heads.forget_restore(begun.id)
+            raise
+        with self._b.opened(path) as (_, rows):
+            self._learn(rows)
+        self._store.store_id = manifest.store_id
+        self._vault.subjects.refresh()
+        end_restore(self._store, self._vault, begun, manifest.made)
+        return Restored(manifest, counts, erased, aside)
+
+    def _replace(self, path: Path, manifest: Manifest) -> int:
         with self._store.write(None, "restore") as tx:
             # Nobody begins a run before this ends: a lease is taken in a transaction like this.
             self._nobody_at_work(self._store, tx)
             erased = self._fill(tx, path, manifest)
             content.settle_meta(self._store, tx)
-        with self._b.opened(path) as (_, rows):
-            self._learn(rows)
-        self._store.store_id = manifest.store_id
-        self._vault.subjects.refresh()
-        return Restored(manifest, counts, erased, aside)
+            self._use_index_keys(tx)
+        return erased
 
     def _check_state(self, manifest: Manifest, counts: Mapping[str, int]) -> None:
         if manifest.schema > t.SCHEMA_VERSION:
@@ -145,6 +162,22 @@ class Restoring:
             content.replace_state(tx, passing())
         content.drop_unopenable(tx, {key.kid for key in self._vault.ring.keys})
         return content.forget_erased(tx, sorted(erased | listed))
+
+    def _use_index_keys(self, tx: sa.Connection) -> None:
+        """Have values looked for under each index key that the restored ones are claimed under:
+        `keys rotate index` then goes on. A value whose key is destroyed is not known again."""
+        ring, keyring = self._vault.follow_ring(), self._b.keyring
+        at = (keyring.path, keyring.kek, keyring.tenant)
+        known = {mark_of(k.kid, ring.first_index): k for k in ring.keys}
+        for mark in claims.count_by_mark(tx):
+            key = known.get(mark)
+            if key is None:
+                while claims.forget_under(tx, mark):
+                    pass
+            elif key.state not in IN_USE:
+                for state in (KeyState.DRAINING, KeyState.DECRYPT_ONLY):
+                    ring_changes.move(*at, key.kid, state)
+        self._vault.follow_ring()
 
     def _learn(self, rows: Iterable[lines.Rows]) -> None:
         """Take over what a backup's copy of the ledger knows and the keys database does not."""

@@ -16,7 +16,6 @@ from connector.errors import UsageError
 
 if TYPE_CHECKING:
     from connector.operating.disclosing import Disclosed
-    from connector.privacy.heads import Head
 
 VERBS = {"verify": ("auditing:verify", "Check every entry, and that none was cut off.")}
 """Verb to its module, its function and its line in `--help`."""
@@ -34,7 +33,8 @@ def audit() -> None:
 def verify(context: click.Context, invocation: Invocation) -> None:
     """Walk through the log of events from its first entry. Exit 9 names the first entry that was
     changed, put in, taken out or moved. Exit 8: the log no longer holds the end that a run noted
-    in the keys database, so its tail was cut, or the state was put back from an older copy."""
+    in the keys database, so its tail was cut, or the state was put back from an older copy, but not
+    by `backup restore`, which accounts for what it cuts."""
     from connector.sync.audit import verify as verified
 
     with invocation.connector() as connector:
@@ -45,7 +45,11 @@ def verify(context: click.Context, invocation: Invocation) -> None:
                 "entries": found.entries,
                 "older": found.older,
                 "broken": found.broken,
-                "missing": [{"entry": one.seq, "at": _when(one)} for one in found.missing],
+                "missing": [{"entry": one.seq, "at": _when(one.at_us)} for one in found.missing],
+                "restored": [
+                    {"entry": one.end[0], "at": _when(one.at_us), "copy_of": one.made}
+                    for one in found.restored
+                ],
             }
         )
         context.exit(found.exit)
@@ -58,13 +62,19 @@ def verify(context: click.Context, invocation: Invocation) -> None:
     output.show(f"{found.entries} entries are whole.")
     for one in found.missing:
         output.show(
-            f"Older than the head: entry {one.seq}, the last one at {_when(one)}, is not in it."
+            f"Older than the head: entry {one.seq}, the last one at {_when(one.at_us)},"
+            " is not in it."
+        )
+    for back in found.restored:
+        output.show(
+            f"Restored at {_when(back.at_us)} from a copy of {back.made}, whose last entry is"
+            f" {back.end[0]}; whole since."
         )
     context.exit(found.exit)
 
 
-def _when(head: Head) -> str:
-    moment = dt.datetime.fromtimestamp(head.at_us / 1e6, dt.UTC)
+def _when(us: int) -> str:
+    moment = dt.datetime.fromtimestamp(us / 1e6, dt.UTC)
     return moment.isoformat(timespec="seconds")
 
 

@@ -10,7 +10,7 @@ import click
 
 from connector.commands import output
 from connector.commands.choosing import KINDS, confirmed
-from connector.commands.group import json_option
+from connector.commands.group import json_option, reason_option
 from connector.commands.invocation import Invocation
 from connector.commands.spans import SPAN, Span
 
@@ -74,12 +74,13 @@ def list_(
 @conflicts.command()
 @click.argument("id")
 @click.option("--show", "clear", is_flag=True, help="Values unmasked; the record's events note it.")
+@reason_option
 @json_option
 @click.pass_obj
-def show(invocation: Invocation, id: str, clear: bool) -> None:
+def show(invocation: Invocation, id: str, clear: bool, reason: str) -> None:
     """Show one; its values are masked without --show."""
     with invocation.connector() as connector:
-        one = connector.conflict(id, show=clear)
+        one = connector.conflict(id, show=clear, reason=reason)
         editor = connector.edited_by(one.connection, one.kind, one.remote_id or "")
     if invocation.as_json:
         output.document({**asdict(one), "edited_by": editor})

@@ -10,7 +10,7 @@ import click
 
 from connector.commands import output
 from connector.commands.choosing import KINDS
-from connector.commands.group import json_option
+from connector.commands.group import json_option, reason_option
 from connector.commands.invocation import Invocation
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ _FROM = {
 @click.option("--kind", type=click.Choice(KINDS), help="RECORD is an id of this kind.")
 @click.option("--live", is_flag=True, help="Also ask the vendor for the record, by id.")
 @click.option("--show", is_flag=True, help="Show values unmasked; the record's events note it.")
+@reason_option
 @json_option
 @click.pass_obj
 def explain(
@@ -40,6 +41,7 @@ def explain(
     kind: str | None,
     live: bool,
     show: bool,
+    reason: str,
 ) -> None:
     """Say why RECORD, or one FIELD of it, is as it is.
 
@@ -58,6 +60,7 @@ def explain(
             kind=Kind(kind) if kind else None,
             live=live,
             show=show,
+            reason=reason,
         )
     if invocation.as_json:
         output.document({"records": [_document(one) for one in found]})

@@ -112,6 +112,16 @@ def json_option(command: Any) -> Any:
     )(command)
 
 
+def reason_option(command: Any) -> Any:
+    """Give a verb that may show values `--reason`."""
+    return click.option(
+        "--reason",
+        default="",
+        metavar="TEXT",
+        help="Why --show; it is noted. Demanded where the officer's key is apart.",
+    )(command)
+
+
 def rate_option(help_: str, default: str | None = None) -> Callable[[Any], Any]:
     """Give a verb `--rate`, a budget in the settings' own form; another form is a wrong call."""
     return click.option(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 KEK = "kek"
 PURPOSES = (
     *("wrap", "secrets", "staging", "digest", "ref"),
-    *("index", "suppress", "audit", "backup", "pseudonym"),
+    *("index", "suppress", "audit", "backup", "pseudonym", "disclose"),
 )
 """Those of the ring, written out: importing them is what `--help` should not pay for."""
 

@@ -104,6 +104,7 @@ def _document(found: Ruled) -> dict[str, Any]:
         "fields": [
             {
                 "field": one.name,
+                "own": list(one.own),
                 "class": one.class_,
                 "action": one.action,
                 "with": one.how,
@@ -126,10 +127,11 @@ def _print(found: Ruled) -> None:
         output.show(f"Nothing goes there: {found.stopped}{ids}.")
         return
     output.table(
-        ["field", "class", "action", "decided by", "read back"],
+        ["field", "vendor's", "class", "action", "decided by", "read back"],
         [
             [
                 one.name,
+                ", ".join(one.own) or "-",
                 one.class_,
                 f"{one.action} {one.how}" if one.how else one.action,
                 ", ".join(one.rules) or "-",

@@ -34,6 +34,19 @@ def kek_of(settings: Settings, clock: Clock) -> Kek:
     return WithPrevious(now, before, settings.path(keys.path).parent)
 
 
+def officers_kek_of(settings: Settings, clock: Clock) -> Kek | None:
+    """What the privacy officer's key is wrapped with; None where no profile is set."""
+    officer = settings.keys.profiles.officer
+    if officer is None:
+        return None
+    where = "keys.profiles.privacy-officer"
+    now = _one(settings, where, officer, clock)
+    if officer.previous is None:
+        return now
+    before = _one(settings, f"{where}.previous", officer.previous, clock)
+    return WithPrevious(now, before, settings.path(settings.keys.path).parent)
+
+
 def _one(settings: Settings, where: str, keys: KekSettings, clock: Clock) -> Kek:
     if keys.provider == "env":
         return env_provider(keys.kek.partition(":")[2])

@@ -13,8 +13,9 @@ from connector.privacy.keys import KeyState, Purpose
 from connector.privacy.keys_database import BACKUP, OurErrors
 from connector.privacy.subjects import Subjects
 from connector.privacy.vault import Vault
+from connector.store import claims
 from connector.store.database import Store
-from connector.store.tables import claim, intent, link, scope, staged
+from connector.store.tables import intent, link, scope, staged
 
 Counts = dict[int, int]
 """Number of rows by the id of the key that they lie under."""
@@ -57,10 +58,12 @@ def digested(store: Store) -> int:
         return int(tx.execute(query).scalar_one())
 
 
-def claimed(store: Store) -> int:
+def claimed(store: Store, vault: Vault) -> Counts:
     """Identity values that some record holds."""
     with store.read() as tx:
-        return int(tx.execute(sa.select(sa.func.count()).select_from(claim)).scalar_one())
+        found = claims.count_by_mark(tx)
+    first = vault.ring.first_index
+    return {int.from_bytes(mark, "big") if mark else first: n for mark, n in found.items()}
 
 
 def in_backups(subjects: Subjects, now_us: int, content: str | None = None) -> Mapping[int, int]:
@@ -76,10 +79,11 @@ def in_backups(subjects: Subjects, now_us: int, content: str | None = None) -> M
     return counts
 
 
-COUNTED: Final[Mapping[Purpose, Callable[[Store, Subjects], Counts]]] = {
-    Purpose.WRAP: lambda store, subjects: subjects.wrapped_under(),
-    Purpose.SECRETS: lambda store, subjects: secrets(store),
-    Purpose.STAGING: lambda store, subjects: waiting(store),
+COUNTED: Final[Mapping[Purpose, Callable[[Store, Vault], Counts]]] = {
+    Purpose.WRAP: lambda store, vault: vault.subjects.wrapped_under(),
+    Purpose.SECRETS: lambda store, vault: secrets(store),
+    Purpose.STAGING: lambda store, vault: waiting(store),
+    Purpose.INDEX: claimed,
 }
 """Purposes whose rows say which key they lie under."""
 
@@ -91,6 +95,6 @@ def spare(store: Store, vault: Vault) -> set[int]:
         now_us = store.now_us(tx)
     needed = set(in_backups(vault.subjects, now_us, "state"))
     for count in COUNTED.values():
-        needed |= count(store, vault.subjects).keys()
+        needed |= count(store, vault).keys()
     old = {k.kid for k in vault.ring.keys if k.state in (KeyState.DRAINING, KeyState.RETIRED)}
     return old - needed

@@ -11,7 +11,8 @@
 
 A process may die before or after any of them; the same command then goes on. Opening works
 throughout: who meets a key that he does not know reads the ring again. After step 6 come `retire`,
-which looks at everything once more, and `destroy`, which waits for a date.
+which looks at everything once more, and `destroy`, which waits for a date. The index key has steps
+of its own: see `indexing.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from typing import Final, TypeVar
 
 from connector.errors import UsageError
 from connector.keeping import references
-from connector.keeping.moving import MOVES, POLL_S
+from connector.keeping.indexing import Indexing
+from connector.keeping.moving import MOVES, POLL_S, Moved
 from connector.plugin import Clock
 from connector.privacy import ring_changes
 from connector.privacy.keys import KeyState, Purpose, RingKey
@@ -33,6 +35,8 @@ from connector.privacy.ring import Ring
 from connector.privacy.vault import Vault
 from connector.store import scopes
 from connector.store.database import Hook, Store, no_hook
+from connector.sync.audit import note_head
+from connector.sync.beside import Beside
 
 _T = TypeVar("_T")
 
@@ -54,6 +58,8 @@ FOLLOWS: Final[Mapping[Purpose, str]] = {
     Purpose.SUPPRESS: "new suppressions use the new key; old keys stay for ever, for old ones",
     Purpose.AUDIT: "the log goes on under the new key; old keys stay, to check what they signed",
     Purpose.BACKUP: "new backups use the new key; the old one stays while a backup needs it",
+    Purpose.INDEX: "identity values are known by the new key",
+    Purpose.DISCLOSE: "what is kept for people to read is sealed for the new key; old keys stay",
     Purpose.PSEUDONYM: "pseudonyms change: what vendors hold of them joins with nothing sent later",
 }
 """Purposes that may be rotated, and what then holds."""
@@ -64,12 +70,8 @@ REFUSED: Final[Mapping[Purpose, tuple[str, str]]] = {
         " digest can be made anew.",
         "One who has it and the state can test guesses; he cannot open anything.",
     ),
-    Purpose.INDEX: (
-        "The index key cannot be rotated yet.",
-        "One who has it and the state can test guesses of e-mail addresses and numbers.",
-    ),
 }
-_KEPT: Final = (Purpose.SUPPRESS, Purpose.AUDIT)
+_KEPT: Final = (Purpose.SUPPRESS, Purpose.AUDIT, Purpose.DISCLOSE)
 """Old keys of these are needed for ever: they stay `decrypt_only`."""
 
 
@@ -91,6 +93,8 @@ class Keyring:
     path: Path
     kek: Kek
     tenant: str
+    officer: Kek | None = None
+    """The privacy officer's own provider, where the settings name one."""
 
 
 class Rotation:
@@ -105,11 +109,14 @@ class Rotation:
         *,
         hook: Hook = no_hook,
         progress: Progress = no_progress,
+        beside: Callable[[], Beside] | None = None,
     ) -> None:
+        """`beside`: reads records on both sides, which only the index key's rotation needs."""
         self._at = (keyring.path, keyring.kek, keyring.tenant)
         self._keyring = keyring
         self._store, self._vault, self._clock = store, vault, clock
         self._hook, self._progress = hook, progress
+        self._beside = beside
 
     # --- rotate -----------------------------------------------------------------------------------
 
@@ -121,18 +128,47 @@ class Rotation:
         self._refuse(purpose)
         ring = self._vault.follow_ring()
         unfinished = self._unfinished(ring, purpose)
+        kid = ring.active(purpose).kid
         if not unfinished:
             kid = self._step("1 pending", lambda: self._add(purpose))
-            self._step("2 active", lambda: self._activate(kid))
+            if purpose is not Purpose.INDEX:
+                self._step("2 active", lambda: self._activate(kid))
         moved = 0
-        if purpose not in _KEPT:
+        if purpose is Purpose.INDEX:
+            moved = self._move_index(kid)
+        elif purpose not in _KEPT:
             self._step("3 leases", self._wait_for_runs)
             self._step("4 draining", lambda: self._drain(purpose))
             moved = self._step("5 moving", lambda: self._move(purpose))
             self._step("6 moved", self._vault.follow_ring)
+        self._end()
         ring = self._vault.ring
         old = tuple(k.kid for k in ring.of(purpose) if k.state in _OLD)
         return Rotated(purpose, ring.active(purpose).kid, old, moved, unfinished)
+
+    def _move_index(self, kid: int) -> int:
+        """The steps after the first one of the index key's own rotation; see `indexing.py`."""
+        assert self._beside is not None, "the index key is rotated by who can read both sides"
+        self._vault.follow_ring()
+        self._step("2 leases", self._wait_for_runs)
+        index = Indexing(self._store, self._vault, self._beside())
+        moved = self._step("3 back-filling", lambda: index.fill(self._told("back-filling")))
+        self._step("4 active", lambda: self._activate(kid))
+        self._step("5 draining", lambda: self._drain(Purpose.INDEX))
+        self._step("6 leases", self._wait_for_runs)
+        self._step("7 forgotten", lambda: index.forget(self._told("forgetting")))
+        return moved
+
+    def _told(self, doing: str) -> Moved:
+        total = 0
+
+        def told(count: int) -> None:
+            nonlocal total
+            total += count
+            self._progress(doing, total)
+            self._hook(f"after commit: {doing}, a page")
+
+        return told
 
     def _refuse(self, purpose: Purpose) -> None:
         if purpose in REFUSED:
@@ -157,8 +193,13 @@ class Rotation:
         self._hook(f"after commit: {name}")
         return done
 
+    def _end(self) -> None:
+        """As at a run's end: what the log of events holds by now is not to be cut off unseen."""
+        note_head(self._store, self._vault)
+
     def _add(self, purpose: Purpose) -> int:
-        return ring_changes.add_pending(*self._at, self._clock.now(), purpose)
+        officer = self._keyring.officer
+        return ring_changes.add_pending(*self._at, self._clock.now(), purpose, officer)
 
     def _activate(self, kid: int) -> Ring:
         ring_changes.activate(*self._at, self._clock.now(), kid)
@@ -213,6 +254,7 @@ class Rotation:
 
     def _changed(self, kid: int, step: str, state: KeyState) -> RingKey | None:
         self._step(step, lambda: ring_changes.move(*self._at, kid, state))
+        self._end()
         return next((k for k in self._vault.follow_ring().keys if k.kid == kid), None)
 
     def destroy(self, kid: int, *, after: datetime | None = None) -> bool:
@@ -237,6 +279,7 @@ class Rotation:
                 ),
             )
             self._vault.follow_ring()
+        self._end()
         return True
 
     def keep(self, kid: int) -> None:
@@ -275,7 +318,7 @@ class Rotation:
 
     def _rows(self, purpose: Purpose) -> Mapping[int, int]:
         count = references.COUNTED.get(purpose)
-        return count(self._store, self._vault.subjects) if count is not None else {}
+        return count(self._store, self._vault) if count is not None else {}
 
     # --- the key-encrypting key -------------------------------------------------------------------
 
@@ -285,7 +328,8 @@ class Rotation:
         For a `file:` reference whose file is not there, that file is made with a new key.
         """
         self._step("kek", self._make_kek)
-        self._step("ring", lambda: ring_changes.rewrap(*self._at))
+        self._step("ring", lambda: ring_changes.rewrap(*self._at, self._keyring.officer))
+        self._end()
         return self._vault.follow_ring()
 
     def _make_kek(self) -> None:
@@ -294,6 +338,8 @@ class Rotation:
             kek.make()
         else:
             make_kek_if_absent(kek, self._keyring.path.parent)
+        if isinstance(self._keyring.officer, WithPrevious):
+            self._keyring.officer.make()
 
 
 _OLD: Final = (KeyState.DECRYPT_ONLY, KeyState.DRAINING)

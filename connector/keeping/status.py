@@ -53,11 +53,10 @@ def status_of_keys(keyring: Keyring, store: Store, vault: Vault, now: datetime) 
     document = read_ring(keyring.path, keyring.tenant)
     with store.read() as tx:
         now_us = store.now_us(tx)
-    rows = {purpose: count(store, vault.subjects) for purpose, count in references.COUNTED.items()}
+    rows = {purpose: count(store, vault) for purpose, count in references.COUNTED.items()}
     whole = {
         Purpose.DIGEST: references.digested(store),
         Purpose.REF: references.carried(store),
-        Purpose.INDEX: references.claimed(store),
     }
     backups = references.in_backups(vault.subjects, now_us)
     lines = [_line(entry, rows, whole, backups) for entry in document["keys"]]
@@ -66,7 +65,11 @@ def status_of_keys(keyring: Keyring, store: Store, vault: Vault, now: datetime) 
     if isinstance(provider, WithPrevious):
         open_root(document, provider, keyring.tenant)  # which of the two opens it is asked here
         behind = provider.fell_back
-    hints = [*_of_kek(provider, behind), *(h for line in lines for h in _of_key(line, now))]
+    hints = [
+        *_of_kek(provider, behind),
+        *_of_officer(keyring, document),
+        *(h for line in lines for h in _of_key(line, now)),
+    ]
     order = list(Purpose)
     told = tuple(sorted(lines, key=lambda line: (order.index(Purpose(line.purpose)), line.kid)))
     return KeysStatus(ring.epoch, document["provider"], provider.describe(), behind, told, hints)
@@ -107,12 +110,29 @@ def _of_kek(provider: object, behind: bool) -> Iterator[str]:
         yield "The ring no longer needs [keys.previous]: take it out of the settings."
 
 
+def _left(purpose: str) -> tuple[KeyState, ...]:
+    """In which states an old key with rows is one whose rotation is to go on."""
+    if purpose == Purpose.INDEX:  # the old one is written as long as the new one is not complete
+        return KeyState.DECRYPT_ONLY, KeyState.DRAINING
+    return (KeyState.DRAINING,)
+
+
+def _of_officer(keyring: Keyring, document: Mapping[str, Any]) -> Iterator[str]:
+    for entry in document["keys"]:
+        mine = entry["purpose"] == Purpose.DISCLOSE and entry["state"] == KeyState.ACTIVE
+        if mine and keyring.officer is not None and "profile" not in entry:
+            yield (
+                f"Key {entry['kid']} (disclose) is not the privacy officer's alone:"
+                " `crm-connector keys rotate disclose`."
+            )
+
+
 def _of_key(line: KeyLine, now: datetime) -> Iterator[str]:
     name, state = f"Key {line.kid} ({line.purpose})", KeyState(line.state)
     old = now - line.created >= YEARLY
     if state is KeyState.ACTIVE and old and line.purpose in _DUE:
         yield f"{name} is over a year old: `crm-connector keys rotate {line.purpose}`."
-    elif state is KeyState.PENDING or (state is KeyState.DRAINING and line.rows):
+    elif state is KeyState.PENDING or (state in _left(line.purpose) and line.rows):
         yield f"{name}: a rotation was broken off: `crm-connector keys rotate {line.purpose}`."
     elif state is KeyState.DRAINING and not line.backups:
         yield f"{name} is needed by nothing: `crm-connector keys retire {line.kid}`."

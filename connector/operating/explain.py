@@ -19,6 +19,7 @@ from connector.operating.looking import Look, look
 from connector.operating.rules import RuleView, left_out_rules, rule_view
 from connector.plugin import Kind
 from connector.privacy.masking import mask, plainly
+from connector.privacy.vault import Vault
 from connector.records import Canonical
 from connector.store import conflicts, intents, links
 from connector.store.conflicts import LEFT_OUT, RECORD
@@ -29,8 +30,8 @@ from connector.sync.decision import KindRules, Situation
 from connector.sync.documents import Draft, unpack
 from connector.sync.fields import moves_of
 from connector.sync.merge import Cause
-from connector.sync.review import note_shown
 from connector.sync.scope import moment, reason_of
+from connector.sync.showing import Showing
 
 Shown = dict[str, str]
 """Canonical field to its value, masked or not. Empty: not known, or its key does not open."""
@@ -127,29 +128,33 @@ def explain(
     kind: Kind | None = None,
     live: bool = False,
     show: bool = False,
+    reason: str = "",
 ) -> list[Explanation]:
     """Explain a record, or one field of it, at each connection that knows it.
 
     `record` is as for `find_links`, `name` a canonical field, a group, a column or a vendor's
-    field. Raises: UsageError, LocalError, and with `live` the vendor's errors.
+    field. `show`: values in clear, with the `reason`; see `sync/showing.py`. Raises: UsageError,
+    PolicyError, LocalError, and with `live` the vendor's errors.
     """
     found = find_links(connector, record, connection=connection, kind=kind)
+    vault = connector.released if show else None
+    showing = None
+    if vault is not None:
+        limit = connector.settings.privacy.people_an_hour
+        showing = Showing(connector.store, vault, limit, reason)
+        showing.ask()
     told = []
     for link in found:
         known = look(connector, link, live=live)
-        clear = show and not known.sealed and _has_key(connector, link)
+        clear = showing is not None and not known.sealed and _has_key(showing.vault, link)
         told.append(_explanation(connector, known, name, _Values(connector, known, clear)))
-        if clear:
-            note_shown(connector.store, link, told[-1].fields[0].name if name else None)
+        if clear and showing is not None:
+            showing.note(link, told[-1].fields[0].name if name else None)
     return told
 
 
-def _has_key(connector: Connector, link: Link) -> bool:
-    """Whether the person's key is released; of a record without a person yet, whether any is."""
-    try:
-        vault = connector.vault
-    except SealError:
-        return False
+def _has_key(vault: Vault, link: Link) -> bool:
+    """Whether the person's key is there; of a record without a person yet, there is none to ask."""
     lost = ("shredding", "shredded", "missing")
     return link.subject is None or vault.subject_state(link.subject) not in lost
 

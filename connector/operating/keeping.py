@@ -13,7 +13,7 @@ from connector.keeping.status import KeysStatus, status_of_keys
 def rotation(connector: Connector, progress: Progress = no_progress) -> Rotation:
     """Rotates, retires and destroys keys; see `docs/keys.md`."""
     parts = (connector.store, connector.vault, connector.clock)
-    return Rotation(connector.keyring, *parts, progress=progress)
+    return Rotation(connector.keyring, *parts, progress=progress, beside=connector.beside)
 
 
 def keys_status(connector: Connector) -> KeysStatus:

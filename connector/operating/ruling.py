@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from connector.app import Connector
@@ -25,7 +25,8 @@ _ADD_ONE = 'Add [privacy] policy = "privacy.yaml"; docs/privacy.md shows one.'
 
 @dataclass(frozen=True, slots=True)
 class RuledField:
-    """What becomes of one field. `rules`: the ids that decided; none: nothing speaks against it."""
+    """What becomes of one field. `rules`: the ids that decided; none: nothing speaks against it.
+    `own`: the vendor's fields that the mapping fills with it."""
 
     name: str
     class_: str
@@ -34,6 +35,7 @@ class RuledField:
     rules: tuple[str, ...]
     read_back: bool
     """Whether what the vendor shows of it is read."""
+    own: tuple[str, ...] = ()
 
 
 @discreet
@@ -82,7 +84,8 @@ def ruled(
     if to not in connector.settings.connections or kind not in connector.targets(to):
         raise UsageError(f"There is no connection {to} with the kind {kind} in the settings.")
     today = connector.now().date()
-    compiled = compiled_for(policy, to, connector.vendor_mapping(to, kind), today)
+    mapping = connector.vendor_mapping(to, kind)
+    compiled = compiled_for(policy, to, mapping, today)
     unknown = policy.document.defaults.unknown_age == "treat_as_minor"
     state = ""
     if record is not None:
@@ -99,11 +102,16 @@ def ruled(
     ruling = compiled.ruling(facts)
     why = WHY.get(ruling.block or ("restricted" if ruling.hold else ""))
     found = Ruled(to, compiled.country, str(kind), why, ruling.rules, _person(facts))
+    own: dict[str, list[str]] = {}
+    for rule in mapping.rules:
+        if rule.direction != "pull":
+            own.setdefault(rule.canonical, []).append(rule.own)
     for name, verdict in ruling.fields.items():
         class_ = class_of(policy.document, kind, name)
         stops = "block_record" if name in ruling.stops else verdict.action
         back = name not in compiled.push_only and verdict.action != "drop_field"
-        found.fields.append(RuledField(name, class_, stops, verdict.how, verdict.rules, back))
+        told = RuledField(name, class_, stops, verdict.how, verdict.rules, back)
+        found.fields.append(replace(told, own=tuple(own.get(name, ()))))
     return found
 
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from connector.errors import SealError
+from connector.privacy.boxes import unbox
 from connector.privacy.envelope import CANNOT_OPEN, NONCE_BYTES, RING_BIT, Cipher, cipher, header
 
 KCV_BYTES: Final = 16
@@ -39,9 +40,14 @@ class Purpose(StrEnum):
     BACKUP = "backup"
     PSEUDONYM = "pseudonym"
     """Derives one key for each destination: what one is sent in place of a value."""
+    DISCLOSE = "disclose"
+    """Opens what is kept only for people to read. In a split ring it is the privacy officer's."""
 
 
-ADDED_LATER: Final = (Purpose.PSEUDONYM,)
+OFFICER: Final = "privacy-officer"
+"""The profile that alone is released the key `disclose`, where the ring is split."""
+
+ADDED_LATER: Final = (Purpose.PSEUDONYM, Purpose.DISCLOSE)
 """Purposes that a ring may lack because it was made before there was such a purpose."""
 
 
@@ -122,6 +128,10 @@ class RingKey:
     def derive(self, label: bytes) -> bytes:
         return derive(self._key, label)
 
+    def unbox(self, where: bytes, sealed: bytes) -> bytes:
+        """Open a box (`boxes.py`) with this key. Raises: SealError."""
+        return unbox(self._key, where, sealed)
+
     def wrap(self, key: bytes, where: bytes) -> bytes:
         """Wrap another key for the place `where`."""
         nonce = os.urandom(NONCE_BYTES)
@@ -137,3 +147,32 @@ class RingKey:
     def mac(self) -> hmac.HMAC:
         """A keyed hash to copy and feed."""
         return hmac.new(self._key, digestmod="sha256")
+
+
+class OfficersKey(RingKey):
+    """A key of purpose `disclose` of a split ring, as everybody has it: it seals boxes. Its private
+    half is wrapped by the officer's own provider, and the ring's other keys do not open it."""
+
+    def __init__(
+        self, about: RingKey, public: bytes, wrapped: bytes, known: bytes, where: bytes
+    ) -> None:
+        """`known`: the mark that commits to the private half; see `check_value`."""
+        super().__init__(
+            about.kid, about.purpose, about.suite, about.state, about.created, about.stopped, b""
+        )
+        self.public = public
+        self.wrapped = wrapped
+        self._known, self._where = known, where
+
+    def with_private(self, private: bytes) -> RingKey:
+        """The same key, opened. Raises: SealError if this is not its private half."""
+        if not hmac.compare_digest(check_value(private, self._where), self._known):
+            raise SealError(f"Key {self.kid} of the ring is not the one that was put there.")
+        return RingKey(
+            self.kid, self.purpose, self.suite, self.state, self.created, self.stopped, private
+        )
+
+    @property
+    def where(self) -> bytes:
+        """What the private half is bound to as it is wrapped."""
+        return self._where

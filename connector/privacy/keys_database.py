@@ -113,7 +113,22 @@ HEAD: Final = Table(
 no longer is in the log stays: the log was cut, or the state put back from an older copy."""
 
 
-TABLES: Final = (SUBJECT, ERASURE, SUPPRESSION, MIRROR, BACKUP, HEAD)
+RESTORE: Final = Table(
+    "audit_restore",
+    _META,
+    Column("id", String(32), primary_key=True),
+    Column("store_id", String(32), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("made", String(40), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("mac", String(64), nullable=False),
+    Column("lost", Text, nullable=False),
+)
+"""States that were put back from a backup: when, of when the backup is, the end of the log as it
+was put back (number and hash), and the ends that it no longer leads to, as JSON."""
+
+
+TABLES: Final = (SUBJECT, ERASURE, SUPPRESSION, MIRROR, BACKUP, HEAD, RESTORE)
 """All tables; all but `backup` are in a key backup."""
 
 

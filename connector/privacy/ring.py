@@ -24,11 +24,14 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from connector.errors import SealError, SettingsError, UsageError
+from connector.privacy.boxes import public_of
 from connector.privacy.envelope import AES_256_GCM, lp
 from connector.privacy.keys import (
     ADDED_LATER,
+    OFFICER,
     READABLE,
     KeyState,
+    OfficersKey,
     Purpose,
     RingKey,
     check_value,
@@ -52,11 +55,15 @@ WHAT: Final = "The key ring"
 class Ring:
     """The open ring: every key that is not destroyed, by id, and the active one of each purpose."""
 
-    def __init__(self, tenant: str, epoch: int, keys: Collection[RingKey]) -> None:
+    def __init__(
+        self, tenant: str, epoch: int, keys: Collection[RingKey], first_index: int = 0
+    ) -> None:
         self.tenant = tenant
         self.epoch = epoch
         self.keys = tuple(sorted(keys, key=lambda key: -key.kid))
         """Newest first."""
+        self.first_index = first_index
+        """The id of the first index key there was, also if it is destroyed."""
         self._by_kid = {key.kid: key for key in keys if key.state in READABLE}
         active = [key for key in keys if key.state is KeyState.ACTIVE]
         self._active = {key.purpose: key for key in active}
@@ -90,9 +97,17 @@ class Ring:
 
 
 def create_ring(
-    path: Path, kek: Kek, tenant: str, now: datetime, *, suite: int = AES_256_GCM
+    path: Path,
+    kek: Kek,
+    tenant: str,
+    now: datetime,
+    *,
+    suite: int = AES_256_GCM,
+    officer: Kek | None = None,
 ) -> None:
     """Make a new ring with one key for each purpose; for a `file:` reference its key too.
+
+    With `officer` the ring is split: that provider alone opens the key `disclose`.
 
     A relative reference counts from the ring's folder. Raises: UsageError if the ring exists
     (nothing is touched), SealError if the provider does not wrap.
@@ -105,7 +120,7 @@ def create_ring(
     make_kek_if_absent(kek, path.parent)
     provider, root = provider_of(kek, path.parent), os.urandom(KEY_BYTES)
     entries = [
-        new_entry(root, tenant, kid, purpose, suite, now)
+        fresh_entry(root, tenant, kid, purpose, suite, now, officers(officer, path))
         for kid, purpose in enumerate(Purpose, start=1)
     ]
     document = {
@@ -211,16 +226,18 @@ def open_ring(document: Mapping[str, Any], root: Root, tenant: str) -> Ring:
             for entry in document["keys"]
             if entry["state"] != KeyState.DESTROYED
         ]
-        return Ring(tenant, int(document["epoch"]), keys)
+        index = [int(e["kid"]) for e in document["keys"] if e["purpose"] == Purpose.INDEX]
+        return Ring(tenant, int(document["epoch"]), keys, min(index, default=0))
     except (KeyError, TypeError, ValueError):
         raise _broken() from None
 
 
 def _open_entry(entry: Mapping[str, Any], root: Root, tenant: str) -> RingKey:
     kid, purpose = int(entry["kid"]), Purpose(entry["purpose"])
-    key = unwrap_entry(entry, root, tenant)
+    apart = "profile" in entry
+    key = b"" if apart else unwrap_entry(entry, root, tenant)
     stopped = entry["stopped"] if "stopped" in entry else entry["retired"]  # the first release's
-    return RingKey(
+    found = RingKey(
         kid,
         purpose,
         int(entry["suite"]),
@@ -229,19 +246,43 @@ def _open_entry(entry: Mapping[str, Any], root: Root, tenant: str) -> RingKey:
         None if stopped is None else datetime.fromisoformat(stopped),
         key,
     )
+    if not apart:
+        return found
+    wrapped, known = base64.b64decode(entry["wrapped"]), base64.b64decode(entry["kcv"])
+    public = unwrap_public(entry, root, tenant)
+    return OfficersKey(found, public, wrapped, known, _context(tenant, purpose, kid))
 
 
 def unwrap_entry(entry: Mapping[str, Any], root: Root, tenant: str) -> bytes:
     """The key of an entry. Raises: SealError."""
     where = _context(tenant, Purpose(entry["purpose"]), int(entry["kid"]))
-    wrapped = base64.b64decode(entry["wrapped"])
-    if isinstance(root, _Rootless):
-        key = root.provider.unwrap(wrapped, where)
-    else:
-        key = unwrap_here(root, wrapped, where)
+    key = _unwrap(root, base64.b64decode(entry["wrapped"]), where)
     if not hmac.compare_digest(check_value(key, where), base64.b64decode(entry["kcv"])):
         raise SealError(f"Key {entry['kid']} of the ring is not the one that was put there.")
     return key
+
+
+def officers(officer: Kek | None, path: Path) -> KeyProvider | None:
+    """The officer's provider; a file that it is to lie in is made if it is not there."""
+    if officer is None:
+        return None
+    make_kek_if_absent(officer, path.parent)
+    return provider_of(officer, path.parent)
+
+
+def fresh_entry(
+    root: Root,
+    tenant: str,
+    kid: int,
+    purpose: Purpose,
+    suite: int,
+    now: datetime,
+    officer: KeyProvider | None,
+) -> dict[str, Any]:
+    """An entry with a fresh key, active; of `disclose` under the officer's provider, if any."""
+    if purpose is Purpose.DISCLOSE and officer is not None:
+        return officers_entry(root, tenant, kid, suite, now, officer)
+    return new_entry(root, tenant, kid, purpose, suite, now)
 
 
 def new_entry(
@@ -262,12 +303,54 @@ def new_entry(
     }
 
 
+def officers_entry(
+    root: Root, tenant: str, kid: int, suite: int, now: datetime, officer: KeyProvider
+) -> dict[str, Any]:
+    """An entry with a fresh key of purpose `disclose`, active: the private half wrapped by the
+    officer's provider, the public one by the root, so that nobody without the ring puts his own
+    in its place. Raises: SealError if the provider does not wrap."""
+    private, where = os.urandom(KEY_BYTES), _context(tenant, Purpose.DISCLOSE, kid)
+    return {
+        "kid": kid,
+        "purpose": Purpose.DISCLOSE,
+        "suite": suite,
+        "state": KeyState.ACTIVE,
+        "created": now.isoformat(),
+        "stopped": None,
+        "profile": OFFICER,
+        "provider": officer.id,
+        "public": wrap_public(root, tenant, kid, public_of(private)),
+        "wrapped": _text(officer.wrap(private, where)),
+        "kcv": _text(check_value(private, where)),
+    }
+
+
 def wrap_entry(root: Root, tenant: str, kid: int, purpose: Purpose, key: bytes) -> str:
     """A key as its entry holds it."""
-    where = _context(tenant, purpose, kid)
+    return _wrap(root, key, _context(tenant, purpose, kid))
+
+
+def wrap_public(root: Root, tenant: str, kid: int, public: bytes) -> str:
+    """The public half of an officer's key as its entry holds it."""
+    return _wrap(root, public, _public_context(tenant, kid))
+
+
+def unwrap_public(entry: Mapping[str, Any], root: Root, tenant: str) -> bytes:
+    """The inverse of `wrap_public`. Raises: SealError."""
+    where = _public_context(tenant, int(entry["kid"]))
+    return _unwrap(root, base64.b64decode(entry["public"]), where)
+
+
+def _wrap(root: Root, key: bytes, where: bytes) -> str:
     if isinstance(root, _Rootless):
         return _text(root.provider.wrap(key, where))
     return _text(wrap_here(root, key, where))
+
+
+def _unwrap(root: Root, wrapped: bytes, where: bytes) -> bytes:
+    if isinstance(root, _Rootless):
+        return root.provider.unwrap(wrapped, where)
+    return unwrap_here(root, wrapped, where)
 
 
 def _text(raw: bytes) -> str:
@@ -280,6 +363,10 @@ def _broken() -> SealError:
 
 def _context(tenant: str, purpose: Purpose, kid: int) -> bytes:
     return lp("keyring", tenant, purpose, str(kid))
+
+
+def _public_context(tenant: str, kid: int) -> bytes:
+    return lp("keyring", tenant, f"{Purpose.DISCLOSE}/public", str(kid))
 
 
 def _root_context(tenant: str) -> bytes:

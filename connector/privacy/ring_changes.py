@@ -5,28 +5,32 @@ Each function may be repeated: what is done already changes nothing.
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from connector.errors import UsageError
-from connector.privacy.keys import KeyState, Purpose
+from connector.errors import SealError, UsageError
+from connector.privacy.keys import KeyState, OfficersKey, Purpose
 from connector.privacy.private_file import locked, write_private
 from connector.privacy.providers import KEY_BYTES, Kek, KeyProvider, provider_of
 from connector.privacy.ring import (
     Ring,
     Root,
     dump,
-    new_entry,
+    fresh_entry,
+    officers,
     open_ring,
     open_root,
     read_ring,
     unwrap_entry,
+    unwrap_public,
     wrap_entry,
+    wrap_public,
     wrap_root,
 )
 
@@ -36,7 +40,8 @@ STAGING_LIFE: Final = timedelta(weeks=1)
 _NEXT: Final = {
     KeyState.ACTIVE: (KeyState.DECRYPT_ONLY,),
     KeyState.DECRYPT_ONLY: (KeyState.DRAINING,),
-    KeyState.DRAINING: (KeyState.RETIRED,),
+    # Back to `decrypt_only`: a state was put back in which values are claimed under it.
+    KeyState.DRAINING: (KeyState.RETIRED, KeyState.DECRYPT_ONLY),
     KeyState.RETIRED: (KeyState.DRAINING, KeyState.DESTROYED),
 }
 """Where `move` may take a key from each state. `activate` moves two at once."""
@@ -59,9 +64,16 @@ class _Draft:
                 return found
         raise UsageError(f"The key ring has no key {kid}.", hint="See `crm-connector keys status`.")
 
-    def add(self, purpose: Purpose, suite: int, state: KeyState, now: datetime) -> int:
+    def add(
+        self,
+        purpose: Purpose,
+        suite: int,
+        state: KeyState,
+        now: datetime,
+        officer: KeyProvider | None = None,
+    ) -> int:
         kid = max(int(entry["kid"]) for entry in self.document["keys"]) + 1
-        entry = new_entry(self.root, self.tenant, kid, purpose, suite, now)
+        entry = fresh_entry(self.root, self.tenant, kid, purpose, suite, now, officer)
         self.document["keys"].append({**entry, "state": state})
         self.changed = True
         return kid
@@ -103,13 +115,25 @@ def complete_ring(path: Path, kek: Kek, tenant: str, now: datetime) -> Ring:
 # --- the life of a key ----------------------------------------------------------------------------
 
 
-def add_pending(path: Path, kek: Kek, tenant: str, now: datetime, purpose: Purpose) -> int:
-    """Put a new key into the ring that does not seal yet; the one that waits already, if any."""
+def add_pending(
+    path: Path,
+    kek: Kek,
+    tenant: str,
+    now: datetime,
+    purpose: Purpose,
+    officer: Kek | None = None,
+) -> int:
+    """Put a new key into the ring that does not seal yet; the one that waits already, if any.
+
+    One of `disclose` under the provider of the `officer`, if there is one: so a ring is split.
+    """
     with _changing(path, kek, tenant) as draft:
         for key in draft.ring.of(purpose):
             if key.state is KeyState.PENDING:
                 return key.kid
-        return draft.add(purpose, draft.ring.active(purpose).suite, KeyState.PENDING, now)
+        suite = draft.ring.active(purpose).suite
+        by = officers(officer, path) if purpose is Purpose.DISCLOSE else None
+        return draft.add(purpose, suite, KeyState.PENDING, now, by)
 
 
 def activate(path: Path, kek: Kek, tenant: str, now: datetime, kid: int) -> Ring:
@@ -223,8 +247,9 @@ def destroy_staging(
 # --- the key-encrypting key -----------------------------------------------------------------------
 
 
-def rewrap(path: Path, kek: Kek, tenant: str) -> Ring:
-    """Wrap all keys anew: under a fresh root key, and that under the provider as it is now.
+def rewrap(path: Path, kek: Kek, tenant: str, officer: Kek | None = None) -> Ring:
+    """Wrap all keys anew: under a fresh root key, and that under the provider as it is now. What is
+    the officer's is wrapped anew if the provider of the `officer` is at hand, else it stays.
 
     With `WithPrevious` this is how one provider takes over from another.
     """
@@ -232,10 +257,25 @@ def rewrap(path: Path, kek: Kek, tenant: str) -> Ring:
         provider: KeyProvider = provider_of(kek, path.parent)
         old, new = draft.root, os.urandom(KEY_BYTES)
         for entry in draft.document["keys"]:
-            if entry["state"] != KeyState.DESTROYED:
+            if entry["state"] != KeyState.DESTROYED and "profile" in entry:
+                public = unwrap_public(entry, old, tenant)
+                entry["public"] = wrap_public(new, tenant, int(entry["kid"]), public)
+                _rewrap_private(draft.ring, entry, officer, path)
+            elif entry["state"] != KeyState.DESTROYED:
                 kid, purpose = int(entry["kid"]), Purpose(entry["purpose"])
                 key = unwrap_entry(entry, old, tenant)
                 entry["wrapped"] = wrap_entry(new, tenant, kid, purpose, key)
         draft.document.update(provider=provider.id, root=wrap_root(provider, tenant, new))
         draft.root, draft.changed = new, True
     return draft.ring
+
+
+def _rewrap_private(ring: Ring, entry: dict[str, Any], officer: Kek | None, path: Path) -> None:
+    key = next(one for one in ring.keys if one.kid == entry["kid"])
+    if officer is None or not isinstance(key, OfficersKey):
+        return
+    provider = provider_of(officer, path.parent)
+    with suppress(SealError):
+        private = provider.unwrap(key.wrapped, key.where)
+        wrapped = base64.b64encode(provider.wrap(private, key.where)).decode()
+        entry.update(provider=provider.id, wrapped=wrapped)

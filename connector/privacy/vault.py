@@ -8,24 +8,27 @@ from __future__ import annotations
 import base64
 import hmac
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from connector.errors import SealError
-from connector.privacy import ring_changes
+from connector.privacy import boxes, ring_changes
 from connector.privacy.audit import Audit
 from connector.privacy.blind import Blind
 from connector.privacy.envelope import CANNOT_OPEN, RING_BIT, context, lp, read_header, seal, unseal
 from connector.privacy.heads import Heads
-from connector.privacy.keys import Purpose, RingKey
+from connector.privacy.keys import OfficersKey, Purpose, RingKey
 from connector.privacy.ledger import Ledger
-from connector.privacy.providers import Kek
+from connector.privacy.providers import Kek, provider_of
 from connector.privacy.ring import Ring, load_ring
 from connector.privacy.subjects import Subjects
 from connector.privacy.suppression import Suppression
 
 DIGEST_BYTES: Final = 16
+FOR_PEOPLE: Final = "event/"
+"""What the names of documents begin with that no pass opens: values that a rule overwrote."""
 EXTERNAL_KEY_CHARS: Final = 26
 """128 bits in base 32."""
 
@@ -37,10 +40,12 @@ def open_vault(
     subjects_url: str,
     tenant: str,
     clock_now: Callable[[], datetime],
+    officer: Kek | None = None,
 ) -> Vault:
     """Open ring and keys database, and change the staging key if it is a week old.
 
-    `kek` is a reference ("file:kek.bin", relative to the ring's folder) or a provider.
+    `kek` is a reference ("file:kek.bin", relative to the ring's folder) or a provider; `officer`
+    likewise, of the privacy officer's key, which is asked for only when somebody wants to read.
     Raises: SealError if the ring is missing, unsafe or altered; SettingsError if it is another
     tenant's.
     """
@@ -51,7 +56,7 @@ def open_vault(
         ring = ring_changes.complete_ring(ring_path, kek, tenant, now)
     if now - ring.active(Purpose.STAGING).created >= ring_changes.STAGING_LIFE:
         ring = ring_changes.rotate_staging(ring_path, kek, tenant, now)
-    return Vault(ring, ring_path, kek, subjects_url, clock_now, seen)
+    return Vault(ring, ring_path, kek, subjects_url, clock_now, seen, officer)
 
 
 class Vault:
@@ -65,16 +70,18 @@ class Vault:
         subjects_url: str,
         clock_now: Callable[[], datetime],
         seen: tuple[int, int, int],
+        officer: Kek | None = None,
     ) -> None:
         self._ring = ring
         self._path = ring_path
-        self._kek = kek
+        self._kek, self._officer = kek, officer
+        self._opened: dict[int, RingKey] = {}
         self._now = clock_now
         self._tenant = ring.tenant
         self._macs: dict[str, hmac.HMAC] = {}
         self._refs: dict[tuple[str, str, int], hmac.HMAC] = {}
         self._pseudonyms: dict[str, hmac.HMAC] = {}
-        self._blind = Blind(ring.active(Purpose.INDEX), ring.tenant)
+        self._blind = Blind(ring)
         self._seen = seen
         self._subjects = Subjects(subjects_url, lambda: self._ring, clock_now, self._read_ring)
         self.suppression = Suppression(self._subjects.engine, lambda: self._ring, self._read_ring)
@@ -86,7 +93,8 @@ class Vault:
         return f"<Vault of {self._tenant}>"
 
     def close(self) -> None:
-        """Let go of the keys database and forget all subject keys."""
+        """Let go of the keys database and forget all subject keys and the officer's."""
+        self._opened.clear()
         self._subjects.close()
 
     # --- subjects ---
@@ -137,7 +145,7 @@ class Vault:
 
     def _use(self, ring: Ring) -> None:
         if ring.epoch != self._ring.epoch:
-            self._blind = Blind(ring.active(Purpose.INDEX), ring.tenant)
+            self._blind = Blind(ring)
             self._macs, self._refs, self._pseudonyms = {}, {}, {}
         self._ring = ring
 
@@ -149,7 +157,12 @@ class Vault:
         Raises: SealError; `missing` says whether the key ought to be there.
         """
         by, head = self._subjects.sealing(subject)
-        return seal(by, head, context(self._tenant, kind, document, subject, record), plain)
+        where = context(self._tenant, kind, document, subject, record)
+        if document.startswith(FOR_PEOPLE):
+            key = self._ring.active(Purpose.DISCLOSE)
+            if isinstance(key, OfficersKey):
+                plain = boxes.box(key.public, key.kid, where, plain)
+        return seal(by, head, where, plain)
 
     def open(self, document: str, kind: str, subject: str, record: str, sealed: bytes) -> bytes:
         """Open what `seal` made, in the same place only. Raises: SealError, `missing` as above."""
@@ -157,7 +170,44 @@ class Vault:
         if ref & RING_BIT:
             raise SealError(CANNOT_OPEN)
         by = self._subjects.opening(subject, ref)
-        return unseal(by, context(self._tenant, kind, document, subject, record), sealed)
+        where = context(self._tenant, kind, document, subject, record)
+        plain = unseal(by, where, sealed)
+        if boxes.is_box(plain):
+            return self._disclosing(boxes.kid_of(plain)).unbox(where, plain)
+        return plain
+
+    # --- what only the privacy officer reads ---
+
+    @property
+    def is_split(self) -> bool:
+        """Whether values are shown only to whom the officer's key is released."""
+        return isinstance(self._ring.active(Purpose.DISCLOSE), OfficersKey)
+
+    def prove_officer(self) -> None:
+        """Return if this process is released the key that values are shown under; in a ring that
+        is not split every process is. Raises: SealError."""
+        self._disclosing(self._ring.active(Purpose.DISCLOSE).kid)
+
+    def _disclosing(self, kid: int) -> RingKey:
+        if kid in self._opened:
+            return self._opened[kid]
+        key = self._ring.key(kid) or self._read_ring().key(kid)
+        if key is None or key.purpose is not Purpose.DISCLOSE:
+            raise SealError(CANNOT_OPEN)
+        if isinstance(key, OfficersKey):
+            key = key.with_private(self._released(key))
+        self._opened[kid] = key
+        return key
+
+    def _released(self, key: OfficersKey) -> bytes:
+        if self._officer is not None:
+            provider = provider_of(self._officer, self._path.parent)
+            with suppress(SealError):
+                return provider.unwrap(key.wrapped, key.where)
+        raise SealError(
+            "This is shown to the privacy officer only: that profile's key is not released here.",
+            hint="See [keys.profiles.privacy-officer] in the settings, and docs/keys.md.",
+        )
 
     # --- what has no subject yet ---
 
@@ -234,8 +284,9 @@ class Vault:
         mac.update(lp(link, side) + canonical)
         return mac.digest()[:DIGEST_BYTES]
 
-    def blind(self, identifier_kind: str, value: str) -> bytes:
-        """16 bytes, equal for equal values of one kind of identifier. Values come normalised."""
+    def blind(self, identifier_kind: str, value: str) -> tuple[bytes, ...]:
+        """A digest for each index key in use, equal for equal values of one kind of identifier.
+        Values come normalised."""
         return self._blind(identifier_kind, value)
 
     def pseudonym(self, destination: str, value: str) -> bytes:

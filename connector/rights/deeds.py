@@ -9,24 +9,38 @@ from connector.plugin import Kind
 from connector.rights.person import Person
 from connector.store import events
 from connector.store.events import Event
+from connector.sync.audit import note_head
 from connector.sync.beside import Beside
+from connector.sync.showing import EXPORTED, Showing, people_of
 
 
 class Deed(StrEnum):
     """The cause of such an event."""
 
-    EXPORTED = "exported"
+    EXPORTED = EXPORTED
     RECTIFIED = "rectified"
     RESTRICTED = "restricted"
     UNRESTRICTED = "unrestricted"
     LIFTED = "suppression_lifted"
 
 
-def note(beside: Beside, deed: Deed, person: Person | None, reason: str) -> None:
-    """Note what was done for a person, with the reason, at each of their links."""
+def note(
+    beside: Beside,
+    deed: Deed,
+    person: Person | None,
+    reason: str,
+    showing: Showing | None = None,
+) -> None:
+    """Note what was done for a person, with the reason, at each of their links, and the log's end.
+
+    `showing`: it shows their values. Raises: PolicyError if that is too many for the hour.
+    """
     ports = beside.ports
     with ports.store.write(None, f"note {deed}") as tx:
         now = ports.store.now_us(tx)
+        if showing is not None:
+            known = people_of(list(person.links.values())) if person is not None else set()
+            showing.count(tx, now, known or {ports.run})
         links: Sequence[tuple[str, str, str | None]] = [("local", Kind.CUSTOMER, None)]
         if person is not None and person.links:
             links = [(one.connection, one.kind, one.id) for one in person.links.values()]
@@ -37,3 +51,4 @@ def note(beside: Beside, deed: Deed, person: Person | None, reason: str) -> None
                 for connection, kind, link in links
             ],
         )
+    note_head(ports.store, ports.vault)

@@ -387,12 +387,12 @@ def add_to_work(work: Work, person: Person, finder: Finder) -> None:
 
 
 def needles(
-    blind: Callable[[str, str], bytes], work: Work, others: Collection[str] = ()
+    blind: Callable[[str, str], Sequence[bytes]], work: Work, others: Collection[str] = ()
 ) -> list[bytes]:
     """Bytes that must not be found in our files any more; `others` are ids that are not theirs
     alone."""
     found = [*work.traces]
-    found += [blind(kind, value) for kind, value in work.identifiers]
+    found += [digest for one in work.identifiers for digest in blind(*one)]
     for value in (*work.values, *(value for _, value in work.identifiers)):
         found.append(value.encode("utf-8", "surrogatepass"))
     # A row's key is the host's own, and short; other rows' keys hold it as a part.

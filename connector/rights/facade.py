@@ -21,9 +21,11 @@ from connector.rights.rows import OnErase, RowRule
 from connector.rights.who import Who, identifiers_in, record_in
 from connector.settings import PrivacySettings
 from connector.store.database import Hook, no_hook
+from connector.sync.audit import note_head
 from connector.sync.beside import Beside
 from connector.sync.replay import replay_erasures
 from connector.sync.scope import Progress, moment, no_progress
+from connector.sync.showing import Showing
 
 Made: TypeAlias = Callable[[Progress, Hook], Beside]
 
@@ -127,8 +129,8 @@ class Rights:
         person = one_person(beside, who)
         known = [e for e in self._open() if set(e.subjects) & person.subjects]
         if known:
-            return self._run(erasing.go_on(beside, known[0], how))
-        return self._run(erasing.begin(beside, person, how, basis=basis))
+            return self._run(beside, erasing.go_on(beside, known[0], how))
+        return self._run(beside, erasing.begin(beside, person, how, basis=basis))
 
     def resume(
         self,
@@ -142,7 +144,9 @@ class Rights:
         beside = self._beside(progress, hook)
         replay_erasures(beside.ports)
         return [
-            self._run(erasing.go_on(beside, entry, self._how(on_erase, given_up, entry.basis)))
+            self._run(
+                beside, erasing.go_on(beside, entry, self._how(on_erase, given_up, entry.basis))
+            )
             for entry in self._open()
         ]
 
@@ -174,17 +178,21 @@ class Rights:
     def export(self, who: Who, to: Path, *, reason: str, recipient: str) -> list[Path]:
         """Everything of a person's, as JSON and as CSV beside it, in two new files of the owner's.
 
-        `reason` and `recipient` are noted. Raises: UsageError, VendorError, LocalError.
+        `reason` and `recipient` are noted. Raises: UsageError, VendorError, LocalError, PolicyError
+        where values are not shown; see `sync/showing.py`.
         """
         if not reason.strip() or not recipient.strip():
             raise UsageError("An export needs a reason and a recipient: both are noted.")
         beside = self._beside()
+        ports, limit = beside.ports, self.settings.people_an_hour
+        showing = Showing(ports.store, ports.vault, limit, reason)
+        showing.ask()
         finder = Finder(beside)
         person = one_person(beside, who)
         files = [to.with_suffix(".json"), to.with_suffix(".csv")]
         items = collect(beside, finder, person)
         # Noted first: an export that nobody knows of is worse than a note too many.
-        note(beside, Deed.EXPORTED, person, f"{reason} (to {recipient})")
+        note(beside, Deed.EXPORTED, person, f"{reason} (to {recipient})", showing)
         for file, content in zip(files, (as_json(items), as_csv(items)), strict=True):
             write_new(file, content)
         return files
@@ -247,8 +255,12 @@ class Rights:
     def _open(self) -> list[Entry]:
         return [e for e in self._beside().ports.vault.ledger.entries() if e.state == OPEN]
 
-    def _run(self, erasure: Erasure) -> Receipt:
-        return Receipt.of(erasure.run())
+    def _run(self, beside: Beside, erasure: Erasure) -> Receipt:
+        try:
+            return Receipt.of(erasure.run())
+        finally:
+            # As at a run's end, also where the erasure could not go on.
+            note_head(beside.ports.store, beside.ports.vault)
 
     def _entry(self, beside: Beside, erasure_id: str) -> Entry:
         entry = beside.ports.vault.ledger.entry(erasure_id)

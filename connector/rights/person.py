@@ -19,7 +19,7 @@ from connector.mapping.translate import Pair
 from connector.plugin import Kind, Seen
 from connector.privacy.suppression import Labelled
 from connector.records import Canonical, field_of
-from connector.store import conflicts, erasing, intents, links, staged
+from connector.store import claims, conflicts, erasing, intents, links, staged
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.beside import Beside
@@ -131,7 +131,7 @@ class Finder:
         with self._ports.store.read() as tx:
             for name, kind in self._pairs:
                 if kind is Kind.CUSTOMER:
-                    held = links.claims(tx, name, kind, digests).values()
+                    held = claims.get(tx, name, kind, digests).values()
                     found |= links.by_ids(tx, {claim.link for claim in held})
         return list(found.values())
 
@@ -240,16 +240,16 @@ class Finder:
     def _held_by_others(self, person: Person) -> set[Identifier]:
         """Values that a link of somebody else claims too."""
         vault, found = self._ports.vault, set()
-        by_digest = {vault.blind(*one): one for one in person.identifiers}
+        by_value = {vault.blind(*one): one for one in person.identifiers}
         with self._ports.store.read() as tx:
             for name, kind in self._pairs:
-                claims = links.claims(tx, name, kind, by_digest)
-                ids = {one for c in claims.values() for one in (c.link, c.rival) if one}
+                held = claims.get(tx, name, kind, by_value)
+                ids = {one for c in held.values() for one in (c.link, c.rival) if one}
                 known = links.by_ids(tx, ids - person.links.keys())
                 others = {k.id for k in known.values() if k.live and k.local_id and k.remote_id}
-                for digest, claim in claims.items():
+                for value, claim in held.items():
                     if {claim.link, claim.rival} & others:
-                        found.add(by_digest[digest])
+                        found.add(by_value[value])
         return found
 
     def _in_others_rows(self, person: Person) -> set[Identifier]:

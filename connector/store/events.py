@@ -151,6 +151,14 @@ def set_aside(tx: sa.Connection, links: Collection[str]) -> dict[str, int]:
     return {link: at_us for link, at_us in rows}
 
 
+def people(tx: sa.Connection, causes: Collection[str], since_us: int) -> set[str]:
+    """The people of these events: their subjects, or the id of a link that has none."""
+    c = event.c
+    whose = sa.func.coalesce(link.c.subject, c.link, c.run)
+    query = sa.select(whose).outerjoin_from(event, link, link.c.id == c.link).distinct()
+    return set(tx.execute(query.where(c.cause.in_(causes), c.at_us >= since_us)).scalars())
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What writes told one connection of one person, all with the same note."""

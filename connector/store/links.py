@@ -1,8 +1,8 @@
-"""Links with their bases and tombstones, and the claims on identity values."""
+"""Links with their bases and tombstones."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -49,7 +49,6 @@ class Link:
 
 _PARAMETERS = parameters(Link)
 _INSERT = sa.insert(link)
-_INSERT_CLAIM = sa.insert(claim)
 _COLUMNS = [link.c[f.name] for f in fields(Link)]
 _bound = sa.bindparam
 _SCOPE = (link.c.connection == _bound("connection"), link.c.kind == _bound("kind"))
@@ -287,124 +286,7 @@ def count_live(tx: sa.Connection, connection: str, kind: str) -> int:
     ).scalar_one()
 
 
-# --- claims ---------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Claim:
-    """Who holds an identity value; see the table."""
-
-    digest: bytes
-    link: str
-    rival: str | None
-    contested: int
-
-
-_CLAIMS = sa.select(claim.c.digest, claim.c.link, claim.c.rival, claim.c.contested).where(
-    claim.c.connection == _bound("connection"),
-    claim.c.kind == _bound("kind"),
-    claim.c.digest.in_(_bound("digests", expanding=True)),
-)
-
-
-def claims(
-    tx: sa.Connection, connection: str, kind: str, digests: Iterable[bytes]
-) -> dict[bytes, Claim]:
-    wanted = list(digests)
-    if not wanted:
-        return {}
-    asked = {"connection": connection, "kind": kind, "digests": wanted}
-    return {row[0]: Claim(*row) for row in tx.execute(_CLAIMS, asked)}
-
-
-def stake(
-    tx: sa.Connection,
-    connection: str,
-    kind: str,
-    wanted: Mapping[str, Sequence[bytes]],
-    sides: Mapping[str, str],
-) -> dict[bytes, Claim]:
-    """Claim values for links (link id → digests) and return each value's claim as it now stands.
-
-    The first comer holds it. A later comer of the other side becomes its rival; whoever comes
-    after that, or from the same side, makes it contested. `sides` says for each link which half it
-    is ("local" or "remote"; "both" for a whole one).
-    """
-    if not wanted:
-        return {}
-    known = claims(tx, connection, kind, {d for many in wanted.values() for d in many})
-    new: list[Claim] = []
-    changed: dict[bytes, Claim] = {}
-    holders = by_ids(tx, {c.link for c in known.values()} - wanted.keys())
-    for link_id, digests in wanted.items():
-        for digest in digests:
-            held = known.get(digest)
-            if held is None:
-                held = known[digest] = Claim(digest, link_id, None, 0)
-                new.append(held)
-            elif link_id not in (held.link, held.rival):
-                holder = holders.get(held.link)
-                holder_side = sides.get(held.link) or (_half(holder) if holder else "both")
-                other = {holder_side, sides[link_id]} == {"local", "remote"}
-                if other and held.rival is None:
-                    held.rival = link_id
-                elif held.contested:
-                    continue
-                else:
-                    held.contested = 1
-                changed[digest] = held
-    if new:
-        many(
-            tx,
-            _INSERT_CLAIM,
-            [
-                {
-                    "connection": connection,
-                    "kind": kind,
-                    "digest": n.digest,
-                    "link": n.link,
-                    "rival": n.rival,
-                    "contested": n.contested,
-                }
-                for n in new
-            ],
-        )
-    fresh = {n.digest for n in new}
-    _save_claims(tx, connection, kind, [c for d, c in changed.items() if d not in fresh])
-    return known
-
-
-def _half(one: Link) -> str:
-    if one.local_id is None:
-        return "remote"
-    return "local" if one.remote_id is None else "both"
-
-
-def _save_claims(tx: sa.Connection, connection: str, kind: str, rows: Sequence[Claim]) -> None:
-    if rows:
-        c = claim.c
-        tx.execute(
-            sa.update(claim)
-            .where(
-                c.connection == connection,
-                c.kind == kind,
-                c.digest == sa.bindparam("b_digest"),
-            )
-            .values(
-                link=sa.bindparam("b_link"),
-                rival=sa.bindparam("b_rival"),
-                contested=sa.bindparam("b_contested"),
-            ),
-            [
-                {
-                    "b_digest": r.digest,
-                    "b_link": r.link,
-                    "b_rival": r.rival,
-                    "b_contested": r.contested,
-                }
-                for r in rows
-            ],
-        )
+# --- claims, see `claims.py` ----------------------------------------------------------------------
 
 
 def hand_over_claims(tx: sa.Connection, loser: str, winner: str) -> None:
@@ -412,13 +294,6 @@ def hand_over_claims(tx: sa.Connection, loser: str, winner: str) -> None:
     c = claim.c
     tx.execute(sa.update(claim).where(c.link == loser).values(link=winner, rival=None))
     tx.execute(sa.update(claim).where(c.link == winner, c.rival == loser).values(rival=None))
-
-
-def keep_claims(tx: sa.Connection, link_id: str, digests: Collection[bytes]) -> None:
-    """A link's identity values changed: it lets go of those it no longer has."""
-    tx.execute(
-        sa.delete(claim).where(claim.c.link == link_id, claim.c.digest.not_in(list(digests)))
-    )
 
 
 def release_claims(tx: sa.Connection, ids: Sequence[str]) -> None:

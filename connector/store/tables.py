@@ -121,13 +121,14 @@ claim = sa.Table(
     metadata,
     sa.Column("connection", _Word, primary_key=True),
     sa.Column("kind", _Word, primary_key=True),
-    sa.Column("digest", sa.LargeBinary(16), primary_key=True),
+    sa.Column("digest", sa.LargeBinary(20), primary_key=True),
     sa.Column("link", sa.String(32), nullable=False, index=True),
     sa.Column("rival", sa.String(32), index=True),
     sa.Column("contested", sa.SmallInteger, nullable=False, default=0),
 )
-"""Who holds an identity value. `rival` is the first unlinked record of the other side with it;
-`contested` says that a third one came."""
+"""Who holds an identity value, by its digest under an index key; during a rotation of that key a
+value has a row for each (`claims.py`). `rival` is the first unlinked record of the other side with
+it; `contested` says that a third one came."""
 
 staged = sa.Table(
     "staged",

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from connector.local.contract import Row, RowState
 from connector.local.idmap import IdMap, IdPair
 from connector.plugin import Gone, Reason, Ref, Seen
-from connector.store import events, intents, links, staged
+from connector.store import claims, events, intents, links, staged
+from connector.store.claims import Value
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.badrows import BadRow
@@ -202,7 +203,7 @@ def _link(
     """Two halves, as far as there are any, become one link that both sides will be read for."""
     new: list[Link] = []
     kept: list[Link] = []
-    values: dict[str, list[bytes]] = {}
+    values: dict[str, list[Value]] = {}
     marks: list[Staged] = []
     told: list[events.Event] = []
     now = scope.store.now_us(tx)
@@ -231,7 +232,7 @@ def _link(
         told.append(scope.event(now, link.id, "linked_by_file"))
     links.insert(tx, new)
     links.save(tx, kept)
-    links.stake(tx, scope.connection, scope.kind, values, dict.fromkeys(values, "both"))
+    claims.stake(tx, scope.connection, scope.kind, values, dict.fromkeys(values, "both"))
     staged.stage_both(tx, marks)
     events.append(tx, told)
 

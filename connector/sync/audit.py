@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from connector.privacy.heads import Head
+from connector.privacy.heads import BEGUN, Head, Mark, Restore
 from connector.privacy.vault import Vault
 from connector.store import events
 from connector.store.database import Store
+
+NO_END: Final[Mark] = (0, b"")
+"""The end of a log without entries that are hashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +20,14 @@ class Verdict:
     """What a check of the log found. `entries`: how many are hashed; `older`: how many were there
     before entries were hashed, which nothing vouches for. `broken`: the number of the first entry
     that is not as it was written. `missing`: ends of the log, noted after runs, that it no longer
-    leads to: entries were cut off, or the state was put back from an older copy."""
+    leads to: entries were cut off, or the state was put back from an older copy by no restore of
+    ours. `restored`: what restores put back, the newest first; what they lost is not missing."""
 
     entries: int
     older: int
     broken: int | None
     missing: Sequence[Head]
+    restored: Sequence[Restore] = ()
 
     @property
     def exit(self) -> int:
@@ -49,9 +54,10 @@ def verify(store: Store, vault: Vault) -> Verdict:
     Raises: SealError if the ring lacks a key that entries are hashed under.
     """
     # Before the log: a run that ends meanwhile notes an end that this look need not lead to.
-    heads = vault.heads.of(store.store_id)
+    heads, restores = vault.heads.of(store.store_id), vault.heads.restores(store.store_id)
     vault.follow_ring()
-    wanted, reached = {one.seq: one for one in heads}, set()
+    wanted = {one.seq for one in heads} | {one.end[0] for one in restores}
+    reached: set[Mark] = set()
     with store.read() as tx:
         walk = _Walk(vault)
         for entry in events.entries(tx):
@@ -64,8 +70,70 @@ def verify(store: Store, vault: Vault) -> Verdict:
                 return Verdict(walk.entries, walk.older, entry["seq"], ())
             if entry["seq"] in wanted:
                 reached.add((entry["seq"], bytes(entry["mac"])))
-    missing = [one for one in heads if (one.seq, one.mac) not in reached]
-    return Verdict(walk.entries, walk.older, None, missing)
+    missing, restored = _judged(heads, restores, reached)
+    return Verdict(walk.entries, walk.older, None, missing, restored)
+
+
+def _judged(
+    heads: Sequence[Head], restores: Sequence[Restore], reached: Collection[Mark]
+) -> tuple[list[Head], list[Restore]]:
+    """The ends that are missing without a reason, and the restores that account for others.
+
+    A restore counts while the log leads on from what it put back, or while a later one that
+    counts put back what is older still. So a copy of before it, put in place by hand, shows.
+    """
+    there = {*reached, NO_END}
+    counting: list[Restore] = []
+    ended = [one for one in restores if one.end != BEGUN]
+    for one in ended:
+        if one.end in there:
+            counting.append(one)
+            there |= one.lost
+    missing = [one for one in heads if (one.seq, one.mac) not in there]
+    missing += [Head(*one.end, one.at_us) for one in ended if one not in counting]
+    return missing, counting
+
+
+def begin_restore(store: Store, vault: Vault, store_id: str, made: str) -> Restore:
+    """Note that a restore begins, and which ends are missing already: those are not of its doing.
+
+    In place of a state that was lost there is an empty one, in whose log nothing ever was. A
+    restore that died is taken up again by the next one: what it cut off is not missing before.
+    """
+    for one in vault.heads.restores(store_id):
+        if one.end == BEGUN:
+            return one
+    with store.read() as tx:
+        is_empty, at_us = events.last_hash(tx) is None, store.now_us(tx)
+        is_new = is_empty and (store.meta_in(tx, "generation") or "0") == "0"
+    lost = frozenset() if is_new else frozenset(_lost_ends(store, vault, store_id))
+    begun = Restore(store.new_id(), at_us, made, BEGUN, lost)
+    vault.heads.note_restore(store_id, begun)
+    return begun
+
+
+def end_restore(store: Store, vault: Vault, begun: Restore, made: str) -> None:
+    """Account for the ends that a restore has cut off; `made`: of when the copy is. A restore that
+    dies right before this shows as a copy put in place by hand, until it is done once more."""
+    lost = _lost_ends(store, vault, store.store_id) - begun.lost
+    if lost:
+        with store.read() as tx:
+            end, at_us = events.last_hash(tx) or NO_END, store.now_us(tx)
+        ended = Restore(begun.id, at_us, made, end, frozenset(lost))
+        vault.heads.note_restore(store.store_id, ended)
+    else:
+        vault.heads.forget_restore(begun.id)
+    note_head(store, vault)
+
+
+def _lost_ends(store: Store, vault: Vault, store_id: str) -> set[Mark]:
+    """Ends that ought to be in the log and are not, as far as numbers and hashes tell."""
+    heads, restores = vault.heads.of(store_id), vault.heads.restores(store_id)
+    wanted = {*((one.seq, one.mac) for one in heads), *(one.end for one in restores)}
+    with store.read() as tx:
+        known = events.hashes(tx, {seq for seq, _ in wanted})
+    missing, _ = _judged(heads, restores, set(known.items()))
+    return {(one.seq, one.mac) for one in missing}
 
 
 class _Walk:

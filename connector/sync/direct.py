@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 from connector.plugin import Seen
 from connector.store import intents
-from connector.store.links import Claim, Link
+from connector.store.claims import Claim, Value
+from connector.store.links import Link
 from connector.sync.decision import Decision, Situation
 from connector.sync.documents import Base
 from connector.sync.plan import decide
@@ -35,8 +36,8 @@ class Direct:
         self,
         tx: sa.Connection,
         strangers: Sequence[Stranger],
-        values: Mapping[str, Sequence[bytes]],
-        claims: Mapping[bytes, Claim],
+        values: Mapping[str, Sequence[Value]],
+        claims: Mapping[Value, Claim],
         observed_us: int,
     ) -> Sequence[Stranger]:
         """Store the intents of those that can be created now; returns the others."""
@@ -79,7 +80,7 @@ def direct_for(scope: Scope) -> Direct | None:
     return Direct(scope) if may else None
 
 
-def _alone(link: Link, values: Sequence[bytes], claims: Mapping[bytes, Claim]) -> bool:
+def _alone(link: Link, values: Sequence[Value], claims: Mapping[Value, Claim]) -> bool:
     """Whether no other record was there first with one of its values, or is its candidate."""
     held = [claims[value] for value in values]
     return all(claim.link == link.id and claim.rival is None for claim in held)

@@ -12,8 +12,9 @@ from connector.errors import CursorExpiredError
 from connector.local.contract import Row, RowState
 from connector.plugin import Gone, Page, Seen, version_key
 from connector.privacy.vault import Vault
-from connector.store import events, intents, links, scopes, staged
-from connector.store.links import Claim, Link
+from connector.store import claims, events, intents, links, scopes, staged
+from connector.store.claims import Claim, Value
+from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.decision import DETACHED
 from connector.sync.documents import pack, unpack
@@ -31,8 +32,8 @@ class Taker(Protocol):
         self,
         tx: sa.Connection,
         strangers: Sequence[tuple[Link, Seen]],
-        values: Mapping[str, Sequence[bytes]],
-        claims: Mapping[bytes, Claim],
+        values: Mapping[str, Sequence[Value]],
+        claims: Mapping[Value, Claim],
         observed_us: int,
     ) -> Sequence[tuple[Link, Seen]]: ...
 
@@ -149,7 +150,7 @@ def note_seen(
     strangers: list[tuple[Link, Seen]] = []
     overwritten: list[Link] = []
     touched: dict[str, Link] = {}
-    wanted: dict[str, list[bytes]] = {}
+    wanted: dict[str, list[Value]] = {}
     for one in seen:
         if (REMOTE, one.ref) in scope.killers:
             continue  # it waits as a letter, to be read by id
@@ -180,7 +181,7 @@ def note_seen(
             if row is not None:
                 rows.append(row)
     _notice_foreign_keys(scope, tx, [link for link, _ in strangers])
-    held = links.stake(tx, scope.connection, scope.kind, wanted, dict.fromkeys(wanted, "remote"))
+    held = claims.stake(tx, scope.connection, scope.kind, wanted, dict.fromkeys(wanted, "remote"))
     direct = taker is not None and not scope.careful
     left = taker.take(tx, strangers, wanted, held, observed_us) if taker and direct else strangers
     rows += [_staged_row(scope, one, observed_us, by_id=scope.careful) for _, one in left]
@@ -331,7 +332,7 @@ def note_rows(
         note_suppressed(scope, tx, len(turned & alive))
     marks: list[Staged] = []
     halves: list[Link] = []
-    wanted: dict[str, list[bytes]] = {}
+    wanted: dict[str, list[Value]] = {}
     made = _made_by_us(scope, tx, [key for key in keys if key not in known])
     lost = [key for key in keys if key not in rows]
     unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
@@ -359,7 +360,7 @@ def note_rows(
             continue
         marks.append(mark)
     links.insert(tx, halves)
-    links.stake(tx, scope.connection, scope.kind, wanted, dict.fromkeys(wanted, "local"))
+    claims.stake(tx, scope.connection, scope.kind, wanted, dict.fromkeys(wanted, "local"))
     staged.stage(tx, marks)
 
 

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from connector.local.contract import Row, RowState
 from connector.plugin import Reason
-from connector.store import events, links, staged
+from connector.store import claims, events, links, staged
 from connector.store.links import Link
 from connector.store.staged import LOCAL, Staged
 from connector.sync.decision import DETACHED
@@ -118,7 +118,7 @@ def _make_again(scope: Scope, tx: sa.Connection, link: Link, row: Row | None) ->
         new.append(other)
         links.insert(tx, new)
         values = {other.id: scope.identities("local", row.values)}
-        links.stake(tx, link.connection, link.kind, values, {other.id: LOCAL})
+        claims.stake(tx, link.connection, link.kind, values, {other.id: LOCAL})
     else:
         links.insert(tx, new)
     staged.stage_both(tx, [mark for one in new for mark in reread(one)])

@@ -10,10 +10,12 @@ from collections.abc import Mapping, Sequence
 
 from connector.local.contract import RowState
 from connector.plugin import Gone, Reason, Ref, Seen
-from connector.store import links
-from connector.store.links import Claim, Link
+from connector.store import claims, links
+from connector.store.claims import Claim, Value
+from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.decision import Partner, Replaced, Situation
+from connector.sync.passes import quiet
 from connector.sync.scope import Scope
 
 
@@ -35,7 +37,7 @@ def add_partners(scope: Scope, cases: Sequence[Situation]) -> None:
         )
         wanted = {c.link.id: _identities(scope, c) for c in halves}
         sides = {c.link.id: LOCAL if c.link.local_id is not None else REMOTE for c in halves}
-        held = links.stake(tx, scope.connection, scope.kind, wanted, sides)
+        held = claims.stake(tx, scope.connection, scope.kind, wanted, sides)
         others = {h.link for h in held.values()} | {h.rival for h in held.values() if h.rival}
         known = links.by_ids(tx, others - wanted.keys())
     known |= {c.link.id: c.link for c in halves}
@@ -50,7 +52,7 @@ def add_partners(scope: Scope, cases: Sequence[Situation]) -> None:
             )
 
 
-def _identities(scope: Scope, case: Situation) -> list[bytes]:
+def _identities(scope: Scope, case: Situation) -> list[Value]:
     if case.row is not None and case.row.state is RowState.LIVE:
         return scope.blind_all(case.local_record(scope.pair))
     if case.seen is not None and case.seen.gone is None:
@@ -59,13 +61,19 @@ def _identities(scope: Scope, case: Situation) -> list[bytes]:
 
 
 def _rivals(scope: Scope, keyed: Mapping[str, Sequence[Link]]) -> dict[str, Seen]:
-    """The records that the owners of these keys are linked to, read by id; none in most runs."""
-    refs = [
-        Ref(owner.remote_id)
+    """The records that the owners of these keys are linked to, read by id; none in most runs.
+
+    One of somebody whom the policy stops is not asked for: which of the two is older is then not
+    known, and the linked one is kept.
+    """
+    whole = [
+        owner
         for owners in keyed.values()
         for owner in owners
         if owner.live is not None and owner.remote_id is not None
     ]
+    left = quiet(scope, whole) if whole else set()
+    refs = [Ref(one.remote_id) for one in whole if one.id not in left and one.remote_id]
     return {one.ref: one for one in scope.remote.fetch(scope.kind, refs)} if refs else {}
 
 
@@ -95,10 +103,10 @@ def is_older(one: Seen, other: Seen) -> bool:
     return (one.created_at, len(one.ref), one.ref) < (other.created_at, len(other.ref), other.ref)
 
 
-def _by_match(mine: Link, claims: Sequence[Claim], known: dict[str, Link]) -> Partner:
+def _by_match(mine: Link, held: Sequence[Claim], known: dict[str, Link]) -> Partner:
     """Exactly one unlinked record of the other side with one of our values, or a clash."""
     candidates: set[str] = set()
-    for claim in claims:
+    for claim in held:
         if claim.link == mine.id:
             if claim.rival is None:
                 continue

@@ -57,6 +57,21 @@ def rulings(scope: Scope, found: Mapping[str, Link], keys: Sequence[str]) -> Pas
     return passes
 
 
+def quiet(scope: Scope, some: Sequence[Link]) -> set[str]:
+    """Of these links, those whose record is not even asked for at the vendor: the policy stops it,
+    or its person is being erased."""
+    vault = scope.ports.vault
+    vault.preload({link.subject for link in some if link.subject})
+    found = {
+        link.id
+        for link in some
+        if link.subject is not None and vault.subject_state(link.subject) in (SHREDDING, SHREDDED)
+    }
+    keys = [link.local_id for link in some if link.local_id is not None]
+    passes = rulings(scope, {link.id: link for link in some}, keys)
+    return found | (passes.stopped.keys() if passes is not None else set())
+
+
 def _why(scope: Scope, gate: Gate, ruling: Ruling, row: Row) -> Reason | None:
     if ruling.block is None and not ruling.stops:
         return None

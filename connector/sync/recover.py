@@ -1,12 +1,21 @@
-"""Finding out what became of writes whose answer was lost, before anything is sent again."""
+"""Finding out what became of writes whose answer was lost, before anything is sent again.
+
+The look is made for whomever it is about, also for one whom the policy stops, or whose data is
+restricted, since the write was sent: as long as nobody knows whether it landed, nothing can be
+cleared or erased at the vendor. It tells the vendor our key, a keyed hash that the write carried,
+or the vendor's own id; no value, and nothing that the write did not tell before. What is not sent
+again is the write: that is decided anew, by what holds today.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
 
+from connector.errors import SealError
 from connector.lent import LONGEST_WAIT
 from connector.plugin import Gone, Op, Reason, Ref, Seen, version_key
+from connector.privacy.subjects import RESTRICTED, SHREDDED, SHREDDING
 from connector.store import intents, links, staged
 from connector.store.intents import Intent
 from connector.store.links import Link
@@ -104,7 +113,7 @@ def _resolve(
     with scope.store.read() as tx:
         known = links.by_ids(tx, [i.link for i in due])
     scope.ports.vault.preload({k.subject for k in known.values() if k.subject})
-    jobs = [_job(scope, known[i.link], i) for i in due if i.link in known]
+    jobs = [one for i in due if i.link in known and (one := _job(scope, known[i.link], i))]
     sides = {i.id: i.side for i in due}
     _local(scope, [j for j in jobs if sides[j.intent] == "local"])
     remote = [j for j in jobs if sides[j.intent] == "remote"]
@@ -112,12 +121,19 @@ def _resolve(
     _changes(scope, [j for j in remote if j.draft.op != Op.CREATE], send)
 
 
-def _job(scope: Scope, link: Link, intent: Intent) -> Job:
+def _job(scope: Scope, link: Link, intent: Intent) -> Job | None:
+    """The write to settle. None if its person's key is missing: the intent stays open, its link
+    stands still, and both go on once the key is back."""
     assert link.subject is not None
     assert intent.doc is not None
-    plain = scope.ports.vault.open(
-        f"intent/{intent.id}", scope.kind, link.subject, link.id, intent.doc
-    )
+    try:
+        plain = scope.ports.vault.open(
+            f"intent/{intent.id}", scope.kind, link.subject, link.id, intent.doc
+        )
+    except SealError as error:
+        if not error.missing:
+            raise
+        return None
     draft = Draft.unpack(intent.side, intent.op, plain)
     base = scope.open_base(link) or Base()
     # A value that was to be written on both sides is settled by neither write alone: with half of
@@ -185,7 +201,7 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool, send: b
             if mine is not None:
                 settling.jobs.append(job)
                 bind_probe(settling, job, mine)
-            elif not send or scope.rules.gate is not None:
+            elif not send or scope.rules.gate is not None or _is_held(scope, job):
                 # What was let out when it was planned may not be today: it is planned anew.
                 settling.jobs.append(job)
                 settling.overtaken(job)
@@ -202,6 +218,13 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool, send: b
             for job in part:
                 job.again = True
             deliver(scope, part, [as_write(scope, job) for job in part])
+
+
+def _is_held(scope: Scope, job: Job) -> bool:
+    """Whether nothing of the person's may be written by now, whatever was decided before."""
+    assert job.work.link.subject is not None, "its intent was opened"
+    state = scope.ports.vault.subject_state(job.work.link.subject)
+    return state in (RESTRICTED, SHREDDING, SHREDDED)
 
 
 def _would_show(scope: Scope, job: Job, now_us: int) -> bool:
@@ -257,7 +280,7 @@ def _changes(scope: Scope, jobs: Sequence[Job], send: bool) -> None:
                     job.work.link.base = None
                     settling.saved[job.work.link.id] = job.work.link
                     note_seen(scope, tx, [seen], NEVER)
-                elif seen.gone is None and send:
+                elif seen.gone is None and send and not _is_held(scope, job):
                     again.append(job)
                 elif seen.gone is None:
                     settling.jobs.append(job)

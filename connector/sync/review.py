@@ -19,13 +19,13 @@ from connector.records import discreet
 from connector.store import conflicts, events, intents, links, staged
 from connector.store.conflicts import CHOSEN, LEFT_OUT, OPEN, RECORD, Conflict
 from connector.store.database import Store
-from connector.store.events import Event
 from connector.store.intents import Intent
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, SUSPECT, Staged
 from connector.sync.documents import unpack
 from connector.sync.scope import from_us, moment, reason_of
 from connector.sync.settle import reread
+from connector.sync.showing import Showing
 from connector.sync.situation import AS_NEW
 
 
@@ -107,10 +107,19 @@ class Review:
     Without a person's key all is listed and no value is shown.
     """
 
-    def __init__(self, store: Store, vault: Vault, address: Address = nowhere) -> None:
+    def __init__(
+        self,
+        store: Store,
+        vault: Vault | None,
+        address: Address = nowhere,
+        *,
+        people_an_hour: int = 20,
+    ) -> None:
+        """`vault`: None where no key is released."""
         self._store = store
         self._vault = vault
         self._address = address
+        self._people_an_hour = people_an_hour
 
     # --- letters --------------------------------------------------------------------------------
 
@@ -218,8 +227,15 @@ class Review:
             if one.state == OPEN and (one.field != RECORD or where.field == RECORD)
         ]
 
-    def conflict(self, conflict_id: str, *, show: bool = False) -> OpenConflict:
-        """One of them; with `show` in clear, where the person's key opens, which an event notes."""
+    def conflict(self, conflict_id: str, *, show: bool = False, reason: str = "") -> OpenConflict:
+        """One of them; with `show` in clear, where the person's key opens, which an event notes.
+
+        Raises: UsageError, PolicyError if values are not shown here; see `showing.py`.
+        """
+        showing = None
+        if show and self._vault is not None:
+            showing = Showing(self._store, self._vault, self._people_an_hour, reason)
+            showing.ask()
         with self._store.read() as tx:
             row = conflicts.get(tx, conflict_id)
             link = links.by_ids(tx, [row.link]).get(row.link) if row is not None else None
@@ -229,8 +245,8 @@ class Review:
                 hint="`crm-connector conflicts list` shows them.",
             )
         shown = self._shown(row, link, show=show)
-        if show and not shown.sealed:
-            note_shown(self._store, link, row.field)
+        if showing is not None and not shown.sealed:
+            showing.note(link, row.field)
         return shown
 
     def resolve(self, conflict_id: str, side: str, *, who: str = "operator") -> OpenConflict:
@@ -281,20 +297,14 @@ class Review:
     ) -> dict[str, dict[str, str]]:
         if row.doc is None or link.subject is None or row.field == RECORD:
             return dict(_NO_VALUES)
+        if self._vault is None:
+            raise SealError("No key is released here.")
         plain = self._vault.open(f"conflict/{row.field}", row.kind, link.subject, link.id, row.doc)
         document: dict[str, dict[str, Any]] = unpack(plain)
         return {
             side: {name: form(value) for name, value in values.items()}
             for side, values in document.items()
         }
-
-
-def note_shown(store: Store, link: Link, field: str | None) -> None:
-    """Note that somebody had values of a record shown in clear."""
-    with store.write(None, "note shown") as tx:
-        now, run = store.now_us(tx), store.new_id()
-        event = Event(now, run, link.connection, link.kind, "shown", link.id, field)
-        events.append(tx, [event])
 
 
 _NO_VALUES: Mapping[str, dict[str, str]] = {"local": {}, "remote": {}, "base": {}}

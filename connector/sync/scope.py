@@ -17,7 +17,8 @@ from connector.mapping.translate import Pair
 from connector.plugin import Capabilities, Clock, Kind, Op, Page, Reason, Ref, Remote, Seen
 from connector.privacy.vault import Vault
 from connector.records import Canonical, discreet
-from connector.store import links, staged
+from connector.store import claims, staged
+from connector.store.claims import Value
 from connector.store.database import Hook, Lease, Store, no_hook
 from connector.store.events import Event
 from connector.store.links import Link
@@ -306,7 +307,7 @@ class Scope:
         plain = self.ports.vault.open("base", self.kind, link.subject, link.id, link.base)
         return Base.unpack(plain)
 
-    def identities(self, side: str, own: Mapping[str, Any]) -> list[bytes]:
+    def identities(self, side: str, own: Mapping[str, Any]) -> list[Value]:
         """The identity values among own values as blind indexes; reads only what it needs."""
         if side == "local":
             part = {name: own[name] for name in self.match_columns if name in own}
@@ -319,8 +320,8 @@ class Scope:
         if not set(touched) & {*self.match_columns, *self.match_fields}:
             return
         held = {*self.identities("local", base.local), *self.identities("remote", base.remote)}
-        links.keep_claims(tx, link.id, held)
-        links.stake(tx, self.connection, self.kind, {link.id: list(held)}, {link.id: "both"})
+        claims.keep(tx, link.id, held)
+        claims.stake(tx, self.connection, self.kind, {link.id: list(held)}, {link.id: "both"})
 
     def row_key(self, ref: str, epoch: int) -> str:
         """The id of the intent that makes a row of a vendor's record: like our key at the vendor,
@@ -333,7 +334,7 @@ class Scope:
             return self.row_key(link.remote_id, link.epoch)
         return self.store.new_id()
 
-    def blind_all(self, record: Canonical) -> list[bytes]:
+    def blind_all(self, record: Canonical) -> list[Value]:
         """The record's identity values as blind indexes."""
         blind = self.ports.vault.blind
         return [blind(kind, value) for kind, value in self.pair.match_values(record)]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from connector.plugin import Reason, Ref
 from connector.policy.document import CHANGES
 from connector.records import Canonical
-from connector.store import conflicts, events, links, staged
+from connector.store import claims, conflicts, events, links, staged
 from connector.store.conflicts import LEFT_OUT, OPEN, RECORD, Conflict
 from connector.store.links import ACTIVE, GONE, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
@@ -351,7 +351,7 @@ class Settlement:
         else:
             values = scope.identities("remote", seen.fields) if seen is not None else []
         side = {half.id: LOCAL if half.local_id is not None else REMOTE}
-        links.stake(self.tx, scope.connection, scope.kind, {half.id: values}, side)
+        claims.stake(self.tx, scope.connection, scope.kind, {half.id: values}, side)
 
 
 def _shown(case: Case) -> dict[str, tuple[Own, Canonical]]:

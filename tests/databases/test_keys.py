@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from connector.privacy.heads import Head, Heads, Restore
+from connector.privacy.keys_database import open_keys_database
 from connector.privacy.ring import Ring, create_ring
 from connector.privacy.subjects import Subjects
 from connector.privacy.vault import open_vault
@@ -58,6 +60,40 @@ def test_workers_may_note_the_number_of_their_runs_at_once(where: str, tmp_path:
         race([partial(note, worker, first) for first, worker in enumerate(workers, 1)])
         assert sorted(ended) == [1, 2, 3, 4]
         assert workers[0].generation("1a2b") == 40
+
+
+@pytest.mark.parametrize("where", ["sqlite", "postgresql"])
+def test_keys_of_an_older_release_get_the_tables_and_columns_that_they_lack(
+    where: str, tmp_path: Path
+) -> None:
+    """A table of ends, one of restores, and the later columns of the ledger."""
+    with ExitStack() as stack:
+        local = where == "sqlite"
+        completed(f"sqlite:///{tmp_path}/k.db" if local else stack.enter_context(database(where)))
+
+
+def completed(url: str) -> None:
+    first = open_keys_database(url)
+    with first.begin() as database:
+        database.exec_driver_sql("DROP TABLE audit_restore")
+        database.exec_driver_sql("DROP TABLE audit_head")
+        for column in ("subjects", "state", "step", "work", "done_us"):
+            database.exec_driver_sql(f"ALTER TABLE erasure DROP COLUMN {column}")
+        database.exec_driver_sql(
+            "INSERT INTO erasure (id, subject_id, at_us, tokens, vendors, basis)"
+            " VALUES ('e', 's', 1, '[]', '[]', '')"
+        )
+    first.dispose()
+    heads = Heads(engine := open_keys_database(url))
+    heads.note("1a2b", Head(5, b"m" * 32, 7), ())
+    back = Restore("r", 9, "2026-03-02T00:00:00+00:00", (2, b"e" * 32), frozenset({(5, b"m" * 32)}))
+    heads.note_restore("1a2b", back)
+    assert heads.of("1a2b") == [Head(5, b"m" * 32, 7)]
+    assert heads.restores("1a2b") == [back]
+    with engine.begin() as database:
+        [row] = database.exec_driver_sql("SELECT subjects, state, step, work FROM erasure").all()
+    assert tuple(row) == ("[]", "open", 0, None)
+    engine.dispose()
 
 
 def no_ring() -> Ring:

@@ -12,11 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from connector.errors import LeaseHeldError, StoreError
-from connector.store import scopes, staged
+from connector.store import claims, events, links, scopes, staged
 from connector.store.copies import copy_of
 from connector.store.database import Store, open_engine
+from connector.store.events import Event
 from connector.store.staged import Staged
+from connector.store.tables import SCHEMA_VERSION
 from tests.servers import database
+from tests.unit.test_store import OLDER
 
 C = "customer"
 
@@ -145,6 +148,60 @@ def test_a_plan_works_on_a_copy_that_holds_all_rows(state: str) -> None:
     store.renew(lease)
     copy.engine.dispose()
     store.close()
+
+
+@pytest.mark.parametrize("version", OLDER)
+def test_a_state_of_an_older_version_is_upgraded_here_too(state: str, version: str) -> None:
+    first = Store(open_engine(state), tenant="t")
+    with first.engine.begin() as tx:
+        for statement in OLDER[version]:
+            tx.exec_driver_sql(statement)
+        tx.exec_driver_sql("UPDATE meta SET value = %s WHERE key = 'schema'", (version,))
+        tx.exec_driver_sql(
+            "INSERT INTO link (id, connection, kind, local_id, live, state, epoch)"
+            " VALUES ('l1', 'crm', 'customer', '7', 1, 'pending', 1)"
+        )
+        tx.exec_driver_sql(
+            "INSERT INTO event (seq, at_us, run, connection, kind, cause)"
+            " VALUES (1, 1, 'r', 'crm', 'customer', 'bound')"
+        )
+    first.close()
+    again = Store(open_engine(state), tenant="t", chain=Chained)
+    assert again.meta("schema") == str(SCHEMA_VERSION)
+    with again.write(None, "go on") as tx:
+        assert links.by_ids(tx, ["l1"])["l1"].local_id == "7"
+        events.append(tx, [Event(2, "r", "crm", C, "bound", doc=b"sealed")])
+        old, new = events.entries(tx)
+    assert (old["mac"], old["doc_digest"], old["kid"]) == (None, None, None)
+    assert (bytes(new["mac"]), new["kid"]) == (b"m" * 32, 8)
+    assert bytes(new["doc_digest"]) == events.digest_of(b"sealed")
+    again.close()
+
+
+def test_claims_are_told_apart_by_the_key_that_made_them(state: str) -> None:
+    store = Store(open_engine(state), tenant="t")
+    old, new = b"o" * 16, (12).to_bytes(4, "big") + b"n" * 16
+    mark = new[:4]
+    with store.write(None, "claims") as tx:
+        claims.stake(tx, "crm", C, {"L": [(old,)]}, {"L": "local"})
+        assert claims.spread(tx, "crm", C, [(old, new)]) == 1
+        assert claims.count_by_mark(tx) == {b"": 1, mark: 1}
+        assert claims.places(tx, mark) == claims.places(tx, b"") == [("crm", C)]
+        [(link, [held])] = claims.held_under(tx, "crm", C, b"", "")
+        assert (link, bytes(held.digest)) == ("L", old)
+        assert claims.forget_under(tx, b"") == 1
+        assert claims.count_by_mark(tx) == {mark: 1}
+        assert claims.get(tx, "crm", C, [(new,)])[(new,)].link == "L"
+    store.close()
+
+
+class Chained:
+    """Hashes that are not looked at."""
+
+    kid = 8
+
+    def mac(self, kid: int, seq: int, content: bytes) -> bytes:
+        return b"m" * 32
 
 
 def test_a_lost_process_leaves_no_lock_behind(state: str) -> None:

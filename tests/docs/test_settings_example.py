@@ -53,7 +53,7 @@ def explained(key: str) -> bool:
     setting, inline = rf"^{name} = ", rf"^\w.*[{{,] ?{name} = "
     file = rf"^# {name} = "
     table, later = rf"^\[{name}[\].]", rf"^# Later: .*(?:\[{name}\]|\b{name} = )"
-    inner = rf"^# \[keys\.{name}\]"
+    inner = rf"^# \[keys\.(?:profiles\.)?{name}\]"
     return re.search(rf"(?m){setting}|{inline}|{file}|{table}|{later}|{inner}", TEXT) is not None
 
 

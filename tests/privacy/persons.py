@@ -158,7 +158,7 @@ def traces_of(story: Persons, person: Person, finder: Finder) -> set[bytes]:
     raw = set(finder.traces(person))
     raw |= {ref.encode() for refs in person.records.values() for ref in refs}
     raw |= {key.encode() for keys in person.keys.values() for key in keys}
-    raw |= {story.vault.blind(*one) for one in person.identifiers}
+    raw |= {digest for one in person.identifiers for digest in story.vault.blind(*one)}
     return raw
 
 

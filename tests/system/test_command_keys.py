@@ -17,9 +17,9 @@ def test_a_key_goes_from_active_to_destroyed_by_the_command(rig: Rig) -> None:
     people = wrap["rows"]
     assert people > 0
     done = rig.run("keys", "rotate", "wrap", "--json").json
-    assert done == {"rotated": "wrap", "key": 11, "old": [1], "moved": people, "resumed": False}
+    assert done == {"rotated": "wrap", "key": 12, "old": [1], "moved": people, "resumed": False}
     assert rig.run("sync").code == 0
-    refused = rig.run("keys", "retire", "11", "--json")
+    refused = rig.run("keys", "retire", "12", "--json")
     assert (refused.code, refused.json["error"]["code"]) == (2, "usage")
     assert rig.run("keys", "retire", "1", "--json").json == {"key": 1, "state": "retired"}
     assert rig.run("keys", "retire", "1", "--undo", "--json").json["state"] == "draining"
@@ -78,6 +78,20 @@ def test_a_state_is_backed_up_lost_and_put_back_by_the_command(rig: Rig) -> None
     [one] = rig.run("backup", "list", "--json").json["backups"]
     assert rig.run("backup", "forget", one["id"], "--json").code == 0
     assert rig.run("backup", "forget", one["id"]).code == 2
+
+
+def test_the_index_key_is_rotated_by_the_command(rig: Rig) -> None:
+    rig.ready()
+    assert rig.run("sync").code == 0
+    told = rig.run("keys", "status", "--json").json["keys"]
+    [old] = [one for one in told if one["purpose"] == "index"]
+    assert old["rows"] > 0
+    done = rig.run("keys", "rotate", "index", "--json").json
+    assert (done["old"], done["moved"], done["resumed"]) == ([old["kid"]], old["rows"], False)
+    told = rig.run("keys", "status", "--json").json["keys"]
+    rows = {one["kid"]: one["rows"] for one in told if one["purpose"] == "index"}
+    assert rows == {old["kid"]: 0, done["key"]: old["rows"]}
+    assert rig.run("sync").code == 0
 
 
 def test_a_lost_ring_comes_back_from_a_backup_of_the_keys(rig: Rig) -> None:

@@ -54,6 +54,7 @@ def test_doctor_plan_and_sync_obey_the_policy_and_explain_tells_why(rig: Rig) ->
     decided = {one["field"]: one for one in why["fields"]}
     assert decided["names.family"]["rules"] == ["surname"]
     assert decided["names.family"]["read_back"] is False
+    assert decided["names.family"]["own"] == ["Last_Name"]
 
 
 def test_a_mask_that_the_vendors_field_does_not_take_is_told_by_the_doctor(rig: Rig) -> None:

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from connector.errors import LeaseHeldError, LeaseLostError, SettingsError
-from connector.store import conflicts, intents, links, scopes, staged, tables
+from connector.store import claims, conflicts, intents, links, scopes, staged, tables
 from connector.store.conflicts import Conflict
 from connector.store.database import Store, open_engine, owner_is_dead
 from connector.store.intents import SENDING, Intent
@@ -24,6 +24,7 @@ from connector.store.staged import Staged
 from tests.servers import database
 
 C = "customer"
+PHONE = (b"phone",)
 
 
 @dataclass
@@ -303,8 +304,8 @@ def test_one_field_has_one_open_conflict_with_the_latest_values(store: Store) ->
 # --- claims ---------------------------------------------------------------------------------------
 
 
-def staked(tx: sa.Connection, link_: str, side: str) -> links.Claim:
-    return links.stake(tx, "crm", C, {link_: [b"phone"]}, {link_: side})[b"phone"]
+def staked(tx: sa.Connection, link_: str, side: str) -> claims.Claim:
+    return claims.stake(tx, "crm", C, {link_: [PHONE]}, {link_: side})[PHONE]
 
 
 def test_the_first_comer_holds_a_value_and_one_of_the_other_side_is_its_rival(
@@ -329,7 +330,7 @@ def test_a_second_record_of_the_same_side_contests_a_value(store: Store) -> None
 def test_two_workers_cannot_both_claim_a_value(engine: sa.Engine, store: Store) -> None:
     with store.write(None, "claims") as tx:
         staked(tx, "L", "local")
-        row = {"connection": "crm", "kind": C, "digest": b"phone", "link": "K", "contested": 0}
+        row = {"connection": "crm", "kind": C, "digest": PHONE[0], "link": "K", "contested": 0}
         with pytest.raises(sa.exc.IntegrityError):
             tx.execute(sa.insert(tables.claim), [row])
 
@@ -339,9 +340,10 @@ def test_claims_die_with_their_link(store: Store) -> None:
         links.insert(tx, [link("L", "l1", None)])
         staked(tx, "L", "local")
         links.delete(tx, ["L"])
-        assert links.claims(tx, "crm", C, [b"phone"]) == {}
+        assert claims.get(tx, "crm", C, [PHONE]) == {}
 
 
+# Also asked of PostgreSQL, in tests/databases/test_state.py.
 NOT_IN_5 = (
     "ALTER TABLE event DROP COLUMN kid",
     "ALTER TABLE event DROP COLUMN doc_digest",

@@ -182,7 +182,7 @@ def test_20_a_backup_of_another_state_is_refused(filled: Worker) -> None:
 
 def test_20_no_key_is_inside_a_backup_of_the_state(filled: Worker) -> None:
     secrets = secrets_of(filled)
-    assert len(secrets) == 16
+    assert len(secrets) == 17
     state, keys = (plain(filled, backups(filled).create(what)) for what in (STATE, KEYS))
     assert not any(holds(state, secret) for secret in secrets)
     # the scan can find them: in a backup of the keys it does

@@ -1,0 +1,177 @@
+"""Somebody is blocked after a write of theirs was sent and before its answer was known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.privacy.keys_database import SUBJECT
+from connector.privacy.subjects import LIVE, RESTRICTED
+from connector.store import tables as t
+from connector.testing.weather import Phase, Trouble
+from connector.testing.world import PERFECT
+from tests.privacy.ruled import Ruled
+from tests.story import C
+from tests.sync.test_late_answers import die_at
+
+PLAIN = replace(PERFECT, external_key="plain", find_lag=timedelta(seconds=60))
+"""Two records may carry one key, and a create that was lost is not to be found at once."""
+
+MAIL, MOBILE = "wang@example.test", "13800000007"
+
+
+@pytest.fixture
+def free(tmp_path: Path) -> Iterator[Ruled]:
+    """Without a policy, where a create that is not there is sent once more."""
+    story = Ruled(tmp_path, None, capabilities=PLAIN)
+    yield story
+    story.close()
+
+
+@pytest.fixture
+def ruled(tmp_path: Path) -> Iterator[Ruled]:
+    story = Ruled(tmp_path, capabilities=PLAIN)
+    yield story
+    story.close()
+
+
+def lose(story: Ruled, operation: str) -> None:
+    """One run whose calls of an operation are lost on their way."""
+
+    def weather(op: str, phase: Phase) -> Trouble | None:
+        return Trouble.LOST_BEFORE if (op, phase) == (operation, "before") else None
+
+    story.vendor.weather = weather
+    story.later(seconds=300)
+    assert story.run().exit == 6
+    story.vendor.weather = lambda op, phase: None
+    for sent in story.sent.values():
+        sent.clear()
+
+
+def restrict(story: Ruled, state: str = RESTRICTED) -> None:
+    subjects = [row.subject for row in links_of(story) if row.subject]
+    story.vault.subjects.set_state(subjects, state)
+    story.vault.refresh()
+
+
+def said(story: Ruled) -> list[str]:
+    """What was sent since, less the quotes."""
+    return story.sent["crm"]
+
+
+def no_value_in(sent: list[str]) -> bool:
+    return not any(value in one for one in sent for value in (MAIL, MOBILE, "Harbour", "王伟"))
+
+
+def test_a_create_of_somebody_restricted_since_is_looked_for_and_not_sent_again(
+    free: Ruled,
+) -> None:
+    free.person("王伟", mail=MAIL, mobile=MOBILE)
+    lose(free, "create")
+    restrict(free)
+    free.later(seconds=300)
+    free.run()
+    assert free.vendor.dump(C) == []
+    assert any(one.startswith("('find'") for one in said(free))
+    assert not any(one.startswith("('write'") for one in said(free))
+    assert no_value_in(said(free))
+    restrict(free, LIVE)
+    free.settle()
+    assert [d["fields"]["Mail"] for d in free.vendor.dump(C)] == [MAIL]
+
+
+def test_a_create_that_landed_is_known_though_its_person_is_restricted_since(free: Ruled) -> None:
+    free.person("王伟", mail=MAIL)
+    die_at(free, "after call: write")
+    free.sent["crm"].clear()
+    restrict(free)
+    free.later(seconds=300)
+    free.run()
+    [record] = free.vendor.dump(C)
+    [link] = links_of(free)
+    assert (link.remote_id, link.state) == (record["ref"], "active")
+    assert no_value_in(said(free))
+
+
+def test_a_removal_of_somebody_restricted_since_is_not_sent_again(free: Ruled) -> None:
+    number = free.person("王伟", mail=MAIL)
+    free.settle()
+    free.settle()
+    free.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=number)
+    lose(free, "remove")
+    restrict(free)
+    free.later(seconds=300)
+    free.run()
+    assert len(free.vendor.dump(C)) == 1
+    assert not any(one.startswith("('write'") for one in said(free))
+    restrict(free, LIVE)
+    free.settle()
+    free.settle()
+    assert free.vendor.dump(C) == []
+
+
+def test_an_update_of_somebody_whom_the_policy_stops_since_is_looked_at_by_id_alone(
+    ruled: Ruled,
+) -> None:
+    number = ruled.person("王伟", mail=MAIL, mobile=MOBILE)
+    ruled.settle()
+    ruled.settle()
+    ruled.sql("UPDATE clients SET city = 'Harbour' WHERE no = :n", n=number)
+    lose(ruled, "update")
+    ruled.sql("UPDATE clients SET abroad = 0 WHERE no = :n", n=number)
+    ruled.later(seconds=300)
+    ruled.run()
+    assert not any(one.startswith("('write'") for one in said(ruled))
+    assert no_value_in(said(ruled))
+
+
+def test_a_record_with_the_key_of_somebody_whom_the_policy_stops_reads_nothing_of_theirs(
+    ruled: Ruled,
+) -> None:
+    number = ruled.person("王伟", mail=MAIL)
+    ruled.settle()
+    ruled.settle()
+    [record] = ruled.vendor.dump(C)
+    ruled.sql("UPDATE clients SET abroad = 0 WHERE no = :n", n=number)
+    ruled.settle()
+    ruled.sent["crm"].clear()
+    ruled.vendor.create(C, {"Last": "Copy", "Mail": "copy@example.test"}, key=record["key"])
+    ruled.settle()
+    assert not any(str(record["ref"]) in one for one in said(ruled))
+    ruled.sql("UPDATE clients SET abroad = 1 WHERE no = :n", n=number)
+    ruled.settle()
+    assert len(ruled.sql("SELECT no FROM clients")) == 1
+
+
+def test_a_write_whose_persons_key_is_missing_stands_still_and_the_others_are_settled(
+    free: Ruled,
+) -> None:
+    free.person("王伟", mail=MAIL)
+    free.person("李娜", mail="li@example.test")
+    die_at(free, "after call: write")
+    with free.vault.subjects.engine.begin() as tx:
+        kept = dict(tx.execute(SUBJECT.select()).mappings().first() or {})
+        tx.execute(SUBJECT.delete().where(SUBJECT.c.subject_id == kept["subject_id"]))
+    free.vault.refresh()
+    free.later(seconds=400)
+    report = free.run()
+    assert report.errors == []
+    assert [row.state for row in links_of(free)].count("active") == 1
+    with free.vault.subjects.engine.begin() as tx:
+        tx.execute(SUBJECT.insert().values(kept))
+    for _ in range(2):
+        free.later(seconds=400)
+        free.run()
+    assert [row.state for row in links_of(free)] == ["active", "active"]
+    assert len(free.vendor.dump(C)) == len(free.sql("SELECT no FROM clients")) == 2
+
+
+def links_of(story: Ruled) -> list[Any]:
+    with story.state_engine.connect() as tx:
+        return list(tx.execution_options(reading=True).execute(t.link.select()).all())
