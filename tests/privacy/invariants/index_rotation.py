@@ -50,7 +50,7 @@ def rotate(story: Persons, hook: Hook = no_hook) -> Rotated:
         vault.close()
 
 
-def points(story: Persons) -> list[str]:
+def points_of_index(story: Persons) -> list[str]:
     seen: list[str] = []
     rotate(story, seen.append)
     return seen
@@ -86,7 +86,7 @@ def test_the_steps_are_numbered_and_every_claim_is_of_the_new_key_in_the_end(tel
     before = held(story)
     assert before.keys() == {OLD}
     names = [f"{when} commit: {step}" for step in (*STEPS, LAST) for when in ("before", "after")]
-    assert [p for p in points(story) if not p.endswith("a page")] == names
+    assert [p for p in points_of_index(story) if not p.endswith("a page")] == names
     story.vault.follow_ring()
     assert held(story) == {NEW: before[OLD]}
     states = {key.kid: key.state for key in story.vault.ring.of(Purpose.INDEX)}
@@ -127,7 +127,7 @@ def test_11_a_rotation_killed_at_any_point_goes_on(tell: Tell) -> None:
     story = linked(tell(others=None, kinds=(C,)))
     world, values, ring = World(story), held(story)[OLD], story.folder / "ring.json"
     as_it_was = ring.read_bytes()
-    every = points(story)
+    every = points_of_index(story)
     for number, point in enumerate(every):
         ring.write_bytes(as_it_was)
         world.put_back(story)
