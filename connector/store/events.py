@@ -123,6 +123,13 @@ def last_hash(tx: sa.Connection) -> tuple[int, bytes] | None:
     return None if row is None or row[1] is None else (row[0], bytes(row[1]))
 
 
+def last_us(tx: sa.Connection) -> int | None:
+    """When the last entry was written, by the database's clock of then."""
+    query = sa.select(event.c.at_us).order_by(event.c.seq.desc()).limit(1)
+    found: int | None = tx.execute(query).scalar()
+    return found
+
+
 def hashes(tx: sa.Connection, numbers: Collection[int]) -> dict[int, bytes]:
     """The hashes of these entries, where they are there and have one."""
     c = event.c

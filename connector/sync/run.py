@@ -25,6 +25,7 @@ from connector.sync import place, reconcile
 from connector.sync.adopt import Adoption, adopt
 from connector.sync.audit import note_head
 from connector.sync.badrows import bad_rows
+from connector.sync.clocks import stop_if_clock_went_back
 from connector.sync.decision import KindRules
 from connector.sync.drift import fingerprint, schema_of, sentences, working_pair
 from connector.sync.engine import (
@@ -70,6 +71,8 @@ class Runner:
         ports = self._ports
         report = RunReport(ports.run, ruled=self._setup.policy is not None)
         ports.vault.refresh()
+        if self._setup.policy is not None:
+            stop_if_clock_went_back(ports)
         replay_erasures(ports)
         place.right_local_store(ports)
         place.next_generation(ports, self._configured())
