@@ -15,7 +15,7 @@ from connector.mapping.checks import check_of, is_among
 from connector.mapping.choices import NO, STRICTNESS
 from connector.mapping.drift import Fault
 from connector.mapping.identifiers import Identifier, identifiers, identity
-from connector.mapping.lens import Where, as_text
+from connector.mapping.lens import Refusal, Where, as_text
 from connector.mapping.lenses import LensSpec, build
 from connector.mapping.schema import LocalMapping, Rule, VendorMapping
 from connector.mapping.sides import Bound, Side, checked
@@ -83,7 +83,9 @@ class Pair:
         far = [self._bind(rule, "remote", schema) for rule in vendor.rules]
         self._constants = [b for b in far if b.rule.canonical.startswith("constant.")]
         self._bound_far = far
+        self._bound_near = near
         leaving = [b for b in far if b.rule.own not in without and self._travels(b, schema)]
+        self._leaving = leaving
         self.units, near_joins, far_joins = units_of(
             [rule for rule in local.rules if leaves(self.kind, rule.canonical)],
             [bound.rule for bound in leaving],
@@ -169,6 +171,15 @@ class Pair:
         """Columns to write because the person said so, whichever way their fields travel."""
         known = [(name, value) for name, value in values.items() if name in self._unit_of]
         return self._written(self._near, known, False)
+
+    def blank_local(self, names: Collection[str]) -> Written:
+        """Columns with what stands for nothing there, whichever way their fields travel, and also
+        of fields that this vendor has no part in. A column that cannot be emptied is a fault."""
+        return _blank([b for b in self._bound_near if b.rule.canonical in names])
+
+    def blank_remote(self, names: Collection[str]) -> Written:
+        """The same of the vendor's fields."""
+        return _blank([b for b in self._leaving if b.rule.canonical in names])
 
     def write_remote(self, values: Canonical, *, create: bool = False) -> Written:
         """Vendor fields to write; on `create` constants too, and a fault for each mandatory field
@@ -355,6 +366,26 @@ class Pair:
                     )
         if faults:
             raise MappingError("The mappings cannot be used together:", faults=faults)
+
+
+def _blank(bounds: Iterable[Bound]) -> Written:
+    fields: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for bound in bounds:
+        try:
+            fields[bound.rule.own] = bound.write(None)
+        except Refusal as refusal:
+            text = f"{bound.rule.own}: {refusal.text}"
+            faults.append(
+                Fault(
+                    canonical=bound.rule.canonical,
+                    own=bound.rule.own,
+                    code=refusal.code,
+                    text=text,
+                    mandatory=False,
+                )
+            )
+    return Written(fields, tuple(faults))
 
 
 def _is_unread(rule: Rule) -> bool:

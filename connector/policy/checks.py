@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
 
+from connector.policy import retention
 from connector.policy.actions import MASKS, SCANS, generalised_types, is_generalisation
 from connector.policy.compile import (
     UNCLASSIFIED,
@@ -216,19 +217,10 @@ def _transfers(document: Document) -> Iterator[Fault]:
                 yield (*at, "classes"), f"`{pattern}` covers a sensitive class: name each class"
 
 
-_RETAINED: Final = frozenset({"date", "datetime"})
-
-
 def _retention(document: Document) -> Iterator[Fault]:
     for number, one in enumerate(document.retention):
-        at = ("retention", number)
-        known = field_of(Kind(one.kind), one.from_)
-        if known is None or known.type not in _RETAINED:
-            yield (*at, "from"), "`from` must be a date or time of this kind"
-        if one.action == "erase_fields" and not one.classes:
-            yield at, "`erase_fields` needs `classes`"
-        yield from _patterns(document, one.classes, (*at, "classes"))
-        yield at, "`retention` is known but not built yet; leave it out"
+        yield from _patterns(document, one.classes, ("retention", number, "classes"))
+    yield from retention.faults_of(document)
 
 
 # --- rules ----------------------------------------------------------------------------------------

@@ -147,6 +147,15 @@ def of_link(tx: sa.Connection, link: str) -> list[Event]:
     return [Event(*row) for row in rows]
 
 
+def drop_values(tx: sa.Connection, link: str, fields: Collection[str] | None = None) -> None:
+    """Forget the losers' values of these fields of a link, or all; the chain stays whole."""
+    c = event.c
+    mine = [c.link == link, c.doc.is_not(None)]
+    if fields is not None:
+        mine.append(c.field.in_(list(fields)))
+    tx.execute(sa.update(event).where(*mine).values(doc=None))
+
+
 def set_aside(tx: sa.Connection, links: Collection[str]) -> dict[str, int]:
     """When each of these links last became a letter, as far as events tell."""
     c = event.c

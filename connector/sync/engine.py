@@ -214,7 +214,8 @@ def _decisions(scope: Scope, batch: Batch) -> Iterator[tuple[Case, Decision]]:
             scope.counts.restricted = len(scope.restricted)
             continue
         decision = decide(scope.pair, scope.rules, case.situation)
-        if case.stopped is not None and decision.waits_for is None:
+        removes = decision.removes and case.situation.due.record
+        if case.stopped is not None and decision.waits_for is None and not removes:
             # (A child of somebody who is not there yet waits for them, as ever.)
             decision = Decision(case.situation.link, letter=case.stopped)
         yield case, decision

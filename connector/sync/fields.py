@@ -14,6 +14,7 @@ from connector.sync.competing import MOST_REVERSALS, RULE, edit_of, reversals, t
 from connector.sync.consents import consent_move
 from connector.sync.decision import Clash, Decision, KindRules, Lost, Side, Situation
 from connector.sync.documents import Base, Draft, Own, Turns
+from connector.sync.expiry import add_blanks, is_expired
 from connector.sync.merge import Cause, Move, Rule, Sides, Values, merge
 from connector.sync.outgoing import outgoing
 from connector.sync.references import as_tokens, without_cascades
@@ -68,9 +69,10 @@ def decide_fields(pair: Pair, rules: KindRules, case: Situation) -> Decision:
     halted = halted or _draft(pair, rules, case, "local", to_local, remote_own, out, new_base)
     if halted is not None:
         return halted
+    emptied = add_blanks(pair, rules, case, remote_own, out, new_base)
     for draft in out.drafts:
         draft.turns = {name: turn for name, turn in turns.items() if turn.side == draft.side}
-    if known is None or not _is_same(new_base, known):
+    if known is None or emptied or not _is_same(new_base, known):
         out.base = new_base
     return out
 
@@ -93,7 +95,7 @@ def _gated(
     assert case.row is not None
     base.local.update(facts_in(rules, pair.kind, case.row.values))
     for unit in pair.units:
-        if not is_gated(pair, rules, case, unit):
+        if is_expired(case, unit) or not is_gated(pair, rules, case, unit):
             continue
         standing = case.conflicts.get(unit.name)
         if standing is not None:
@@ -121,7 +123,7 @@ def moves_of(pair: Pair, rules: KindRules, case: Situation) -> Iterator[tuple[Un
     was_local = pair.read_local(base.local) if base.local else {}
     was_remote = pair.read_remote(base.remote) if base.remote else {}
     for unit in pair.units:
-        if is_gated(pair, rules, case, unit):
+        if is_expired(case, unit) or is_gated(pair, rules, case, unit):
             continue
         sides = Sides(
             _values(unit, was_local) if case.base else MISSING,

@@ -21,7 +21,7 @@ from connector.plugin import Kind, Schema
 from connector.records import may_leave
 from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
-from connector.sync import place, reconcile
+from connector.sync import place, reconcile, retaining
 from connector.sync.adopt import Adoption, adopt
 from connector.sync.audit import note_head
 from connector.sync.badrows import bad_rows
@@ -51,6 +51,7 @@ from connector.sync.scope import (
 from connector.sync.setup import Connection as Connection
 from connector.sync.setup import KindSetup as KindSetup
 from connector.sync.setup import Setup as Setup
+from connector.sync.terms import Terms, check_terms, terms_of
 from connector.sync.tombstones import forget_the_dead
 from connector.sync.upkeep import drop_old_staging_keys, renew_staging
 
@@ -287,9 +288,11 @@ class Runner:
         ports, whole, name = self._ports, self._setup, connection.name
         schema = schema_of(ports.store, connection.remote, name, kind, lease)
         gate = self._gate(name, kind, setup, schema)
+        terms = self._terms(kind, setup, schema)
         pair, off = self._pair(name, kind, setup, lease, schema, gate)
         rules = KindRules(
             gate=gate,
+            terms=terms,
             first_contact=setup.first_contact,
             # Without its person's row there is no place for it.
             create_local=setup.create_local
@@ -342,6 +345,8 @@ class Runner:
             renew=renew,
         )
         notice(scope, self._setup.policy)
+        if scope.doubt is None:
+            retaining.look(scope)
         return scope
 
     def _gate(self, name: str, kind: Kind, setup: KindSetup, schema: Schema) -> Gate | None:
@@ -363,6 +368,16 @@ class Runner:
         if people is not None and gate.people.columns:
             self._ports.local.observe(Kind.CUSTOMER, gate.people.columns)
         return gate
+
+    def _terms(self, kind: Kind, setup: KindSetup, schema: Schema) -> Terms | None:
+        """How long records are kept. Raises: PolicyFileError if that cannot be carried out."""
+        if self._setup.policy is None:
+            return None
+        terms = terms_of(self._setup, setup, self._ports.clock.now())
+        if terms is not None:
+            check_terms(self._setup.policy, terms, setup.vendor, schema)
+            self._ports.local.observe(kind, terms.columns)
+        return terms
 
     def _pair(
         self,

@@ -14,7 +14,7 @@ from connector.store import conflicts, events, links, staged
 from connector.store.conflicts import LEFT_OUT, OPEN, RECORD, Conflict
 from connector.store.links import ACTIVE, GONE, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
-from connector.sync.decision import Clash, Decision, Lost, Replaced
+from connector.sync.decision import EXPIRED, Clash, Decision, Lost, Replaced
 from connector.sync.documents import Base, Own, pack
 from connector.sync.gate import LETTER
 from connector.sync.merge import Cause
@@ -98,6 +98,7 @@ class Settlement:
         link = decision.link
         self._note_moves(decision)
         self._note_left(decision)
+        self._note_expired(decision)
         for clash in decision.clashes:
             if clash.field not in case.situation.conflicts:
                 self.scope.counts.conflicts += 1
@@ -160,6 +161,8 @@ class Settlement:
         self.gone_rows += case.rows
         if decision.reread:
             self.new_rows += reread(link)
+        if decision.again:
+            self.new_rows += row_again(link)
 
     def _observed(self, case: Case, link: Link, *, creating: bool = False) -> None:
         """The link knows the remote record in the version it was read in."""
@@ -184,6 +187,15 @@ class Settlement:
             self.events.append(
                 self.scope.event(self.now, decision.link.id, cause.value, field=name or None)
             )
+
+    def _note_expired(self, decision: Decision) -> None:
+        """What a policy let lose earlier is not kept longer than what won."""
+        link = decision.link
+        if decision.expired:
+            events.drop_values(self.tx, link.id, decision.expired)
+        if decision.evidence == EXPIRED:
+            events.drop_values(self.tx, link.id)
+            self.events.append(self.scope.event(self.now, link.id, Cause.RETENTION.value))
 
     def _note_left(self, decision: Decision) -> None:
         self.scope.counts.left_out += len(decision.left)
@@ -390,6 +402,11 @@ def reread(link: Link) -> list[Staged]:
         version = link.remote_version or ""
         marks.append(Staged(link.connection, link.kind, REMOTE, link.remote_id, version))
     return marks
+
+
+def row_again(link: Link) -> list[Staged]:
+    """The mark by which the row of a dead link is decided once more."""
+    return [mark for mark in reread(link) if mark.side == LOCAL]
 
 
 def waiting_names(scope: Scope, active: Sequence[Link]) -> list[str]:

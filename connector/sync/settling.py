@@ -13,10 +13,11 @@ from connector.plugin import Op, Reason, Seen
 from connector.store import conflicts, events, intents, links, staged
 from connector.store.links import ACTIVE, Link
 from connector.sync import origins
+from connector.sync.decision import EXPIRED
 from connector.sync.disclosed import classes_told
 from connector.sync.observe import note_seen
 from connector.sync.scope import NEVER, Scope, reason_text
-from connector.sync.settle import reread, waiting_names
+from connector.sync.settle import reread, row_again, waiting_names
 from connector.sync.work import Job, settled_rows
 
 _TAKEN = Reason(code="twin", text="its row was made before and belongs to another record by now")
@@ -58,6 +59,8 @@ class Settling:
             scope.counts.removed += 1
             link.base = None
             self.saved[link.id] = link
+            if link.evidence == EXPIRED and job.draft.side == "remote":
+                self.reread += row_again(link)  # the shop's goes last
             return
         if job.draft.op == Op.CREATE:
             scope.counts.created += 1
