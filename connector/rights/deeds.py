@@ -19,6 +19,7 @@ class Deed(StrEnum):
     RECTIFIED = "rectified"
     RESTRICTED = "restricted"
     UNRESTRICTED = "unrestricted"
+    EXPIRED = "retention"
     LIFTED = "suppression_lifted"
 
 

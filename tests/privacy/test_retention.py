@@ -10,7 +10,8 @@ import pytest
 from connector.privacy.subjects import RESTRICTED
 from connector.sync import retaining
 from tests.privacy.kept import FIELDS, RECORDS, Kept
-from tests.story import F
+from tests.privacy.persons import World
+from tests.story import Died, F
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_a_term_cut_short_stops_at_the_limit_and_says_how_to_go_on(tmp_path: Pat
 
 
 def test_a_record_over_its_term_goes_on_all_sides_and_stays_away(records: Kept) -> None:
-    old, new = in_step(records)
+    _, new = in_step(records)
     assert records.days(12).exit == 0
     assert records.bodies() == records.bodies("two") == ["new words"]
     assert records.sql("SELECT id FROM remarks") == [{"id": new}]
@@ -176,6 +177,43 @@ def test_the_shops_row_goes_when_the_last_vendors_record_is_gone(records: Kept) 
     records.days(1)
     assert records.bodies("two") == ["new words"]
     assert len(records.sql("SELECT id FROM remarks")) == 1
+
+
+@pytest.mark.parametrize("retention", [FIELDS, RECORDS], ids=["fields", "records"])
+def test_killed_after_any_write_it_ends_the_same(tmp_path: Path, retention: str) -> None:
+    """(Killed at every point there is, it ended the same too; that takes two minutes.)"""
+    story = Kept(tmp_path, retention)
+    in_step(story)
+    story.later(days=12)
+    before, reached, places = World(story), 0, iter(range(1, 40))
+    for place in places:
+        before.put_back(story)
+        reached = 0
+
+        def dies(point: str, place: int = place) -> None:
+            nonlocal reached
+            reached += point in ("after call: write", "after call: local write")
+            if reached == place:
+                story.dead = True
+                raise Died
+
+        story.hook, story.dead = dies, False
+        try:
+            story.run()
+        except Died:
+            pass
+        else:
+            break
+        story.hook, story.dead = (lambda point: None), False
+        for _ in range(2):
+            story.later(hours=25)
+            assert not story.run().errors
+        left = [None, "new words"] if retention == FIELDS else ["new words"]
+        assert story.bodies() == story.bodies("two") == left, place
+        rows = [row["body"] for row in story.sql("SELECT body FROM remarks ORDER BY id")]
+        assert rows == left, place
+    assert place > 3, "the run came to its end at last"
+    story.close()
 
 
 def test_an_edit_at_the_vendor_does_not_keep_a_record_over_its_term(records: Kept) -> None:
