@@ -13,6 +13,7 @@ from connector.local.shapes import Match
 from connector.mapping import drift
 from connector.mapping.checks import check_of, is_among
 from connector.mapping.choices import NO, STRICTNESS
+from connector.mapping.digests import Digests, Mark
 from connector.mapping.drift import Fault
 from connector.mapping.identifiers import Identifier, identifiers, identity
 from connector.mapping.lens import Refusal, Where, as_text
@@ -22,7 +23,7 @@ from connector.mapping.sides import Bound, Side, checked
 from connector.mapping.times import zone_of
 from connector.mapping.units import Unit, units_of
 from connector.plugin import Kind, Schema
-from connector.records import Canonical, Field, Value, discreet, field_of, may_leave
+from connector.records import Canonical, Digest, Field, Value, discreet, field_of, may_leave
 
 __all__ = ["Fault", "Pair", "Unit", "Written"]
 
@@ -47,7 +48,7 @@ class Pair:
     name may be given, by own name. `leaves` says which fields may travel at all, `shut` which are
     never read at the vendor, though they are written there. `beside`: what the host's row holds
     beside a consent (when, by whom, the proof) moves with it, whatever the vendor has fields for.
-    Raises: MappingError.
+    `digested`: fields of which a base keeps digests alone, made by `mark`. Raises: MappingError.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Pair:
         leaves: Callable[[Kind, str], bool] = may_leave,
         shut: Collection[str] = (),
         beside: bool = False,
+        mark: Mark | None = None,
+        digested: Collection[str] = (),
     ) -> None:
         home = zone_of(zone)
         if local.kind != vendor.kind:
@@ -121,6 +124,7 @@ class Pair:
             if unit.pull
             for name in (*unit.fields, *self._beside.get(unit.name, ()))
         )
+        self.digests = Digests(self, self._near, self._far, mark, digested)
         blind = {rule.canonical for rule in local.rules if _is_unread(rule)}
         self.unread = frozenset(name for name in self._unit_of if name in blind)
         """Fields that a look at the row does not show: their columns are only written, or whom they
@@ -234,6 +238,8 @@ class Pair:
         """
         if a == b and type(a) is type(b):
             return True
+        if a.__class__ is Digest or b.__class__ is Digest:
+            return self.digests.same(canonical, a, b)
         one_says_no = (self.strictness(canonical, a) == NO) != (self.strictness(canonical, b) == NO)
         for form in (self.far_form, self.near_form):
             held = form(canonical, a)

@@ -147,10 +147,12 @@ def of_link(tx: sa.Connection, link: str) -> list[Event]:
     return [Event(*row) for row in rows]
 
 
-def drop_values(tx: sa.Connection, link: str, fields: Collection[str] | None = None) -> None:
-    """Forget the losers' values of these fields of a link, or all; the chain stays whole."""
+def drop_values(
+    tx: sa.Connection, links: Collection[str], fields: Collection[str] | None = None
+) -> None:
+    """Forget the losers' values of these fields of some links, or all; the chain stays whole."""
     c = event.c
-    mine = [c.link == link, c.doc.is_not(None)]
+    mine = [c.link.in_(list(links)), c.doc.is_not(None)]
     if fields is not None:
         mine.append(c.field.in_(list(fields)))
     tx.execute(sa.update(event).where(*mine).values(doc=None))

@@ -36,9 +36,10 @@ from connector.sync.engine import (
     settle_connection,
     sweep_connection,
 )
-from connector.sync.gate import Gate, check_fit, gate_for
+from connector.sync.gate import Gate, check_fit, field_mark, gate_for
 from connector.sync.noticing import families, look_at_all_rows, observe_local
 from connector.sync.pausing import going, paused_kinds
+from connector.sync.rebasing import rebase
 from connector.sync.renewed import notice
 from connector.sync.replay import replay_erasures
 from connector.sync.report import PassReport as PassReport
@@ -345,6 +346,7 @@ class Runner:
             renew=renew,
         )
         notice(scope, self._setup.policy)
+        rebase(scope)
         if scope.doubt is None:
             retaining.look(scope)
         return scope
@@ -402,6 +404,8 @@ class Runner:
                 leaves=may_leave if gate is None else gate.leaves,
                 shut=() if gate is None else gate.shut,
                 beside=gate is not None,
+                mark=partial(field_mark, self._ports.vault, kind),
+                digested=() if gate is None else gate.digested,
             )
 
         pair, off = working_pair(self._ports.store, name, kind, lease, schema, make)

@@ -192,9 +192,9 @@ class Settlement:
         """What a policy let lose earlier is not kept longer than what won."""
         link = decision.link
         if decision.expired:
-            events.drop_values(self.tx, link.id, decision.expired)
+            events.drop_values(self.tx, [link.id], decision.expired)
         if decision.evidence == EXPIRED:
-            events.drop_values(self.tx, link.id)
+            events.drop_values(self.tx, [link.id])
             self.events.append(self.scope.event(self.now, link.id, Cause.RETENTION.value))
 
     def _note_left(self, decision: Decision) -> None:
@@ -217,9 +217,9 @@ class Settlement:
 
     def _conflict(self, link: Link, clash: Clash, standing: Conflict | None) -> None:
         scope = self.scope
-        doc = pack(
-            {"local": dict(clash.local), "remote": dict(clash.remote), "base": dict(clash.base)}
-        )
+        shown = scope.pair.digests.shown
+        sides = {"local": clash.local, "remote": clash.remote, "base": clash.base}
+        doc = pack({side: shown(values, link.id) for side, values in sides.items()})
         assert link.subject is not None
         if standing is not None and self._stands(link, clash, standing, doc):
             return
@@ -259,6 +259,8 @@ class Settlement:
         for row in rows:
             row.waits_for = decision.waits_for
             row.reason = reason_text(decision.letter) if decision.letter is not None else None
+            if self.scope.pair.digests:
+                row.payload = None  # it may lie here for long: it is read by id when its turn comes
             row.attempts += 1
             self.kept_rows.append(row)
         if decision.letter is not None:
@@ -425,7 +427,11 @@ def lost_events(scope: Scope, link: Link, lost: Sequence[Lost], now_us: int) -> 
     assert link.subject is not None or not lost
     found = []
     for one in lost:
-        doc = pack({one.side: dict(one.values)})
+        kept = {n: v for n, v in one.values.items() if n not in scope.pair.digests.fields}
+        if not kept:  # a class that is not to be kept is not kept here either
+            found.append(scope.event(now_us, link.id, f"lost_{one.side}", field=one.field))
+            continue
+        doc = pack({one.side: kept})
         name = f"event/{one.field}"
         assert link.subject is not None
         sealed = scope.ports.vault.seal(name, scope.kind, link.subject, link.id, doc)

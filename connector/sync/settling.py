@@ -135,6 +135,9 @@ class Settling:
             intents.mark(tx, [intent_id], intents.UNKNOWN, said)
         for intent_id, reason in self.letters:
             intents.mark(tx, [intent_id], intents.LETTER, reason_text(reason))
+        if scope.pair.digests:
+            # A letter may lie here for long, and a retry reads both sides anew.
+            intents.forget_values(tx, [intent_id for intent_id, _ in self.letters])
         staged.save(tx, self.postponed)
         staged.settle(tx, settled_rows({job.work.link.id: job.work for job in self.jobs}.values()))
         staged.stage_both(tx, self.reread)
