@@ -151,6 +151,7 @@ def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:
             if work is not None:
                 works.append((work, decision))
         settlement.finish()
+    queue.progressed = queue.progressed or settlement.woke
     queue.progressed = queue.progressed or any(
         d.bind or d.replaces or d.succeeds or d.rebirth or d.reread or d.drafts for _, d in passed
     )

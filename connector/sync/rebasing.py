@@ -20,9 +20,9 @@ from connector.records import Digest
 from connector.store import conflicts, events, links, scopes, staged
 from connector.store.links import Link
 from connector.sync.documents import Base, Own
+from connector.sync.marks import reread
 from connector.sync.passes import rulings
 from connector.sync.scope import Scope
-from connector.sync.settle import reread
 
 _AT_ONCE: Final = 100
 

@@ -26,8 +26,8 @@ from connector.store.links import Link
 from connector.sync.decision import EXPIRED
 from connector.sync.documents import Base
 from connector.sync.expiry import holds_nothing
+from connector.sync.marks import reread, row_again
 from connector.sync.scope import Scope
-from connector.sync.settle import reread, row_again
 from connector.sync.terms import Terms
 
 EVERY_US: Final = dt.timedelta(hours=24) // dt.timedelta(microseconds=1)

@@ -17,6 +17,8 @@ from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.decision import EXPIRED, Clash, Decision, Lost, Replaced
 from connector.sync.documents import Base, Own, pack
 from connector.sync.gate import LETTER
+from connector.sync.kin import facts_moved, note_facts, stage_children
+from connector.sync.marks import reread, row_again
 from connector.sync.merge import Cause
 from connector.sync.scope import Scope, reason_text
 from connector.sync.situation import Case
@@ -79,6 +81,9 @@ class Settlement:
         self.named: list[Link] = []
         """Links whose subject seals a conflict: a stop before their write must not lose it."""
         self.close: list[str] = []
+        self.people: set[str] = set()
+        """Whose facts have changed: their records of other kinds are decided again."""
+        self.woke = False
 
     def finish(self) -> None:
         scope, tx = self.scope, self.tx
@@ -89,6 +94,7 @@ class Settlement:
         staged.settle(tx, self.gone_rows)
         staged.save(tx, self.kept_rows)
         staged.stage_both(tx, self.new_rows)
+        self.woke = stage_children(scope, tx, self.people)
         events.append(tx, self.events)
         wake = [link for link in self.saved if link.state == ACTIVE and link.live]
         staged.wake(tx, scope.connection, waiting_names(scope, wake))
@@ -96,6 +102,11 @@ class Settlement:
     def take(self, case: Case, decision: Decision) -> Work | None:
         """Note one decision; a Work if there are writes to send."""
         link = decision.link
+        if link.subject is not None and facts_moved(self.scope, case.situation):
+            self.people.add(link.subject)
+            if decision.letter is not None:
+                note_facts(self.scope, case.situation)
+                self.saved.append(link)
         self._note_moves(decision)
         self._note_left(decision)
         self._note_expired(decision)
@@ -393,22 +404,6 @@ def bury(scope: Scope, tx: sa.Connection, link: Link, evidence: str | None, now_
 def _until(scope: Scope, now_us: int) -> int:
     """How long a tombstone that is made now is kept."""
     return now_us + scope.tombstone_life // dt.timedelta(microseconds=1)
-
-
-def reread(link: Link) -> list[Staged]:
-    """Marks that make the next plan read both sides of a link by id."""
-    marks = []
-    if link.local_id is not None:
-        marks.append(Staged(link.connection, link.kind, LOCAL, link.local_id))
-    if link.remote_id is not None:
-        version = link.remote_version or ""
-        marks.append(Staged(link.connection, link.kind, REMOTE, link.remote_id, version))
-    return marks
-
-
-def row_again(link: Link) -> list[Staged]:
-    """The mark by which the row of a dead link is decided once more."""
-    return [mark for mark in reread(link) if mark.side == LOCAL]
 
 
 def waiting_names(scope: Scope, active: Sequence[Link]) -> list[str]:
