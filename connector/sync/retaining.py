@@ -23,7 +23,8 @@ from connector.privacy.vault import Vault
 from connector.store import links, scopes, staged
 from connector.store.database import Store
 from connector.store.links import Link
-from connector.sync.decision import EXPIRED
+from connector.store.staged import LOCAL
+from connector.sync.decision import EXPIRED, Situation
 from connector.sync.documents import Base
 from connector.sync.expiry import holds_nothing
 from connector.sync.marks import reread, row_again
@@ -158,6 +159,28 @@ def _look_at_dead(scope: Scope) -> None:
                 live = links.by_side(tx, scope.connection, scope.kind, "local", list(there))
                 left = [gone[key] for key in there if live[key].id == gone[key].id]
                 staged.stage_both(tx, [mark for link in left for mark in row_again(link)])
+
+
+def add_due(scope: Scope, cases: Sequence[Situation]) -> None:
+    """Judge the rows of these cases; of dead links whose row is over its term, say whether another
+    connection still has that row."""
+    terms = scope.rules.terms
+    if terms is None:
+        return
+    left = {}
+    for case in cases:
+        if case.row is None or case.row.state is not RowState.LIVE:
+            continue
+        case.due = terms.judge(case.row.values).due
+        if case.due.record and case.link.live is None:
+            left[case.row.key] = case
+    if not left:
+        return
+    with scope.store.read() as tx:
+        for name in scope.peers:
+            for key, link in links.by_side(tx, name, scope.kind, LOCAL, left).items():
+                if link.live is not None and link.remote_id is not None:
+                    left[key].shared = True
 
 
 # --- what is remembered of it ---------------------------------------------------------------------

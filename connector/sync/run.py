@@ -52,7 +52,7 @@ from connector.sync.scope import (
 from connector.sync.setup import Connection as Connection
 from connector.sync.setup import KindSetup as KindSetup
 from connector.sync.setup import Setup as Setup
-from connector.sync.terms import Terms, check_terms, terms_of
+from connector.sync.terms import terms_at
 from connector.sync.tombstones import forget_the_dead
 from connector.sync.upkeep import drop_old_staging_keys, renew_staging
 
@@ -289,7 +289,7 @@ class Runner:
         ports, whole, name = self._ports, self._setup, connection.name
         schema = schema_of(ports.store, connection.remote, name, kind, lease)
         gate = self._gate(name, kind, setup, schema)
-        terms = self._terms(kind, setup, schema)
+        terms = terms_at(whole, setup, schema, ports.local, ports.clock.now())
         pair, off = self._pair(name, kind, setup, lease, schema, gate)
         rules = KindRules(
             gate=gate,
@@ -370,16 +370,6 @@ class Runner:
         if people is not None and gate.people.columns:
             self._ports.local.observe(Kind.CUSTOMER, gate.people.columns)
         return gate
-
-    def _terms(self, kind: Kind, setup: KindSetup, schema: Schema) -> Terms | None:
-        """How long records are kept. Raises: PolicyFileError if that cannot be carried out."""
-        if self._setup.policy is None:
-            return None
-        terms = terms_of(self._setup, setup, self._ports.clock.now())
-        if terms is not None:
-            check_terms(self._setup.policy, terms, setup.vendor, schema)
-            self._ports.local.observe(kind, terms.columns)
-        return terms
 
     def _pair(
         self,

@@ -23,6 +23,7 @@ from connector.sync.gate import LETTER
 from connector.sync.observe import open_seen
 from connector.sync.partners import add_partners
 from connector.sync.passes import Passes, rulings
+from connector.sync.retaining import add_due
 from connector.sync.scope import Scope
 from connector.sync.successors import add_successors
 from connector.sync.suppressed import suppressed_records, which_cases
@@ -89,7 +90,7 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         if not isinstance(base, Reason):
             batch.cases.append(_case(scope, looked, link, base, staged_rows))
     _add_parents(scope, [c.situation for c in batch.cases])
-    _add_shared(scope, [c.situation for c in batch.cases])
+    add_due(scope, [c.situation for c in batch.cases])
     _hold(scope, batch.cases)
     add_partners(scope, [c.situation for c in batch.cases])
     add_successors(scope, [c.situation for c in batch.cases])
@@ -150,9 +151,6 @@ def _case(
         if row is not None and one.side == LOCAL and one.origin is not None:
             shown = situation.local_record(scope.pair)
             situation.origins = origins.standing(scope, one, shown)
-    terms = scope.rules.terms
-    if terms is not None and row is not None and row.state is RowState.LIVE:
-        situation.due = terms.judge(row.values).due
     case = Case(situation, staged_rows, by_id)
     if looked.passes is not None:
         situation.ruling = looked.passes.rulings.get(link.id)
@@ -169,22 +167,6 @@ def _row_of(looked: _Looked, link: Link, base: Base | None) -> Row | None:
     if link.live is not None and link.local_id in looked.unsaid:
         return _as_agreed(link.local_id, base)
     return looked.table.get(link.local_id)
-
-
-def _add_shared(scope: Scope, cases: Sequence[Situation]) -> None:
-    """Of dead links whose row is over its term: whether another connection still has that row."""
-    left = {
-        case.link.local_id: case
-        for case in cases
-        if case.link.live is None and case.due.record and case.link.local_id is not None
-    }
-    if not left:
-        return
-    with scope.store.read() as tx:
-        for name in scope.peers:
-            for key, link in links.by_side(tx, name, scope.kind, LOCAL, left).items():
-                if link.live is not None and link.remote_id is not None:
-                    left[key].shared = True
 
 
 def _hold(scope: Scope, cases: Sequence[Case]) -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from connector.errors import PolicyFileError
+from connector.local.contract import Local
 from connector.local.shapes import Lookup
 from connector.mapping.lens import Where
 from connector.mapping.lenses import build
@@ -118,6 +119,17 @@ def terms_of(whole: _Whole, one: _OfKind, now: dt.datetime) -> Terms | None:
         region=whole.phone_region,
         now=now,
     )
+
+
+def terms_at(
+    whole: _Whole, one: _OfKind, schema: Schema, local: Local, now: dt.datetime
+) -> Terms | None:
+    """The same for a run, held against the vendor's fields; the shop shows what is needed."""
+    terms = terms_of(whole, one, now)
+    if terms is not None and whole.policy is not None:
+        check_terms(whole.policy, terms, one.vendor, schema)
+        local.observe(one.vendor.kind, terms.columns)
+    return terms
 
 
 def _starts(
