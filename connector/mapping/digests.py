@@ -6,7 +6,6 @@ So three hashes are kept: of the value, and of what each side would give back fo
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
@@ -58,7 +57,7 @@ class Digests:
                     told += [name, replace(bound.rule, line=0)]
                     if name == "remote" and self._forms.schema is not None:
                         told.append(self._forms.schema.fields.get(bound.rule.own))
-            found = hashlib.sha256(repr(told).encode()).hexdigest()[:8]
+            found = self._mark("", "rule", repr(told).encode())[:8] if self._mark else ""
             self._rules[canonical] = found
         return found
 

@@ -20,9 +20,6 @@ from connector.sync.scope import Ports, from_us
 TOLERANCE: Final = dt.timedelta(minutes=5)
 """How far clocks of several hosts may be apart, and how far one is put back to be set right."""
 
-ACCEPTED: Final = "clock_accepted"
-"""The cause of the event by which a person vouches for the clocks as they are."""
-
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
@@ -75,7 +72,7 @@ def accept(store: Store, run: str, reason: str) -> None:
     """Note that a person vouches for the clocks: the log's last entry is of now."""
     with store.write(None, "clock accepted") as tx:
         now = store.now_us(tx)
-        events.append(tx, [Event(now, run, "local", "*", ACCEPTED, note=reason)])
+        events.append(tx, [Event(now, run, "local", "*", "clock_accepted", note=reason)])
 
 
 def _span(span: dt.timedelta) -> str:

@@ -206,7 +206,7 @@ class Settlement:
             events.drop_values(self.tx, [link.id], decision.expired)
         if decision.evidence == EXPIRED:
             events.drop_values(self.tx, [link.id])
-            self.events.append(self.scope.event(self.now, link.id, Cause.RETENTION.value))
+            self.events.append(self.scope.event(self.now, link.id, "retention"))
 
     def _note_left(self, decision: Decision) -> None:
         self.scope.counts.left_out += len(decision.left)

@@ -53,5 +53,5 @@ def test_a_person_vouches_for_a_clock_that_was_ahead_and_is_right_now(story: Rul
     clocks.accept(store, "by hand", "it was a day ahead")
     assert story.run().errors == []
     with store.read() as tx:
-        told = [e for e in events.entries(tx) if e["cause"] == clocks.ACCEPTED]
+        told = [e for e in events.entries(tx) if e["cause"] == "clock_accepted"]
     assert [one["note"] for one in told] == ["it was a day ahead"]
