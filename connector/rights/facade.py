@@ -22,6 +22,7 @@ from connector.rights.who import Who, identifiers_in, record_in
 from connector.settings import PrivacySettings
 from connector.store.database import Hook, no_hook
 from connector.sync.beside import Beside
+from connector.sync.clocks import stop_if_clock_went_back
 from connector.sync.replay import replay_erasures
 from connector.sync.scope import Progress, moment, no_progress
 
@@ -157,12 +158,13 @@ class Rights:
         """Erase all people who are over the policy's term, at most once a day unless `today`.
 
         With `local_erasure = "callback"` and no `on_erase` they are counted and wait. Raises:
-        SafetyStopError before anybody is erased, and as `erase`; `resume` goes on with a person,
-        the next call with the others.
+        SafetyStopError before anybody is erased, PolicyError if a clock went back, and as `erase`;
+        `resume` goes on with a person, the next call with the others.
         """
         beside = self._beside(progress, hook)
         if not expired.erases_people(beside) or not (today or expired.is_due_today(beside)):
             return []
+        stop_if_clock_went_back(beside.ports)
         over = expired.people_over(beside)
         left = dict(over.people)
         receipts = []

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connector.errors import PolicyFileError
 from connector.privacy.subjects import RESTRICTED
 from connector.sync import retaining
 from tests.privacy.kept import FIELDS, RECORDS, Kept
@@ -223,3 +224,34 @@ def test_an_edit_at_the_vendor_does_not_keep_a_record_over_its_term(records: Kep
     records.vendor.edit(F, ref, {"Body": "edited"})
     records.settle()
     assert records.bodies() == ["new words"] and len(records.sql("SELECT id FROM remarks")) == 1
+
+
+@pytest.mark.parametrize("retention", [FIELDS, RECORDS], ids=["fields", "records"])
+def test_a_plan_shows_what_goes_and_changes_nothing(tmp_path: Path, retention: str) -> None:
+    story = Kept(tmp_path, retention)
+    old, _ = in_step(story)
+    story.later(days=12)
+    planned = story.plan().writes
+    told = {(one.connection, one.side, one.op) for one in planned}
+    op = "update" if retention == FIELDS else "remove"
+    assert {("crm", "remote", op), ("two", "remote", op)} <= told
+    assert story.row(old)["body"] == "old words" and "old words" in story.bodies()
+    story.close()
+
+
+def test_what_the_policy_blocks_is_removed_all_the_same(records: Kept) -> None:
+    in_step(records)
+    records.sql("UPDATE clients SET abroad = 0")
+    records.days(12)
+    assert records.bodies() == records.bodies("two") == ["new words"]
+
+
+def test_a_vendors_field_that_must_not_be_empty_is_a_fault_before_anything_is_sent(
+    tmp_path: Path,
+) -> None:
+    story = Kept(tmp_path, FIELDS.replace("[text.body]", "[text.*]"))
+    story.remark(story.person("王伟"), "old words", "2019-02-10 09:00:00")
+    with pytest.raises(PolicyFileError, match=r"Voices\.Name \(title\) must not be empty"):
+        story.run()
+    assert story.people() == {}
+    story.close()
