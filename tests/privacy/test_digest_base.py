@@ -260,7 +260,8 @@ def test_a_sequence_of_edits_ends_as_with_values(remarks: Make) -> None:
 
 # --- decided alike --------------------------------------------------------------------------------
 
-LOCAL, REMOTE = load_mappings()
+LINE = "  text: {field: Body, lens: text, policy: manual"
+LOCAL, REMOTE = load_mappings({LINE: f"{LINE}, vendor_normalises: true"})
 PAIR = Pair(
     LOCAL[F],
     REMOTE[F],
@@ -270,7 +271,9 @@ PAIR = Pair(
     mark=lambda salt, name, data: hashlib.sha256(f"{salt}/{name}/".encode() + data).hexdigest(),
     digested=("text", "title"),
 )
-TEXTS = st.sampled_from((None, "", "a", " a ", "A", "b", "b\n", "x" * 2001, "é", "e\u0301"))
+TEXTS = st.sampled_from(
+    (None, "", "a", "a ", "a\r\n", " a ", "A", "b", "b\n", "x" * 2001, "é", "e\u0301")
+)
 SIDE = st.fixed_dictionaries(
     {"title": TEXTS, "body": TEXTS, "score": st.sampled_from((None, 1, 2))}
 )
