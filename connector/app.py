@@ -10,6 +10,7 @@ import datetime as dt
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,7 +19,13 @@ from connector import policies, registry, shop
 from connector import settings as settings_module
 from connector.assembly import parts
 from connector.backup.backups import Backups
-from connector.errors import ConnectorError, SealError, UnreachableError, UsageError
+from connector.errors import (
+    ConnectorError,
+    LeaseHeldError,
+    SealError,
+    UnreachableError,
+    UsageError,
+)
 from connector.host import MachineClock, StoreHost
 from connector.keeping.provider import kek_of, officers_kek_of
 from connector.keeping.rotation import Keyring
@@ -237,7 +244,8 @@ class Connector:
             for name in self.settings.connections
             for kind in self.kinds(name)
         ]
-        return policies.open_policy(self.settings, self.clock.now().date(), mappings)
+        local = {kind: self.local_mapping(kind) for kind in self.settings.local.kinds()}
+        return policies.open_policy(self.settings, self.clock.now(), mappings, local)
 
     def kinds(self, name: str) -> list[Kind]:
         """The kinds of a connection, parents first."""
@@ -258,12 +266,24 @@ class Connector:
     ) -> RunReport:
         """Bring the sides in step. Records set aside do not stop it; `report.exit` tells.
 
-        Raises: SettingsError, SealError, LeaseHeldError (only with `fail_if_locked`), LocalError.
+        Once a day people over the policy's term are erased after it, if it was about everything
+        and went well. Raises: SettingsError, SealError, LeaseHeldError (only with
+        `fail_if_locked`), LocalError.
         """
         runner = self._runner(
             self.store, self.local, connections, kinds, max_delete, max_change, progress, None
         )
-        return runner.run(fail_if_locked=fail_if_locked)
+        report = runner.run(fail_if_locked=fail_if_locked)
+        whole = connections is None and kinds is None and not (report.errors or report.locked)
+        if whole and self.settings.privacy.policy is not None:
+            try:
+                receipts = self._rights(max_delete).expire(progress=progress)
+                report.people_erased = len(receipts)
+            except LeaseHeldError as error:
+                report.skipped.append(str(error))
+            except ConnectorError as error:
+                report.errors.append(error)
+        return report
 
     def plan(
         self,
@@ -360,16 +380,25 @@ class Connector:
     @property
     def rights(self) -> Rights:
         """Find one person, show, correct or freeze their data, and erase them."""
+        return self._rights(None)
 
+    def _rights(self, max_delete: str | None) -> Rights:
         def told(subjects: Sequence[str]) -> None:
             self.backups().rewrite_key_backups()
 
-        return Rights(self.beside, self.settings.privacy, after_shredding=[told])
+        made = partial(self.beside, max_delete=max_delete)
+        return Rights(made, self.settings.privacy, after_shredding=[told])
 
-    def beside(self, progress: Progress = no_progress, hook: Hook = no_hook) -> Beside:
+    def beside(
+        self,
+        progress: Progress = no_progress,
+        hook: Hook = no_hook,
+        *,
+        max_delete: str | None = None,
+    ) -> Beside:
         """What a run works with, for what is done beside the runs."""
-        both = None, None
-        return Beside(*parts(self, self.store, self.local, None, None, both, progress, hook=hook))
+        limits = max_delete, None
+        return Beside(*parts(self, self.store, self.local, None, None, limits, progress, hook=hook))
 
     # --- keys and backups -------------------------------------------------------------------------
 

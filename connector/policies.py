@@ -4,33 +4,52 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from connector import registry
 from connector.errors import PolicyFileError
-from connector.mapping.schema import VendorMapping
-from connector.plugin import KnowsCentres
+from connector.mapping.schema import LocalMapping, VendorMapping
+from connector.plugin import Kind, KnowsCentres
 from connector.policy.load import Policy, load
 from connector.policy.places import region_of
 from connector.settings import ConnectionSettings, Settings
 from connector.sync.gate import compiled_for
+from connector.sync.terms import terms_for
 
 
 def open_policy(
-    settings: Settings, today: dt.date, mappings: Sequence[tuple[str, VendorMapping]]
+    settings: Settings,
+    now: dt.datetime,
+    mappings: Sequence[tuple[str, VendorMapping]],
+    local: Mapping[Kind, LocalMapping],
 ) -> Policy:
     """The policy that the settings name.
 
-    `mappings`: what each connection maps. Raises: PolicyFileError with all faults that can be seen
-    without asking a vendor; whether masks fit its fields is seen when the fields are known.
+    `mappings`: what each connection maps, `local`: how the kinds lie in the shop. Raises:
+    PolicyFileError with all faults that can be seen without asking a vendor; whether masks fit its
+    fields, and whether these can be emptied, is seen when the fields are known.
     """
     assert settings.privacy.policy is not None, "who asks has looked"
+    today = now.date()
     policy = load(settings.path(settings.privacy.policy), today=today, tenant=settings.tenant)
     faults = []
     for name, connection in settings.connections.items():
         faults += list(_of_connection(policy, name, connection))
+    faults += list(_of_terms(policy, settings, {mapping.kind for _, mapping in mappings}))
     for name, mapping in mappings:
+        try:
+            terms_for(
+                policy,
+                local[mapping.kind],
+                mapping,
+                read_only=settings.local.kinds()[mapping.kind].file is not None,
+                zone=settings.local.zone,
+                region=settings.local.phone_region,
+                now=now,
+            )
+        except PolicyFileError as error:
+            faults += [one for one in error.faults if one not in faults]
         try:
             if name in policy.document.destinations:
                 compiled_for(policy, name, mapping, today)
@@ -39,6 +58,19 @@ def open_policy(
     if faults:
         raise PolicyFileError("The policy does not fit the settings:", faults=faults)
     return policy
+
+
+def _of_terms(policy: Policy, settings: Settings, kinds: Collection[Kind]) -> Iterator[str]:
+    """Terms of what is in step with nobody, or that end in an erasure nobody has decided on."""
+    for number, one in enumerate(policy.document.retention):
+        if one.kind not in kinds:
+            said = f"no connection has {one.kind} records, so nothing would be done"
+            yield policy.fault(("retention", number, "kind"), said)
+        people = Kind(one.kind) is Kind.CUSTOMER and one.action == "erase_record"
+        if people and settings.privacy.local_erasure is None:
+            said = "to erase people, say in the settings what becomes of their rows in the shop:"
+            said += " [privacy] local_erasure"
+            yield policy.fault(("retention", number, "action"), said)
 
 
 def _of_connection(policy: Policy, name: str, connection: ConnectionSettings) -> Iterator[str]:

@@ -13,8 +13,32 @@ from decimal import Decimal
 from enum import Enum, StrEnum
 from typing import Any, Final, TypeAlias, TypeVar
 
-Value: TypeAlias = str | int | bool | Decimal | dt.date | dt.datetime | frozenset[str] | None
-"""A canonical value. `datetime` is always aware and in UTC; a `frozenset` is a set of tags."""
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What a base keeps of a value whose class says not to keep it: keyed hashes, in hexadecimal.
+
+    `own`: of the side's own value; `whole`: of the canonical one; `near`, `far`: of what the shop
+    and the vendor would give back for it, as far as that is another. `rule` names the mapping under
+    which they were made. Empty hashes are equal to nothing: it is known that the value moved.
+    """
+
+    salt: str
+    rule: str
+    own: str
+    whole: str
+    near: str = ""
+    far: str = ""
+
+    def __str__(self) -> str:
+        return "not kept"
+
+
+Value: TypeAlias = (
+    str | int | bool | Decimal | dt.date | dt.datetime | frozenset[str] | Digest | None
+)
+"""A canonical value. `datetime` is always aware and in UTC; a `frozenset` is a set of tags. A
+`Digest` comes out of a base alone, and is never written."""
 
 Canonical: TypeAlias = Mapping[str, Value]
 """One canonical record: canonical field name to value; a missing name was not delivered."""

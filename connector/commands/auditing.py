@@ -12,6 +12,7 @@ from connector.commands import output
 from connector.commands.group import LazyGroup, json_option
 from connector.commands.invocation import Invocation
 from connector.commands.spans import SPAN, moment
+from connector.commands.status import look_document, look_line
 from connector.errors import UsageError
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def report(invocation: Invocation, since: str | None) -> None:
     It is read from the log of events: writes that landed. No value and no id is printed.
     """
     from connector.operating.disclosing import disclosed
+    from connector.operating.retaining import looks
 
     with invocation.connector() as connector:
         zone = connector.settings.local.zone
@@ -95,14 +97,17 @@ def report(invocation: Invocation, since: str | None) -> None:
         if since is not None and start is None:
             raise UsageError(f"--since takes a date, a time, or a span such as {SPAN}.")
         found = disclosed(connector, start)
+        looked = looks(connector)
     if invocation.as_json:
         output.document(
             {
                 "since": start.isoformat() if start else None,
                 "told": [_document(one) for one in found],
+                "retention": [look_document(one) for one in looked],
             }
         )
         return
+    output.show(*(look_line(one) for one in looked))
     if not found:
         output.show("Nothing went to any connection.")
         return

@@ -19,6 +19,8 @@ VERBS = {
     "ledger": ("rights:ledger", "List all erasures."),
     "audit": ("auditing:audit", "Check that the log of events is as it was written."),
     "report": ("auditing:report", "Say which classes of data went to whom, of how many people."),
+    "retention": ("retention:retention", "Erase what is over its term now, or count it."),
+    "clock": ("clock:clock", "Compare the clocks with the log of events, or vouch for them."),
     "lift": ("rights:lift", "Let somebody who was erased come back as a new customer."),
 }
 """Verb to its module, its function and its line in `--help`."""

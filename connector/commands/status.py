@@ -11,8 +11,10 @@ from connector.commands import output
 from connector.commands.group import json_option
 from connector.commands.invocation import Invocation
 from connector.sync.place import WAY_OUT
+from connector.sync.scope import moment
 
 if TYPE_CHECKING:
+    from connector.sync.retaining import LastLook
     from connector.sync.status import ScopeStatus
 
 _COLUMNS = {
@@ -41,6 +43,7 @@ def status(invocation: Invocation) -> None:
                 "scopes": [asdict(one) for one in scopes],
                 "letters": found.letters,
                 "conflicts": found.conflicts,
+                "retention": [look_document(one) for one in found.retention],
             }
         )
         return
@@ -57,11 +60,30 @@ def status(invocation: Invocation) -> None:
     output.show(*(told for one in scopes for told in one.off))
     if any(one.doubt is not None for one in scopes):
         output.say(f"  → {WAY_OUT}")
+    output.show(*(look_line(one) for one in found.retention))
     output.show(f"letters: {found.letters}, conflicts: {found.conflicts}")
     if found.letters:
         output.say("  → `crm-connector letters list`")
     if found.conflicts:
         output.say("  → `crm-connector conflicts list`")
+
+
+def look_document(one: LastLook) -> dict[str, object]:
+    """When one scope was looked at for terms that are over, and the counts, by entry from 1."""
+    counts = {str(int(number) + 1): dict(many) for number, many in one.counts.items()}
+    return {
+        "connection": one.connection,
+        "kind": one.kind,
+        "last": moment(one.at_us),
+        "waits": one.waits,
+        "entries": counts,
+    }
+
+
+def look_line(one: LastLook) -> str:
+    """The same for people."""
+    when = moment(one.at_us) or "not yet; the next sync does"
+    return f"{one.connection}/{one.kind}: terms last looked at {when}, over and due: {one.waits}"
 
 
 def _running(one: ScopeStatus) -> str:

@@ -58,6 +58,21 @@ def sync(
     limit("--max-change", max_change)
     if dry_run:
         return show_plan(invocation, connections, kinds, max_delete, max_change)
+    return run_sync(
+        invocation, connections, kinds, max_delete, max_change, fail_if_locked=fail_if_locked
+    )
+
+
+def run_sync(
+    invocation: Invocation,
+    connections: tuple[str, ...] = (),
+    kinds: tuple[str, ...] = (),
+    max_delete: str | None = None,
+    max_change: str | None = None,
+    *,
+    fail_if_locked: bool = False,
+) -> int:
+    """One sync, with its report printed; the exit code."""
     stopping = invocation.stopping
     with invocation.connector() as connector:
         chosen = chosen_connections(connector, connections)
@@ -92,6 +107,7 @@ def as_document(report: RunReport) -> dict[str, Any]:
         "bad_rows": [asdict(one) for one in report.bad_rows],
         "letters": report.letters,
         "conflicts": report.conflicts,
+        "people_erased": report.people_erased,
         "off": report.off,
         "errors": [output.told(error) for error in report.errors],
         "skipped": report.skipped,
@@ -118,6 +134,8 @@ def _summary(report: RunReport) -> None:
         output.say(
             f"conflicts for a person: {report.conflicts}", "  → `crm-connector conflicts list`"
         )
+    if report.people_erased:
+        output.say(f"people erased, as they were over their term: {report.people_erased}")
     output.say(*report.off)
     for sentence in report.skipped:
         output.say(f"skipped: {sentence}")

@@ -22,6 +22,7 @@ from connector.plugin import (
 from connector.records import may_leave
 from connector.store import scopes
 from connector.sync.gate import Gate, check_fit, gate_for
+from connector.sync.terms import check_terms, terms_for
 
 MOST_SKEW_S = 60.0
 """A vendor's clock may differ from ours by so much before it is worth a word."""
@@ -166,6 +167,17 @@ def _gate(connector: Connector, name: str, kind: Kind, schema: Schema) -> Gate |
         pseudonym=str.encode,  # nothing is sent
     )
     check_fit(policy, gate, mapping, schema)
+    terms = terms_for(
+        policy,
+        connector.local_mapping(kind),
+        mapping,
+        read_only=home.kinds()[kind].file is not None,
+        zone=home.zone,
+        region=home.phone_region,
+        now=connector.now(),
+    )
+    if terms is not None:
+        check_terms(policy, terms, mapping, schema)
     return gate
 
 

@@ -14,7 +14,7 @@ from connector.mapping.checks import Check
 from connector.mapping.drift import Fault
 from connector.mapping.lens import Lens, Refusal
 from connector.mapping.schema import Rule
-from connector.records import Value
+from connector.records import Digest, Value
 
 _ABSENT = object()
 
@@ -85,6 +85,8 @@ class Side:
             if b.rule.canonical not in unread
         )
         self._writes = {b.rule.canonical: (b.rule.own, b.write, b) for b in bounds}
+        self.rule_of: Callable[[str], str] = lambda canonical: ""
+        """The name of the mapping of a field, for what a base keeps of its values."""
         self.own = tuple(dict.fromkeys(b.rule.own for b in bounds))
 
     def owns(self, canonical: str) -> tuple[Bound, ...]:
@@ -94,6 +96,10 @@ class Side:
         bound = self._one.get(canonical)
         return () if bound is None else (bound,)
 
+    def holds_at(self, own: str) -> str | None:
+        """The canonical field that an own name holds; None if it is none of ours."""
+        return next((name for name, bound in self._one.items() if bound.rule.own == own), None)
+
     def read(self, own: Mapping[str, Any]) -> dict[str, Value]:
         """Canonical values; what is not in `own` stays missing."""
         found: dict[str, Value] = {}
@@ -102,6 +108,10 @@ class Side:
             value = get(name, _ABSENT)
             if value is None:  # no lens makes anything else of it
                 found[canonical] = None
+            elif value.__class__ is Digest:
+                # One that was made under another mapping says nothing of this one's values.
+                if value.rule == self.rule_of(canonical):
+                    found[canonical] = value
             elif value is not _ABSENT:
                 found[canonical] = read(value)
         if self.joins:

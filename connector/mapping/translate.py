@@ -13,16 +13,17 @@ from connector.local.shapes import Match
 from connector.mapping import drift
 from connector.mapping.checks import check_of, is_among
 from connector.mapping.choices import NO, STRICTNESS
+from connector.mapping.digests import Digests, Mark
 from connector.mapping.drift import Fault
 from connector.mapping.identifiers import Identifier, identifiers, identity
-from connector.mapping.lens import Where, as_text
+from connector.mapping.lens import Refusal, Where, as_text
 from connector.mapping.lenses import LensSpec, build
 from connector.mapping.schema import LocalMapping, Rule, VendorMapping
 from connector.mapping.sides import Bound, Side, checked
 from connector.mapping.times import zone_of
 from connector.mapping.units import Unit, units_of
 from connector.plugin import Kind, Schema
-from connector.records import Canonical, Field, Value, discreet, field_of, may_leave
+from connector.records import Canonical, Digest, Field, Value, discreet, field_of, may_leave
 
 __all__ = ["Fault", "Pair", "Unit", "Written"]
 
@@ -47,7 +48,7 @@ class Pair:
     name may be given, by own name. `leaves` says which fields may travel at all, `shut` which are
     never read at the vendor, though they are written there. `beside`: what the host's row holds
     beside a consent (when, by whom, the proof) moves with it, whatever the vendor has fields for.
-    Raises: MappingError.
+    `digested`: fields of which a base keeps digests alone, made by `mark`. Raises: MappingError.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Pair:
         leaves: Callable[[Kind, str], bool] = may_leave,
         shut: Collection[str] = (),
         beside: bool = False,
+        mark: Mark | None = None,
+        digested: Collection[str] = (),
     ) -> None:
         home = zone_of(zone)
         if local.kind != vendor.kind:
@@ -83,7 +86,9 @@ class Pair:
         far = [self._bind(rule, "remote", schema) for rule in vendor.rules]
         self._constants = [b for b in far if b.rule.canonical.startswith("constant.")]
         self._bound_far = far
+        self._bound_near = near
         leaving = [b for b in far if b.rule.own not in without and self._travels(b, schema)]
+        self._leaving = leaving
         self.units, near_joins, far_joins = units_of(
             [rule for rule in local.rules if leaves(self.kind, rule.canonical)],
             [bound.rule for bound in leaving],
@@ -119,6 +124,7 @@ class Pair:
             if unit.pull
             for name in (*unit.fields, *self._beside.get(unit.name, ()))
         )
+        self.digests = Digests(self, self._near, self._far, mark, digested)
         blind = {rule.canonical for rule in local.rules if _is_unread(rule)}
         self.unread = frozenset(name for name in self._unit_of if name in blind)
         """Fields that a look at the row does not show: their columns are only written, or whom they
@@ -169,6 +175,15 @@ class Pair:
         """Columns to write because the person said so, whichever way their fields travel."""
         known = [(name, value) for name, value in values.items() if name in self._unit_of]
         return self._written(self._near, known, False)
+
+    def blank_local(self, names: Collection[str]) -> Written:
+        """Columns with what stands for nothing there, whichever way their fields travel, and also
+        of fields that this vendor has no part in. A column that cannot be emptied is a fault."""
+        return _blank([b for b in self._bound_near if b.rule.canonical in names])
+
+    def blank_remote(self, names: Collection[str]) -> Written:
+        """The same of the vendor's fields."""
+        return _blank([b for b in self._leaving if b.rule.canonical in names])
 
     def write_remote(self, values: Canonical, *, create: bool = False) -> Written:
         """Vendor fields to write; on `create` constants too, and a fault for each mandatory field
@@ -223,6 +238,8 @@ class Pair:
         """
         if a == b and type(a) is type(b):
             return True
+        if a.__class__ is Digest or b.__class__ is Digest:
+            return self.digests.same(canonical, a, b)
         one_says_no = (self.strictness(canonical, a) == NO) != (self.strictness(canonical, b) == NO)
         for form in (self.far_form, self.near_form):
             held = form(canonical, a)
@@ -355,6 +372,26 @@ class Pair:
                     )
         if faults:
             raise MappingError("The mappings cannot be used together:", faults=faults)
+
+
+def _blank(bounds: Iterable[Bound]) -> Written:
+    fields: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for bound in bounds:
+        try:
+            fields[bound.rule.own] = bound.write(None)
+        except Refusal as refusal:
+            text = f"{bound.rule.own}: {refusal.text}"
+            faults.append(
+                Fault(
+                    canonical=bound.rule.canonical,
+                    own=bound.rule.own,
+                    code=refusal.code,
+                    text=text,
+                    mandatory=False,
+                )
+            )
+    return Written(fields, tuple(faults))
 
 
 def _is_unread(rule: Rule) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from connector.app import Connector
 from connector.errors import SealError
@@ -20,6 +21,7 @@ from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.decision import Parent
 from connector.sync.documents import Base, unpack
 from connector.sync.drift import schema_from
+from connector.sync.gate import field_mark
 from connector.sync.observe import open_staged
 
 
@@ -71,6 +73,7 @@ def look(connector: Connector, link: Link, *, live: bool) -> Look:
         zone=settings.local.zone,
         phone_region=settings.local.phone_region,
         schema=schema_from(document) if document is not None else None,
+        mark=partial(field_mark, connector.vault, kind),
     )
     found = Look(link, pair, None, None, None, "base", False, rows, writes, standing, told, {}, {})
     if link.local_id is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Final
 
+from connector.policy import retention
 from connector.policy.actions import MASKS, SCANS, generalised_types, is_generalisation
 from connector.policy.compile import (
     UNCLASSIFIED,
@@ -23,6 +24,7 @@ from connector.policy.compile import (
     named,
 )
 from connector.policy.document import CHANGES, GATES, RANK, Conditions, Document, RuleSpec
+from connector.policy.facts import is_fact
 from connector.policy.places import EU, KNOWN, region_of
 from connector.records import FIELDS, PERSONAL_CLASSES, Kind, field_of
 
@@ -97,13 +99,28 @@ def _classes(document: Document) -> Iterator[Fault]:
         if PERSONAL_CLASSES.get(name) and not spec.personal:
             yield (*at, "personal"), "this class is personal; a policy may only tighten it"
         if spec.base == "digest":
-            yield (*at, "base"), "`base: digest` is known but not built yet; leave it out"
+            yield from _digested(document, name)
         for word in spec.scan:
             if word not in SCANS:
                 yield (*at, "scan"), f"`scan` takes {', '.join(SCANS)}"
         yield from _index(document, name)
         if spec.drives_age and not _types(document, name) & {"date", "datetime"}:
             yield (*at, "drives_age"), "no field of this class is a date"
+
+
+def _digested(document: Document, name: str) -> Iterator[Fault]:
+    """Only plain texts can be kept as digests: names are put together and taken apart, identifiers
+    are found by, the gates read facts, and sets of tags are joined with what they were."""
+    at = ("classes", name, "base")
+    mine = [(kind, field.name) for kind, field in _all_fields(document) if field.class_ == name]
+    for kind, field in mine:
+        known = field_of(kind, field)
+        assert known is not None
+        if known.type != "text" or field.startswith("names.") or is_fact(field):
+            yield at, f"`base: digest` is for texts, and {kind}.{field} is needed whole"
+            return
+    if document.classes[name].index is not None:
+        yield at, "values that are indexed are needed whole"
 
 
 def _index(document: Document, name: str) -> Iterator[Fault]:
@@ -216,19 +233,10 @@ def _transfers(document: Document) -> Iterator[Fault]:
                 yield (*at, "classes"), f"`{pattern}` covers a sensitive class: name each class"
 
 
-_RETAINED: Final = frozenset({"date", "datetime"})
-
-
 def _retention(document: Document) -> Iterator[Fault]:
     for number, one in enumerate(document.retention):
-        at = ("retention", number)
-        known = field_of(Kind(one.kind), one.from_)
-        if known is None or known.type not in _RETAINED:
-            yield (*at, "from"), "`from` must be a date or time of this kind"
-        if one.action == "erase_fields" and not one.classes:
-            yield at, "`erase_fields` needs `classes`"
-        yield from _patterns(document, one.classes, (*at, "classes"))
-        yield at, "`retention` is known but not built yet; leave it out"
+        yield from _patterns(document, one.classes, ("retention", number, "classes"))
+    yield from retention.faults_of(document)
 
 
 # --- rules ----------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from connector.records import Digest
+
 
 def mask(value: object) -> str:
     """Mask any value for a screen. Short ones lose everything but a first letter.
@@ -17,6 +19,8 @@ def mask(value: object) -> str:
     """
     if value is None:
         return "∅"
+    if isinstance(value, Digest):
+        return str(value)
     if isinstance(value, set | frozenset | list | tuple):
         return f"{{{len(value)}}}"
     text = str(value)

@@ -21,6 +21,7 @@ class Deed(StrEnum):
     RECTIFIED = "rectified"
     RESTRICTED = "restricted"
     UNRESTRICTED = "unrestricted"
+    EXPIRED = "retention"
     LIFTED = "suppression_lifted"
 
 

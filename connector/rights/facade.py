@@ -11,7 +11,7 @@ from connector.errors import SettingsError, UsageError
 from connector.plugin import Kind
 from connector.privacy.ledger import LIFTED, OPEN, Counted, Entry
 from connector.privacy.subjects import LIVE, RESTRICTED
-from connector.rights import erasing
+from connector.rights import erasing, expired
 from connector.rights.correcting import correct
 from connector.rights.deeds import Deed, note
 from connector.rights.erasing import STEPS, AfterShredding, Erasure, How
@@ -23,6 +23,7 @@ from connector.settings import PrivacySettings
 from connector.store.database import Hook, no_hook
 from connector.sync.audit import note_head
 from connector.sync.beside import Beside
+from connector.sync.clocks import stop_if_clock_went_back
 from connector.sync.replay import replay_erasures
 from connector.sync.scope import Progress, moment, no_progress
 from connector.sync.showing import Showing
@@ -149,6 +150,37 @@ class Rights:
             )
             for entry in self._open()
         ]
+
+    def expire(
+        self,
+        *,
+        today: bool = False,
+        on_erase: OnErase | None = None,
+        progress: Progress = no_progress,
+        hook: Hook = no_hook,
+    ) -> list[Receipt]:
+        """Erase all people who are over the policy's term, at most once a day unless `today`.
+
+        With `local_erasure = "callback"` and no `on_erase` they are counted and wait. Raises:
+        SafetyStopError before anybody is erased, PolicyError if a clock went back, and as `erase`;
+        `resume` goes on with a person, the next call with the others.
+        """
+        beside = self._beside(progress, hook)
+        if not expired.erases_people(beside) or not (today or expired.is_due_today(beside)):
+            return []
+        stop_if_clock_went_back(beside.ports)
+        over = expired.people_over(beside)
+        left = dict(over.people)
+        receipts = []
+        if self.settings.local_erasure != "callback" or on_erase is not None:
+            expired.stop_if_too_many(beside, over)
+            for key in over.people:
+                who = Who(rows=[key])
+                note(beside, Deed.EXPIRED, one_person(beside, who), "over the policy's term")
+                receipts.append(self.erase(who, on_erase=on_erase, progress=progress, hook=hook))
+                del left[key]
+        expired.note_look(beside, over, left)
+        return receipts
 
     def ledger(self) -> list[Receipt]:
         """All erasures, the oldest first."""

@@ -123,6 +123,13 @@ def last_hash(tx: sa.Connection) -> tuple[int, bytes] | None:
     return None if row is None or row[1] is None else (row[0], bytes(row[1]))
 
 
+def last_us(tx: sa.Connection) -> int | None:
+    """When the last entry was written, by the database's clock of then."""
+    query = sa.select(event.c.at_us).order_by(event.c.seq.desc()).limit(1)
+    found: int | None = tx.execute(query).scalar()
+    return found
+
+
 def hashes(tx: sa.Connection, numbers: Collection[int]) -> dict[int, bytes]:
     """The hashes of these entries, where they are there and have one."""
     c = event.c
@@ -138,6 +145,17 @@ def of_link(tx: sa.Connection, link: str) -> list[Event]:
         .order_by(c.seq)
     )
     return [Event(*row) for row in rows]
+
+
+def drop_values(
+    tx: sa.Connection, links: Collection[str], fields: Collection[str] | None = None
+) -> None:
+    """Forget the losers' values of these fields of some links, or all; the chain stays whole."""
+    c = event.c
+    mine = [c.link.in_(list(links)), c.doc.is_not(None)]
+    if fields is not None:
+        mine.append(c.field.in_(list(fields)))
+    tx.execute(sa.update(event).where(*mine).values(doc=None))
 
 
 def set_aside(tx: sa.Connection, links: Collection[str]) -> dict[str, int]:

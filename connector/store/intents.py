@@ -105,6 +105,12 @@ def mark(tx: sa.Connection, ids: Sequence[str], state: str, reason: str | None =
         tx.execute(sa.update(intent).where(intent.c.id.in_(ids)).values(state=state, reason=reason))
 
 
+def forget_values(tx: sa.Connection, ids: Sequence[str]) -> None:
+    """Keep of these letters that they are there and why, and not what was to be written."""
+    if ids:
+        tx.execute(sa.update(intent).where(intent.c.id.in_(ids)).values(doc=None))
+
+
 def unresolved(tx: sa.Connection, connection: str, kind: str) -> list[Intent]:
     """Intents that were sent and whose outcome is not known."""
     rows = tx.execute(_UNRESOLVED, {"connection": connection, "kind": kind})

@@ -152,6 +152,21 @@ def after(
     return [Link(*row) for row in tx.execute(query.order_by(c.id).limit(limit))]
 
 
+def children(tx: sa.Connection, connection: str, subjects: Iterable[str]) -> list[Link]:
+    """The live links of these people's records that are no customers."""
+    wanted = list(subjects)
+    if not wanted:
+        return []
+    c = link.c
+    query = sa.select(*_COLUMNS).where(
+        c.subject.in_(wanted),
+        c.connection == connection,
+        c.kind != "customer",
+        c.live.is_not(None),
+    )
+    return [Link(*row) for row in tx.execute(query.order_by(c.kind, c.id))]
+
+
 def over(tx: sa.Connection, connection: str, kind: str, now_us: int, limit: int) -> list[Link]:
     """Tombstones whose time is over."""
     c = link.c

@@ -80,6 +80,16 @@ def every(tx: sa.Connection) -> list[Scope]:
     return [Scope(*row) for row in rows if not row.kind.startswith("*/")]
 
 
+def beginning(tx: sa.Connection, prefix: str) -> list[Scope]:
+    """The rows of all connections whose kind begins so."""
+    rows = tx.execute(
+        sa.select(*_COLUMNS)
+        .where(scope.c.kind.startswith(prefix, autoescape=True))
+        .order_by(scope.c.connection, scope.c.kind)
+    )
+    return [Scope(*row) for row in rows]
+
+
 def doubt(tx: sa.Connection, why: str) -> None:
     """Let every scope write nothing before it is reconciled; an earlier reason stays."""
     tx.execute(

@@ -12,7 +12,7 @@ from connector.sync import place
 from connector.sync.noticing import families
 from connector.sync.run import Runner
 from connector.sync.scope import LOCAL_SCOPE, Ports, Scope
-from connector.sync.setup import Connection
+from connector.sync.setup import Connection, Setup
 
 Leases = Mapping[tuple[str, str], Lease]
 """By connection and kind."""
@@ -28,6 +28,11 @@ class Beside(Runner):
     @property
     def connections(self) -> Mapping[str, Connection]:
         return {one.name: one for one in self._connections}
+
+    @property
+    def whole(self) -> Setup:
+        """What holds for all connections."""
+        return self._setup
 
     @property
     def region(self) -> str | None:

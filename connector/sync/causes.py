@@ -18,6 +18,7 @@ _MERGED: Final = {
     Cause.POLICY: "both sides differed, and the mapping's `policy` decided",
     Cause.CONFLICT: "both sides differed, and a person has to decide",
     Cause.CHOSEN: "a person had chosen whose value stands",
+    Cause.RETENTION: "its term in the privacy policy is over: it goes on all sides",
 }
 
 _WRITTEN: Final = {
@@ -62,6 +63,7 @@ SENTENCES: Final[dict[str, str]] = {
     "unrestricted": "its person's data may travel again",
     "exported": "its person's data was handed out",
     "rectified": "its person's data was corrected in the shop",
+    "clock_accepted": "a person said that the clocks are right, although they went back",
     "shown": "an operator had values of it shown unmasked",
 }
 """Cause to sentence. A cause that carries a reason's code is listed with `*` in its place."""

@@ -18,10 +18,10 @@ from connector.store import conflicts, links, scopes, staged
 from connector.store.links import Link
 from connector.store.staged import REMOTE, Staged
 from connector.sync.documents import Base
+from connector.sync.marks import reread
 from connector.sync.observe import note_rows
 from connector.sync.passes import rulings
 from connector.sync.scope import Scope
-from connector.sync.settle import reread
 from connector.sync.successors import keep_units
 
 EVERY_US = dt.timedelta(hours=24) // dt.timedelta(microseconds=1)

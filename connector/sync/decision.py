@@ -11,15 +11,19 @@ from connector.local.contract import Row
 from connector.mapping.translate import Pair
 from connector.plugin import Op, Reason, Seen
 from connector.policy.compile import Ruling
+from connector.policy.retention import NOTHING_DUE, Due
 from connector.records import Canonical, discreet
 from connector.store.conflicts import Conflict
 from connector.store.links import Link
 from connector.sync.documents import Base, Draft
 from connector.sync.gate import Gate
 from connector.sync.merge import Cause
+from connector.sync.terms import Terms
 
 Side = Literal["local", "remote"]
 DETACHED = "detached"
+EXPIRED = "retention"
+"""The evidence of links whose record went because its term was over."""
 
 
 def other_side(side: Side) -> Side:
@@ -44,6 +48,8 @@ class KindRules:
     """Its records live in the rows of those they belong to, and cannot move to another."""
     gate: Gate | None = None
     """What the privacy policy lets out; None: there is no policy."""
+    terms: Terms | None = None
+    """How long the policy has records of this kind kept; None: it does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,10 @@ class Situation:
     """Units whose value in the row another vendor put there, and whose it is."""
     ruling: Ruling | None = None
     """What the policy says of the person whose record this is; None: nothing can go out."""
+    due: Due = NOTHING_DUE
+    """What of the record is over its term, by the shop's row."""
+    shared: bool = False
+    """Another connection still has a live link with the row of a dead one."""
     shown: dict[str, Canonical] = field(default_factory=dict)
     """What each side shows, in canonical values: read once, used many times."""
 
@@ -177,6 +187,9 @@ class Decision:
     close: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     lost: list[Lost] = field(default_factory=list)
+    expired: frozenset[str] = frozenset()
+    """Units and fields that are emptied because their term is over: what the state keeps of their
+    older values goes too."""
     moves: list[tuple[str, Cause]] = field(default_factory=list)
     letter: Reason | None = None
     waits_for: str | None = None
@@ -192,6 +205,8 @@ class Decision:
     evidence: str | None = None
     rebirth: Side | None = None
     """Start a new epoch from the record of this side (the other side's is dead)."""
+    again: bool = False
+    """A dead link's row is to be looked at once more."""
     reread: bool = False
     """Read both sides by id before deciding again."""
 
@@ -212,6 +227,7 @@ def is_quiet(decision: Decision) -> bool:
         decision.clashes,
         decision.close,
         decision.left,
+        decision.expired,
         decision.letter,
         decision.waits_for,
         decision.bind,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
-from connector.records import discreet
+from connector.records import Digest, discreet
 
 Own = dict[str, Any]
 """One side's own field names to its own values."""
@@ -33,7 +33,7 @@ def pack(document: Any) -> bytes:
         return orjson.dumps(_narrow(document), default=_tag, option=_OPTIONS)
 
 
-_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
 def _narrow(value: Any) -> Any:
@@ -62,6 +62,9 @@ def _tag(value: Any) -> Any:
         return {_TAG: ["decimal", str(value)]}
     if isinstance(value, frozenset):
         return {_TAG: ["set", sorted(value)]}
+    if isinstance(value, Digest):
+        parts = (value.salt, value.rule, value.own, value.whole, value.near, value.far)
+        return {_TAG: ["digest", list(parts)]}
     if isinstance(value, bytes):
         return {_TAG: ["bytes", value.hex()]}
     raise AssertionError(f"a value of type {type(value).__name__} reached a sealed document")
@@ -73,6 +76,7 @@ _MAKE: dict[str, Callable[[Any], Any]] = {
     "decimal": Decimal,
     "set": frozenset,
     "bytes": bytes.fromhex,
+    "digest": lambda parts: Digest(*parts),
     "int": int,
     "text": lambda hex_: bytes.fromhex(hex_).decode("utf-16-le", "surrogatepass"),
 }
@@ -109,6 +113,13 @@ def _unpack_turns(document: dict[str, Any]) -> Turns:
     return {name: Turn(*parts) for name, parts in document.get("T", {}).items()}
 
 
+class Keeps(Protocol):
+    """Says which values a base keeps as digests; see `mapping/digests.py`."""
+
+    def kept(self, side: str, own: Own, salt: str) -> Own: ...
+    def stand_in(self, own: Own, salt: str) -> Own: ...
+
+
 @discreet
 @dataclass(slots=True)
 class Base:
@@ -136,6 +147,19 @@ class Base:
 
     def copy(self) -> Base:
         return Base(dict(self.local), dict(self.remote), dict(self.turns), dict(self.stand_ins))
+
+    def kept(self, digests: Keeps, salt: str) -> Base:
+        """This base as it is sealed: of some fields digests stand in place of values."""
+        turns = {
+            name: replace(turn, was=digests.kept(turn.side, turn.was, salt))
+            for name, turn in self.turns.items()
+        }
+        stand_ins = {name: digests.stand_in(own, salt) for name, own in self.stand_ins.items()}
+        local, remote = (
+            digests.kept("local", self.local, salt),
+            digests.kept("remote", self.remote, salt),
+        )
+        return Base(local, remote, turns, stand_ins)
 
     def stand_in(self, told: Mapping[str, Own | None]) -> None:
         """Note what stands at the vendor in place of true values; None: the true one does."""

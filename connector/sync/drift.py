@@ -19,7 +19,7 @@ from connector.mapping.translate import Pair
 from connector.plugin import FieldInfo, Kind, Remote, Schema
 from connector.store import links, scopes, staged
 from connector.store.database import Lease, Store
-from connector.sync.settle import reread
+from connector.sync.marks import reread
 
 SCHEMA_LIFE = dt.timedelta(hours=24)
 """Metadata is read again after this, or when the vendor contradicts it."""

@@ -151,6 +151,7 @@ def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:
             if work is not None:
                 works.append((work, decision))
         settlement.finish()
+    queue.progressed = queue.progressed or settlement.woke
     queue.progressed = queue.progressed or any(
         d.bind or d.replaces or d.succeeds or d.rebirth or d.reread or d.drafts for _, d in passed
     )
@@ -214,7 +215,8 @@ def _decisions(scope: Scope, batch: Batch) -> Iterator[tuple[Case, Decision]]:
             scope.counts.restricted = len(scope.restricted)
             continue
         decision = decide(scope.pair, scope.rules, case.situation)
-        if case.stopped is not None and decision.waits_for is None:
+        removes = decision.removes and case.situation.due.record
+        if case.stopped is not None and decision.waits_for is None and not removes:
             # (A child of somebody who is not there yet waits for them, as ever.)
             decision = Decision(case.situation.link, letter=case.stopped)
         yield case, decision

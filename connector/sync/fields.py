@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from connector.mapping.translate import Pair, Unit
 from connector.plugin import Op
 from connector.policy.consent import is_state
-from connector.records import MISSING, Canonical, Missing, Value
+from connector.records import MISSING, Canonical, Digest, Missing, Value
 from connector.store.conflicts import CHOSEN, LEFT_OUT, OPEN
 from connector.sync.competing import MOST_REVERSALS, RULE, edit_of, reversals, turn_for
 from connector.sync.consents import consent_move
 from connector.sync.decision import Clash, Decision, KindRules, Lost, Side, Situation
 from connector.sync.documents import Base, Draft, Own, Turns
+from connector.sync.expiry import add_blanks, is_expired
 from connector.sync.merge import Cause, Move, Rule, Sides, Values, merge
 from connector.sync.outgoing import outgoing
 from connector.sync.references import as_tokens, without_cascades
@@ -58,9 +59,9 @@ def decide_fields(pair: Pair, rules: KindRules, case: Situation) -> Decision:
             out.lost.append(Lost(unit.name, move.lost, loser))
         both = move.to_local is not None and move.to_remote is not None
         if move.to_local is not None:
-            to_local[unit.name] = (unit, move.to_local, both)
+            to_local[unit.name] = (unit, _known(move.to_local), both)
         if move.to_remote is not None:
-            to_remote[unit.name] = (unit, move.to_remote, both)
+            to_remote[unit.name] = (unit, _known(move.to_remote), both)
         if move.to_local is None and move.to_remote is None and move.settle:
             _take(pair, unit, new_base, row.values, remote_own)
     gated = _gated(pair, rules, case, to_remote, out, new_base)
@@ -68,11 +69,18 @@ def decide_fields(pair: Pair, rules: KindRules, case: Situation) -> Decision:
     halted = halted or _draft(pair, rules, case, "local", to_local, remote_own, out, new_base)
     if halted is not None:
         return halted
+    emptied = add_blanks(pair, rules, case, remote_own, out, new_base)
     for draft in out.drafts:
         draft.turns = {name: turn for name, turn in turns.items() if turn.side == draft.side}
-    if known is None or not _is_same(new_base, known):
+    if known is None or emptied or not _is_same(new_base, known):
         out.base = new_base
     return out
+
+
+def _known(values: Values) -> Values:
+    """What can be written: of a field that was not delivered a base may hold no more than that it
+    has not changed."""
+    return {name: value for name, value in values.items() if not isinstance(value, Digest)}
 
 
 def _is_same(one: Base, other: Base) -> bool:
@@ -93,7 +101,7 @@ def _gated(
     assert case.row is not None
     base.local.update(facts_in(rules, pair.kind, case.row.values))
     for unit in pair.units:
-        if not is_gated(pair, rules, case, unit):
+        if is_expired(case, unit) or not is_gated(pair, rules, case, unit):
             continue
         standing = case.conflicts.get(unit.name)
         if standing is not None:
@@ -121,7 +129,7 @@ def moves_of(pair: Pair, rules: KindRules, case: Situation) -> Iterator[tuple[Un
     was_local = pair.read_local(base.local) if base.local else {}
     was_remote = pair.read_remote(base.remote) if base.remote else {}
     for unit in pair.units:
-        if is_gated(pair, rules, case, unit):
+        if is_expired(case, unit) or is_gated(pair, rules, case, unit):
             continue
         sides = Sides(
             _values(unit, was_local) if case.base else MISSING,
@@ -225,11 +233,12 @@ def _clash(out: Decision, unit: Unit, sides: Sides, rule: str) -> None:
 
 def _take(pair: Pair, unit: Unit, base: Base, row: Own | Mapping[str, object], own: Own) -> None:
     """The base takes what both sides show of a unit."""
+    keeps = pair.digests.keeps
     for name in pair.columns_of(unit):
-        if name in row:
+        if name in row and not keeps(base.local.get(name), "local", name, row[name]):
             base.local[name] = row[name]
     for name in pair.remote_fields_of(unit):
-        if name in own:
+        if name in own and not keeps(base.remote.get(name), "remote", name, own[name]):
             base.remote[name] = own[name]
 
 

@@ -32,6 +32,7 @@ from connector.policy.compile import (
 from connector.policy.document import CHANGES
 from connector.policy.facts import facts_of, is_fact
 from connector.policy.load import Policy
+from connector.privacy.vault import Vault
 from connector.records import Canonical, Value, field_of
 
 LETTER = "policy_"
@@ -83,6 +84,8 @@ class Gate:
     unknown_is_minor: bool
     local_consent: str
     """What an answer in the shop's row counts as where it does not say: staff or subject."""
+    digested: frozenset[str] = frozenset()
+    """The fields of which a base keeps digests alone."""
     odd: frozenset[str] = frozenset()
     """The vendor's fields that are read, have no class, and put their record aside."""
     _changes: dict[tuple[str, str, str | None], Change] = field(default_factory=dict)
@@ -212,6 +215,36 @@ def odd_fields(policy: Policy, mapping: VendorMapping) -> frozenset[str]:
     )
 
 
+def field_mark(vault: Vault, kind: Kind, salt: str, name: str, data: bytes) -> str:
+    """The keyed hash of one field's value, for a base that must not keep it."""
+    return vault.digest(kind, salt, f"field/{name}", data).hex()
+
+
+def digested_fields(policy: Policy, mapping: VendorMapping) -> frozenset[str]:
+    """The fields that both sides may have and whose class says `base: digest`.
+
+    Raises: PolicyFileError if one of them is needed whole to find records by.
+    """
+    names = {rule.canonical for rule in mapping.rules}
+    classes = policy.document.classes
+    found = {
+        name
+        for name in names
+        if (spec := classes.get(class_of(policy.document, mapping.kind, name))) is not None
+        and spec.base == "digest"
+    }
+    faults = [
+        policy.fault(
+            ("classes", class_of(policy.document, mapping.kind, name), "base"),
+            f"{mapping.path} finds records by `{name}`, so its values are needed",
+        )
+        for name in sorted(found & set(mapping.match))
+    ]
+    if faults:
+        raise PolicyFileError("The policy does not fit a mapping:", faults=faults)
+    return frozenset(found)
+
+
 def check_fit(policy: Policy, gate: Gate, mapping: VendorMapping, schema: Schema) -> None:
     """See that what a rule makes of values fits the vendor's fields, before any is sent.
 
@@ -277,5 +310,6 @@ def gate_for(
         pseudonym,
         unknown_is_minor=defaults.unknown_age == "treat_as_minor",
         local_consent=defaults.local_consent,
+        digested=digested_fields(policy, mapping),
         odd=odd_fields(policy, mapping),
     )

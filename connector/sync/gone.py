@@ -9,6 +9,7 @@ from connector.store.conflicts import CHOSEN, OPEN, RECORD
 from connector.store.links import GONE, OUT
 from connector.sync.decision import (
     DETACHED,
+    EXPIRED,
     Clash,
     Decision,
     KindRules,
@@ -18,13 +19,16 @@ from connector.sync.decision import (
     other_side,
 )
 from connector.sync.documents import Draft
+from connector.sync.expiry import decide_buried
 
 
-def decide_tombstone(case: Situation) -> Decision:
+def decide_tombstone(pair: Pair, case: Situation) -> Decision:
     """News of a dead link: only an explicit restore brings a record back, as a new epoch."""
     link, row, seen = case.link, case.row, case.seen
     if link.evidence == DETACHED:
         return Decision(link)
+    if link.evidence == EXPIRED:
+        return decide_buried(pair, case)
     if row is not None and row.state is RowState.LIVE:
         return Decision(link, rebirth="local")
     newer = seen is not None and version_key(seen.version) > version_key(link.remote_version or "")

@@ -8,6 +8,7 @@ from connector.plugin import Op
 from connector.records import Canonical, Value
 from connector.sync.decision import Decision, KindRules, Side, Situation, other_side
 from connector.sync.documents import Draft
+from connector.sync.expiry import is_expired
 from connector.sync.outgoing import outgoing
 from connector.sync.standins import facts_in, is_gated, sendable
 
@@ -30,6 +31,8 @@ def decide_half(pair: Pair, rules: KindRules, case: Situation, side: Side) -> De
         return Decision(link, replaces=case.partner.replaced)
     if case.partner.clash and not case.new_only:
         return Decision(link, letter=case.partner.clash)
+    if case.due.record:
+        return Decision(link)  # nobody is told of what is over its term already
     may = rules.create_remote if side == "local" else rules.create_local
     if not may:
         return Decision(link)
@@ -47,7 +50,7 @@ def _create(pair: Pair, rules: KindRules, case: Situation, side: Side) -> Decisi
     wanted = {
         name: shown[name]
         for unit in pair.units
-        if (unit.push if side == "remote" else unit.pull)
+        if (unit.push if side == "remote" else unit.pull) and not is_expired(case, unit)
         for name in unit.fields
         if name in shown
     }
@@ -94,7 +97,7 @@ def _as_let_out(
     sent = dict(wanted)
     changed = []
     for unit in pair.units:
-        if not is_gated(pair, rules, case, unit):
+        if is_expired(case, unit) or not is_gated(pair, rules, case, unit):
             continue
         one = sendable(rules.gate, case, unit, shown)
         for name in unit.fields:

@@ -39,6 +39,8 @@ class Cause(StrEnum):
     POLICY = "policy"
     CONFLICT = "conflict"
     CHOSEN = "chosen"
+    RETENTION = "retention"
+    """Its term is over: it is emptied on all sides."""
 
 
 @discreet

@@ -18,8 +18,9 @@ from connector.store.links import Link
 from connector.store.staged import LOCAL, Staged
 from connector.sync.decision import DETACHED
 from connector.sync.documents import Base
+from connector.sync.marks import reread
 from connector.sync.scope import Scope, reason_text
-from connector.sync.settle import bury, reread
+from connector.sync.settle import bury
 
 _BATCH = 500
 _BACK = Reason(

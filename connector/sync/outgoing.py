@@ -45,8 +45,8 @@ def outgoing(
     written = write({**values, **ties.values}, create=create)
     blocking = next((f for f in written.faults if f.mandatory), None)
     if blocking is not None:
-        return Decision(case.link, letter=_as_reason(blocking))
-    left = [Left(f.canonical, _as_reason(f)) for f in written.faults]
+        return Decision(case.link, letter=as_reason(blocking))
+    left = [Left(f.canonical, as_reason(f)) for f in written.faults]
     return Outgoing(ties, written.fields, left)
 
 
@@ -68,5 +68,5 @@ def _is_let_out(pair: Pair, rules: KindRules, case: Situation, values: Canonical
     return True
 
 
-def _as_reason(fault: Fault) -> Reason:
+def as_reason(fault: Fault) -> Reason:
     return Reason(code=fault.code, text=fault.text, field=fault.own)

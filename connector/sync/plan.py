@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from connector.local.contract import RowState
 from connector.mapping.translate import Pair
-from connector.plugin import Gone
+from connector.plugin import Gone, Kind
 from connector.store.conflicts import RECORD
 from connector.store.links import ACTIVE, GONE, OUT
 from connector.sync.decision import Decision, KindRules, Situation
+from connector.sync.expiry import decide_expired
 from connector.sync.fields import decide_fields
 from connector.sync.gone import decide_gone, decide_merged, decide_tombstone, decide_waiting
 from connector.sync.halves import decide_half
@@ -21,11 +22,15 @@ def decide(pair: Pair, rules: KindRules, case: Situation) -> Decision:
     """Decide one link. See the module for what it may look at."""
     link = case.link
     if link.live is None:
-        return decide_tombstone(case)
+        return decide_tombstone(pair, case)
     if link.remote_id is None:
         return decide_half(pair, rules, case, "local")
     if link.local_id is None:
         return decide_half(pair, rules, case, "remote")
+    if case.due.record and pair.kind is not Kind.CUSTOMER:
+        expired = decide_expired(case)
+        if expired is not None:
+            return expired
     if RECORD in case.conflicts:
         return decide_waiting(pair, rules, case)
     local_gone = case.row is None or case.row.state is RowState.DELETED

@@ -21,11 +21,11 @@ from connector.store.intents import Intent
 from connector.store.links import Link
 from connector.sync.attempts import intents_one_by_one, looking
 from connector.sync.documents import Base, Draft
+from connector.sync.marks import reread
 from connector.sync.observe import note_seen
 from connector.sync.partners import is_older
 from connector.sync.scope import NEVER, Scope, reason_of
 from connector.sync.send import as_write, deliver, flight_size
-from connector.sync.settle import reread
 from connector.sync.settling import Settling, bind_probe, blank, shown_of, wrote_local
 from connector.sync.work import Job, Work
 

@@ -16,6 +16,7 @@ from connector.mapping.translate import Pair
 from connector.plugin import Op
 from connector.policy.consent import is_state
 from connector.policy.facts import OBJECTS
+from connector.policy.retention import NOTHING_DUE
 from connector.records import Canonical, field_of
 from connector.store.links import ACTIVE
 from connector.store.staged import LOCAL, Staged
@@ -47,7 +48,7 @@ def send_refusals(scope: Scope) -> bool:
             decided = [
                 (case, decision)
                 for case in gather(scope, asked, queue.busy).cases
-                if _is_plain(case)
+                if _is_plain(_without_terms(case))
                 and (decision := decide(consents, scope.rules, case.situation)).drafts
                 and (not (case.held or case.stopped) or _only_refuses(consents, decision))
             ]
@@ -95,6 +96,12 @@ def _refusing(scope: Scope, consents: Pair, rows: Sequence[Staged]) -> list[Stag
         if row.payload is None
         or says_no(consents.read_remote(of(open_seen(scope, row).fields, fields)))
     ]
+
+
+def _without_terms(case: Case) -> Case:
+    """What is over its term follows in its pass."""
+    case.situation.due = NOTHING_DUE
+    return case
 
 
 def _is_plain(case: Case) -> bool:

@@ -13,8 +13,8 @@ import logging
 from connector.policy.load import Policy
 from connector.store import links, staged
 from connector.sync.gate import LETTER
+from connector.sync.marks import reread
 from connector.sync.scope import Scope
-from connector.sync.settle import reread
 
 NOTED = "policy"
 """The word of the state under which the policies of all scopes are remembered."""

@@ -39,6 +39,8 @@ class RunReport:
     """Of files: what is wrong with which line. A plan looks at every value too."""
     ruled: bool = False
     """A privacy policy decided what goes out."""
+    people_erased: int = 0
+    """People over the policy's term, erased after this run."""
     conflicts: int = 0
     letters: int = 0
 

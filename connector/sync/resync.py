@@ -17,8 +17,8 @@ from connector.store import links, scopes, staged
 from connector.store.database import Store
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
+from connector.sync.marks import reread
 from connector.sync.noticing import look_at_rows_again
-from connector.sync.settle import reread
 from connector.sync.situation import LOOK_AGAIN
 
 

@@ -23,8 +23,8 @@ from connector.store.intents import Intent
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, SUSPECT, Staged
 from connector.sync.documents import unpack
+from connector.sync.marks import reread
 from connector.sync.scope import from_us, moment, reason_of
-from connector.sync.settle import reread
 from connector.sync.showing import Showing
 from connector.sync.situation import AS_NEW
 

@@ -21,10 +21,11 @@ from connector.plugin import Kind, Schema
 from connector.records import may_leave
 from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Lease
-from connector.sync import place, reconcile
+from connector.sync import place, reconcile, retaining
 from connector.sync.adopt import Adoption, adopt
 from connector.sync.audit import note_head
 from connector.sync.badrows import bad_rows
+from connector.sync.clocks import stop_if_clock_went_back
 from connector.sync.decision import KindRules
 from connector.sync.drift import fingerprint, schema_of, sentences, working_pair
 from connector.sync.engine import (
@@ -35,9 +36,10 @@ from connector.sync.engine import (
     settle_connection,
     sweep_connection,
 )
-from connector.sync.gate import Gate, check_fit, gate_for
+from connector.sync.gate import Gate, check_fit, field_mark, gate_for
 from connector.sync.noticing import families, look_at_all_rows, observe_local
 from connector.sync.pausing import going, paused_kinds
+from connector.sync.rebasing import rebase
 from connector.sync.renewed import notice
 from connector.sync.replay import replay_erasures
 from connector.sync.report import PassReport as PassReport
@@ -50,6 +52,7 @@ from connector.sync.scope import (
 from connector.sync.setup import Connection as Connection
 from connector.sync.setup import KindSetup as KindSetup
 from connector.sync.setup import Setup as Setup
+from connector.sync.terms import terms_at
 from connector.sync.tombstones import forget_the_dead
 from connector.sync.upkeep import drop_old_staging_keys, renew_staging
 
@@ -70,6 +73,8 @@ class Runner:
         ports = self._ports
         report = RunReport(ports.run, ruled=self._setup.policy is not None)
         ports.vault.refresh()
+        if self._setup.policy is not None:
+            stop_if_clock_went_back(ports)
         replay_erasures(ports)
         place.right_local_store(ports)
         place.next_generation(ports, self._configured())
@@ -284,9 +289,11 @@ class Runner:
         ports, whole, name = self._ports, self._setup, connection.name
         schema = schema_of(ports.store, connection.remote, name, kind, lease)
         gate = self._gate(name, kind, setup, schema)
+        terms = terms_at(whole, setup, schema, ports.local, ports.clock.now())
         pair, off = self._pair(name, kind, setup, lease, schema, gate)
         rules = KindRules(
             gate=gate,
+            terms=terms,
             first_contact=setup.first_contact,
             # Without its person's row there is no place for it.
             create_local=setup.create_local
@@ -339,6 +346,9 @@ class Runner:
             renew=renew,
         )
         notice(scope, self._setup.policy)
+        rebase(scope)
+        if scope.doubt is None:
+            retaining.look(scope)
         return scope
 
     def _gate(self, name: str, kind: Kind, setup: KindSetup, schema: Schema) -> Gate | None:
@@ -384,6 +394,8 @@ class Runner:
                 leaves=may_leave if gate is None else gate.leaves,
                 shut=() if gate is None else gate.shut,
                 beside=gate is not None,
+                mark=partial(field_mark, self._ports.vault, kind),
+                digested=() if gate is None else gate.digested,
             )
 
         pair, off = working_pair(self._ports.store, name, kind, lease, schema, make)

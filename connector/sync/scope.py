@@ -16,7 +16,7 @@ from connector.local.foreseen import Foreseen
 from connector.mapping.translate import Pair
 from connector.plugin import Capabilities, Clock, Kind, Op, Page, Reason, Ref, Remote, Seen
 from connector.privacy.vault import Vault
-from connector.records import Canonical, discreet
+from connector.records import Canonical, Digest, discreet
 from connector.store import claims, staged
 from connector.store.claims import Value
 from connector.store.database import Hook, Lease, Store, no_hook
@@ -277,6 +277,14 @@ class Scope:
         return self.digest(link, "L", record)
 
     def digest(self, link: str, side: str, record: Canonical) -> bytes:
+        digests = self.pair.digests
+        if digests or any(v.__class__ is Digest for v in record.values()):
+            record = {
+                n: digests.whole(link, n, v)
+                if (n in digests.fields and v is not None) or isinstance(v, Digest)
+                else v
+                for n, v in record.items()
+            }
         if side == "L" and self.pair.unread:
             # What a look at the row never shows cannot tell whether it changed.
             record = {n: v for n, v in record.items() if n not in self.pair.unread}
@@ -291,7 +299,8 @@ class Scope:
         """
         assert link.subject is not None
         vault = self.ports.vault
-        link.base = vault.seal("base", self.kind, link.subject, link.id, base.pack())
+        kept = base.kept(self.pair.digests, link.id) if self.pair.digests else base
+        link.base = vault.seal("base", self.kind, link.subject, link.id, kept.pack())
         local, remote = (shown or {}).get("local"), (shown or {}).get("remote")
         here = local[1] if local and local[0] == base.local else self.pair.read_local(base.local)
         there = (

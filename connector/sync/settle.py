@@ -14,9 +14,11 @@ from connector.store import claims, conflicts, events, links, staged
 from connector.store.conflicts import LEFT_OUT, OPEN, RECORD, Conflict
 from connector.store.links import ACTIVE, GONE, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
-from connector.sync.decision import Clash, Decision, Lost, Replaced
+from connector.sync.decision import EXPIRED, Clash, Decision, Lost, Replaced
 from connector.sync.documents import Base, Own, pack
 from connector.sync.gate import LETTER
+from connector.sync.kin import facts_moved, note_facts, stage_children
+from connector.sync.marks import reread, row_again
 from connector.sync.merge import Cause
 from connector.sync.scope import Scope, reason_text
 from connector.sync.situation import Case
@@ -79,6 +81,9 @@ class Settlement:
         self.named: list[Link] = []
         """Links whose subject seals a conflict: a stop before their write must not lose it."""
         self.close: list[str] = []
+        self.people: set[str] = set()
+        """Whose facts have changed: their records of other kinds are decided again."""
+        self.woke = False
 
     def finish(self) -> None:
         scope, tx = self.scope, self.tx
@@ -89,6 +94,7 @@ class Settlement:
         staged.settle(tx, self.gone_rows)
         staged.save(tx, self.kept_rows)
         staged.stage_both(tx, self.new_rows)
+        self.woke = stage_children(scope, tx, self.people)
         events.append(tx, self.events)
         wake = [link for link in self.saved if link.state == ACTIVE and link.live]
         staged.wake(tx, scope.connection, waiting_names(scope, wake))
@@ -96,8 +102,14 @@ class Settlement:
     def take(self, case: Case, decision: Decision) -> Work | None:
         """Note one decision; a Work if there are writes to send."""
         link = decision.link
+        if link.subject is not None and facts_moved(self.scope, case.situation):
+            self.people.add(link.subject)
+            if decision.letter is not None:
+                note_facts(self.scope, case.situation)
+                self.saved.append(link)
         self._note_moves(decision)
         self._note_left(decision)
+        self._note_expired(decision)
         for clash in decision.clashes:
             if clash.field not in case.situation.conflicts:
                 self.scope.counts.conflicts += 1
@@ -160,6 +172,8 @@ class Settlement:
         self.gone_rows += case.rows
         if decision.reread:
             self.new_rows += reread(link)
+        if decision.again:
+            self.new_rows += row_again(link)
 
     def _observed(self, case: Case, link: Link, *, creating: bool = False) -> None:
         """The link knows the remote record in the version it was read in."""
@@ -185,6 +199,15 @@ class Settlement:
                 self.scope.event(self.now, decision.link.id, cause.value, field=name or None)
             )
 
+    def _note_expired(self, decision: Decision) -> None:
+        """What a policy let lose earlier is not kept longer than what won."""
+        link = decision.link
+        if decision.expired:
+            events.drop_values(self.tx, [link.id], decision.expired)
+        if decision.evidence == EXPIRED:
+            events.drop_values(self.tx, [link.id])
+            self.events.append(self.scope.event(self.now, link.id, "retention"))
+
     def _note_left(self, decision: Decision) -> None:
         self.scope.counts.left_out += len(decision.left)
         for left in decision.left:
@@ -205,9 +228,9 @@ class Settlement:
 
     def _conflict(self, link: Link, clash: Clash, standing: Conflict | None) -> None:
         scope = self.scope
-        doc = pack(
-            {"local": dict(clash.local), "remote": dict(clash.remote), "base": dict(clash.base)}
-        )
+        shown = scope.pair.digests.shown
+        sides = {"local": clash.local, "remote": clash.remote, "base": clash.base}
+        doc = pack({side: shown(values, link.id) for side, values in sides.items()})
         assert link.subject is not None
         if standing is not None and self._stands(link, clash, standing, doc):
             return
@@ -247,6 +270,8 @@ class Settlement:
         for row in rows:
             row.waits_for = decision.waits_for
             row.reason = reason_text(decision.letter) if decision.letter is not None else None
+            if self.scope.pair.digests:
+                row.payload = None  # it may lie here for long: it is read by id when its turn comes
             row.attempts += 1
             self.kept_rows.append(row)
         if decision.letter is not None:
@@ -381,17 +406,6 @@ def _until(scope: Scope, now_us: int) -> int:
     return now_us + scope.tombstone_life // dt.timedelta(microseconds=1)
 
 
-def reread(link: Link) -> list[Staged]:
-    """Marks that make the next plan read both sides of a link by id."""
-    marks = []
-    if link.local_id is not None:
-        marks.append(Staged(link.connection, link.kind, LOCAL, link.local_id))
-    if link.remote_id is not None:
-        version = link.remote_version or ""
-        marks.append(Staged(link.connection, link.kind, REMOTE, link.remote_id, version))
-    return marks
-
-
 def waiting_names(scope: Scope, active: Sequence[Link]) -> list[str]:
     """What children of these records may be waiting for; see `Decision.waits_for`."""
     names = []
@@ -408,7 +422,11 @@ def lost_events(scope: Scope, link: Link, lost: Sequence[Lost], now_us: int) -> 
     assert link.subject is not None or not lost
     found = []
     for one in lost:
-        doc = pack({one.side: dict(one.values)})
+        kept = {n: v for n, v in one.values.items() if n not in scope.pair.digests.fields}
+        if not kept:  # a class that is not to be kept is not kept here either
+            found.append(scope.event(now_us, link.id, f"lost_{one.side}", field=one.field))
+            continue
+        doc = pack({one.side: kept})
         name = f"event/{one.field}"
         assert link.subject is not None
         sealed = scope.ports.vault.seal(name, scope.kind, link.subject, link.id, doc)

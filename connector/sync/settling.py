@@ -13,10 +13,12 @@ from connector.plugin import Op, Reason, Seen
 from connector.store import conflicts, events, intents, links, staged
 from connector.store.links import ACTIVE, Link
 from connector.sync import origins
+from connector.sync.decision import EXPIRED
 from connector.sync.disclosed import classes_told
+from connector.sync.marks import reread, row_again
 from connector.sync.observe import note_seen
 from connector.sync.scope import NEVER, Scope, reason_text
-from connector.sync.settle import reread, waiting_names
+from connector.sync.settle import waiting_names
 from connector.sync.work import Job, settled_rows
 
 _TAKEN = Reason(code="twin", text="its row was made before and belongs to another record by now")
@@ -58,6 +60,8 @@ class Settling:
             scope.counts.removed += 1
             link.base = None
             self.saved[link.id] = link
+            if link.evidence == EXPIRED and job.draft.side == "remote":
+                self.reread += row_again(link)  # the shop's goes last
             return
         if job.draft.op == Op.CREATE:
             scope.counts.created += 1
@@ -132,6 +136,9 @@ class Settling:
             intents.mark(tx, [intent_id], intents.UNKNOWN, said)
         for intent_id, reason in self.letters:
             intents.mark(tx, [intent_id], intents.LETTER, reason_text(reason))
+        if scope.pair.digests:
+            # A letter may lie here for long, and a retry reads both sides anew.
+            intents.forget_values(tx, [intent_id for intent_id, _ in self.letters])
         staged.save(tx, self.postponed)
         staged.settle(tx, settled_rows({job.work.link.id: job.work for job in self.jobs}.values()))
         staged.stage_both(tx, self.reread)

@@ -23,6 +23,7 @@ from connector.sync.gate import LETTER
 from connector.sync.observe import open_seen
 from connector.sync.partners import add_partners
 from connector.sync.passes import Passes, rulings
+from connector.sync.retaining import add_due
 from connector.sync.scope import Scope
 from connector.sync.successors import add_successors
 from connector.sync.suppressed import suppressed_records, which_cases
@@ -89,6 +90,7 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         if not isinstance(base, Reason):
             batch.cases.append(_case(scope, looked, link, base, staged_rows))
     _add_parents(scope, [c.situation for c in batch.cases])
+    add_due(scope, [c.situation for c in batch.cases])
     _hold(scope, batch.cases)
     add_partners(scope, [c.situation for c in batch.cases])
     add_successors(scope, [c.situation for c in batch.cases])

@@ -124,13 +124,16 @@ def step(pair: Pair, rules: KindRules, case: Situation, unit: Unit) -> Step:
         if found.clear and not _is_blank(known):
             return Step(send=found.values, whole=False)
         return Step(take=moved, note=known, noted=moved or stand_in is None)
+    holds = pair.digests.holds
     wanted = _own(pair, unit, found.values)
     if stand_in is not None:
-        stale = wanted != {own: stand_in.get(own) for own in wanted}
+        stale = not all(holds(stand_in.get(own), value) for own, value in wanted.items())
         if not stale and found.whole:
             return Step(take=moved, note=None, noted=True)
     else:
-        replaced = found.clear and any(there.get(own) != value for own, value in wanted.items())
+        replaced = found.clear and any(
+            not holds(there.get(own), value) for own, value in wanted.items()
+        )
         stale = moved or (replaced and not found.whole)
     if stale:
         return Step(send=found.values, whole=found.whole)

@@ -11,6 +11,7 @@ from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Store
 from connector.sync.drift import Fields, sentences
 from connector.sync.place import sentence
+from connector.sync.retaining import LastLook, last_looks
 from connector.sync.scope import moment
 
 
@@ -43,6 +44,8 @@ class Status:
     scopes: Sequence[ScopeStatus]
     letters: int
     conflicts: int
+    retention: Sequence[LastLook] = ()
+    """When records were last looked at for being over their term, and what waits."""
 
 
 def status_of(store: Store) -> Status:
@@ -54,8 +57,9 @@ def status_of(store: Store) -> Status:
             for row in scopes.every(tx)
         ]
         letters = staged.count_letters(tx) + intents.count_letters(tx)
+        looks = last_looks(tx)
         open_ = conflicts.count(tx, conflicts.OPEN, conflicts.CHOSEN)
-    return Status(rows, letters, open_)
+    return Status(rows, letters, open_, looks)
 
 
 def _scope(tx: sa.Connection, row: scopes.Scope, now_us: int, *, paused: bool) -> ScopeStatus:

@@ -81,7 +81,7 @@ class OnDisk(Persons):
 class World:
     """Everything there is at one moment, to be put back as often as wanted."""
 
-    def __init__(self, story: Persons) -> None:
+    def __init__(self, story: Story) -> None:
         engines = (story.shop_engine, story.state_engine)
         self.shop, self.state = (_raw(one).serialize() for one in engines)
         self.keys = story.back_up_keys()
@@ -89,7 +89,7 @@ class World:
         self.calls = {name: Counter(v.calls) for name, v in story.vendors.items()}
         self.moment, self.chance = story.clock.now(), story.rng.getstate()
 
-    def put_back(self, story: Persons) -> None:
+    def put_back(self, story: Story) -> None:
         _raw(story.shop_engine).deserialize(self.shop)
         _raw(story.state_engine).deserialize(self.state)
         story.put_keys_back(self.keys)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -98,10 +99,12 @@ class Ruled(Story):
         *,
         kinds: tuple[Kind, ...] = (C,),
         phone_type: str = "text",
+        shop: str = SHOP_WITH_FACTS,
+        local: Mapping[str, str] | None = None,
         **how: Any,
     ) -> None:
         self.sent: dict[str, list[str]] = {}
-        super().__init__(folder=folder, kinds=kinds, shop=SHOP_WITH_FACTS, local=LOCAL, **how)
+        super().__init__(folder=folder, kinds=kinds, shop=shop, local=local or LOCAL, **how)
         # A mask is no telephone number: the vendor's field must be one that takes any text.
         people = SCHEMAS[C]
         mobile = FieldInfo(name="Mobile", type=phone_type, max_length=30)

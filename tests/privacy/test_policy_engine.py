@@ -360,3 +360,23 @@ def test_a_plan_shows_what_the_policy_would_have_sent(story: Ruled) -> None:
     assert story.sent["crm"] == []
     with story.store().read() as tx:
         assert staged.count_letters(tx) == 0
+
+
+# --- a person's facts and their other records -----------------------------------------------------
+
+
+def test_a_customers_change_wakes_their_linked_feedback_in_the_same_run(tmp_path: Path) -> None:
+    story = Ruled(tmp_path, kinds=(C, F))
+    number = story.person("王伟", mail="w@example.test")
+    note = story.sql("INSERT INTO remarks (client, title, body) VALUES (1, 't', 'one')")
+    story.run()
+    story.sql("UPDATE clients SET abroad = 0 WHERE no = :n", n=number)
+    assert story.settle().exit == 5, "no consent to the transfer any more"
+    story.sql("UPDATE remarks SET body = 'two' WHERE id = :n", n=note)
+    story.settle()
+    assert letters(story) == ["policy_no_consent_abroad"] * len(letters(story))
+    story.sql("UPDATE clients SET abroad = 1 WHERE no = :n", n=number)
+    story.settle()
+    assert [one["fields"]["Body"] for one in story.vendor.dump(F)] == ["two"]
+    assert letters(story) == []
+    story.close()
