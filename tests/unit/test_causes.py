@@ -12,6 +12,7 @@ from connector.rights.deeds import Deed
 from connector.sync import causes
 from connector.sync.causes import SENTENCES
 from connector.sync.merge import Cause
+from connector.sync.showing import SHOWN
 
 CORE = Path(causes.__file__).resolve().parents[1]
 
@@ -23,6 +24,7 @@ TEMPLATES = {
     "f'letter:{decision.letter.code}'": ["letter:*"],
     "f'letter:{reason.code}'[:60]": ["letter:*"],
     "deed.value": [one.value for one in Deed],
+    "SHOWN": [SHOWN],
     "cause.value": [one.value for one in Cause if one is not Cause.NOTHING],
 }
 """How the code spells a cause that it puts together, and what may come of it."""

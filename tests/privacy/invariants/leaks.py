@@ -257,18 +257,19 @@ def test_03_no_exception_and_no_reason_carries_what_a_vendor_says(
     found: list[str] = []
     raised = met = 0
     with Spiteful(sandbox.url, " ".join([*ANN.values(), *BEN.values()])) as spite:
-        own = {**dict.fromkeys(vendor.addresses, spite.url), "timeout_s": 0.3, "call_life_s": 2}
+        own = {**dict.fromkeys(vendor.addresses, spite.url), **form}
         for how in [*SPOILED, CUT, LATE]:
             rig = vendor.rig(sandbox)
             rig.reset()
             ref = sandbox.seed(vendor.object, [vendor.named(ANN)])[0]
             for call, act in SOME.items() if how == LATE else CALLS.items():
-                remote = rig.open(**own, **form)
                 spite.through()
                 if call == "login":
                     rig.host.slots.clear()
                 else:
-                    remote.fetch(C, [ref])  # it has a token, and has asked for nothing else
+                    rig.open(**own).fetch(C, [ref])  # there is a token
+                soon = {"timeout_s": 0.3, "call_life_s": 2} if how == LATE else {}
+                remote = rig.open(**own, **soon)
                 spite.strike(how, vendor.login, login=call == "login")
                 before = spite.struck
                 try:
