@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
+from connector.demo.shop import MAPPINGS
+from connector.mapping.schema import packaged
 from tests.system.rig import Rig
 
 POLICY = """\
@@ -132,3 +134,52 @@ def test_the_report_says_which_classes_went_to_whom_and_what_for(rig: Rig) -> No
     assert after["writes"] == before["writes"] + 1
     assert after["people"] == before["people"], "a person counts once, however often told"
     assert rig.run("privacy", "audit", "verify").code == 0
+
+
+HEAD = "Data_Processing_Basis_Details"
+
+
+def test_a_no_travels_both_ways_through_zohos_consent_object(rig: Rig) -> None:
+    """The parts of that object which nobody mapped stay as they are."""
+    field = {"api_name": HEAD, "data_type": "consent_lookup"}
+    rig.sandbox.admin("define", modules=[{"api_name": "Contacts", "fields": [field]}])
+    with closing(sqlite3.connect(rig.folder / "shop.db")) as shop:
+        shop.execute("ALTER TABLE clients ADD COLUMN no_calls INTEGER DEFAULT 0")
+        shop.commit()
+    rig.mapping(
+        "customer",
+        MAPPINGS["customer"] + "  consent.marketing.phone:"
+        " {column: no_calls, lens: {flag: {true: withdrawn, false: unknown}}}\n",
+    )
+    folder = rig.folder / "mappings" / "remote"
+    folder.mkdir(parents=True)
+    for kind in MAPPINGS:
+        text = (packaged("zoho") / f"{kind}.yaml").read_text(encoding="utf-8")
+        if kind == "customer":
+            text += (
+                f"  consent.marketing.phone: {{field: {HEAD}.Contact_Through_Phone,"
+                " lens: {flag: {true: granted, false: denied}}, policy: most_restrictive}\n"
+            )
+        (folder / f"{kind}.yaml").write_text(text, encoding="utf-8")
+    rig.write(mappings="mappings/remote")
+    rig.ready()
+    assert rig.run("sync").code == 0
+
+    def shop(statement: str) -> list[int]:
+        with closing(sqlite3.connect(rig.folder / "shop.db")) as database:
+            found = [row[0] for row in database.execute(statement)]
+            database.commit()
+        return found
+
+    [one, two] = sorted(rig.sandbox.records("Contacts"), key=lambda r: str(r["id"]))[:2]
+    yes = {"Contact_Through_Phone": True, "Contact_Through_Email": True}
+    for record in (one, two):
+        rig.sandbox.edit("Contacts", record["id"], {HEAD: yes})
+    assert rig.run("sync").code == 0
+    shop("UPDATE clients SET no_calls = 1 WHERE client_no = 1")
+    rig.sandbox.edit("Contacts", two["id"], {HEAD: {**yes, "Contact_Through_Phone": False}})
+    rig.sandbox.now(advance=120)
+    assert rig.run("sync").code == 0
+    held = {row["id"]: row.get(HEAD) for row in rig.sandbox.records("Contacts")}
+    assert held[one["id"]] == {**yes, "Contact_Through_Phone": False}
+    assert shop("SELECT no_calls FROM clients WHERE client_no <= 2 ORDER BY client_no") == [1, 1]

@@ -263,6 +263,23 @@ def write_credits(records: int) -> int:
     return max(1, -(-records // RECORDS_PER_WRITE_CREDIT))
 
 
+CONSENT_TYPE: Final = "consent_lookup"
+"""`data_type` of the field that holds a record's consent object, where the organisation has its
+privacy settings on. Source: the vendor's SDK, 7.0.0. Not confirmed by a page."""
+CONSENT_PARTS: Final[Mapping[str, str]] = {
+    "Contact_Through_Email": "flag",
+    "Contact_Through_Phone": "flag",
+    "Contact_Through_Social": "flag",
+    "Contact_Through_Survey": "flag",
+    "Consent_Date": "date",
+    "Consent_Through": "text",
+    "Consent_Remarks": "text",
+    "Data_Processing_Basis": "text",
+}
+"""Parts of that object, with the lens's word for each. Source: the vendor's specification, schema
+`Consent` of records. Documented; which of them an organisation has is not."""
+
+
 def coql_credits(rows: int) -> int:
     """Credits of a query with `limit` so many rows.
 

@@ -15,7 +15,7 @@ from connector.errors import (
     UsageError,
 )
 from connector.plugin import Gone, Ref, Schema, Seen, Target
-from connector_zoho import facts, queries
+from connector_zoho import facts, nested, queries
 from connector_zoho.client import Client
 from connector_zoho.envelope import Answer
 from connector_zoho.settings import ZohoSettings
@@ -73,7 +73,7 @@ class Records:
         self.path = f"{facts.BASE}/{self.module}"
         self._target = target
         self._describe = describe
-        self._wanted = list(dict.fromkeys(map(queries.name, target.fields)))
+        self._wanted = list(dict.fromkeys(map(nested.name, target.fields)))
         self._asked: list[str] | None = None
 
     # --- which fields ---
@@ -91,13 +91,15 @@ class Records:
         """The fields in as many reads as their number takes; each part holds id and time."""
         names = self._wanted if self._asked is None else self._asked
         own = [*_ALWAYS, *([self.key_field] if self.key_field else [])]
-        rest = [one for one in names if one not in own]
+        rest = [one for one in names if one not in own and not nested.is_part(one)]
+        inside = nested.heads(names)
         room = facts.LIST_FIELDS - len(own)
         first, more = rest[:room], rest[room:]
         step = facts.LIST_FIELDS - len(_ALWAYS)
         return [
             [*own, *first],
             *([*_ALWAYS, *more[at : at + step]] for at in range(0, len(more), step)),
+            *([[*_ALWAYS, *inside]] if inside else []),
         ]
 
     @property
@@ -158,7 +160,7 @@ class Records:
             ref=Ref(row["id"]),
             version=mark,
             changed_at=at,
-            fields={name: plain(row[name]) for name in self._wanted if name in row},
+            fields={name: plain(value) for name, value in nested.picked(row, self._wanted)},
             external_key=key if isinstance(key, str) and key else None,
         )
 
@@ -222,6 +224,11 @@ class Records:
         """When records were changed last, by id; one that is missing is left out."""
         found = self._by_ids(ids, _ALWAYS)
         return {one: changed(row)[1] for one, row in found.items()}
+
+    def objects(self, refs: Sequence[str], names: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Whole objects of which parts are named, by id; nobody is asked if none is."""
+        inside = nested.heads(names)
+        return self._by_ids(refs, [*_ALWAYS, *inside]) if inside else {}
 
     def edited_by(self, ref: Ref) -> str | None:
         """The id of the user who saved a record last."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from connector.errors import InvalidError, LoginRefusedError, SchemaDriftError
 from connector.plugin import FieldInfo, Schema
-from connector_zoho import facts, queries
+from connector_zoho import facts, nested, queries
 from connector_zoho.client import Client
 from connector_zoho.values import TYPES
 
@@ -23,11 +23,7 @@ def describe(client: Client, module: str) -> Schema:
     if not isinstance(told, list):
         raise SchemaDriftError(f"The vendor shows no fields of the module {module}.")
     mandatory = _mandatory(client, params)
-    fields = {
-        info.name: info
-        for one in told
-        if isinstance(one, Mapping) and (info := _field(one, mandatory)) is not None
-    }
+    fields = {info.name: info for one in _dicts(told) for info in _infos(one, mandatory)}
     return Schema(
         object=module,
         fields=fields,
@@ -63,6 +59,15 @@ def _mandatory(client: Client, params: Mapping[str, str]) -> frozenset[str]:
 def _dicts(told: object) -> Iterator[Mapping[str, Any]]:
     if isinstance(told, list):
         yield from (one for one in told if isinstance(one, Mapping))
+
+
+def _infos(told: Mapping[str, Any], mandatory: frozenset[str]) -> Iterator[FieldInfo]:
+    """A field, and the parts of it that a mapping may name."""
+    info = _field(told, mandatory)
+    if info is not None:
+        yield info
+        if told.get("data_type") == facts.CONSENT_TYPE:
+            yield from nested.infos(info)
 
 
 def _field(told: Mapping[str, Any], mandatory: frozenset[str]) -> FieldInfo | None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from connector.errors import ConnectorError, RetryableError, UnknownOutcomeError
 from connector.plugin import Gone, Op, Outcome, Reason, Ref, Result, Write
-from connector_zoho import facts, outcomes, queries
+from connector_zoho import facts, nested, outcomes, queries
 from connector_zoho.client import NOT_ALLOWED, WRONG_ADDRESS
 from connector_zoho.envelope import Answer, id_of, place_of
 from connector_zoho.records import Records
@@ -42,7 +42,7 @@ def write(records: Records, writes: Sequence[Write]) -> Iterator[Result]:
     """
     for one in writes:
         for name in one.fields:
-            queries.name(name)
+            nested.name(name)
         if one.op is not Op.CREATE:
             queries.record_id(one.ref)
     touched = False
@@ -136,7 +136,10 @@ def _is_ours(rows: Sequence[Any]) -> bool:
 def _create(records: Records, writes: Sequence[Write]) -> Iterator[Result]:
     key = records.key_field
     rows = [
-        {**one.fields, **({key: one.external_key} if key and one.external_key else {})}
+        {
+            **nested.joined(one.fields, {}),
+            **({key: one.external_key} if key and one.external_key else {}),
+        }
         for one in writes
     ]
     answer = records.client.write(
@@ -206,9 +209,11 @@ def _succeeded(told: Any) -> bool:
 
 def _update(records: Records, batch: _Batch) -> Iterator[Result]:
     key = records.key_field
+    names = [name for one in batch.writes for name in one.fields]
+    held = records.objects([str(one.ref) for one in batch.writes], names)
     rows = [
         {
-            **one.fields,
+            **nested.joined(one.fields, held.get(str(one.ref), {})),
             **({key: one.external_key} if key and one.external_key else {}),
             "id": one.ref,
         }

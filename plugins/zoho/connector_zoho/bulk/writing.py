@@ -28,7 +28,7 @@ from connector.errors import (
 from connector.http.archive import private_file
 from connector.http.tabletext import write_table
 from connector.plugin import FieldInfo, Op, Result, Write
-from connector_zoho import facts, outcomes, queries
+from connector_zoho import facts, nested, outcomes, queries
 from connector_zoho.bulk import cells, verdicts
 from connector_zoho.bulk.jobs import Jobs
 from connector_zoho.records import Records
@@ -104,7 +104,7 @@ def _size(records: Records, known: Mapping[str, FieldInfo], one: Write) -> int |
         return None
     size = 0
     for name, value in _row(records, one).items():
-        info = known.get(queries.name(name))
+        info = None if nested.is_part(name) else known.get(queries.name(name))
         text = cells.write_cell(info, value) if info is not None and info.writable else None
         if text is None:
             return None

@@ -16,6 +16,7 @@ JSON_TYPES: Final[Mapping[str, str]] = {
     "double": "double",
     "integer": "integer",
     "lookup": "jsonobject",
+    "consent_lookup": "jsonobject",
     "multiselectpicklist": "jsonarray",
     "ownerlookup": "jsonobject",
     "percent": "double",

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from connector_zoho import facts
 from connector_zoho.sandbox.model import Organisation
 from connector_zoho.sandbox.refusals import RefusedItem, bad_item
 from connector_zoho.sandbox.schema import Field
@@ -193,6 +194,22 @@ class Values:
             raise bad_item("id", f"{path}.id", "the related id given seems to be invalid")
         return str(number)
 
+    def _consent(self, field: Field, value: Any, path: str) -> dict[str, Any]:
+        """The consent object: known parts of the right types; others are no fields."""
+        if not isinstance(value, dict):
+            raise bad_item(field.name, path, expected_data_type="jsonobject")
+        stored: dict[str, Any] = {}
+        for name, part in value.items():
+            if name == "id":
+                continue
+            kind = facts.CONSENT_PARTS.get(name)
+            if kind is None:
+                raise unknown_field(name, f"{path}.{name}")
+            check = {"flag": Values._boolean, "date": Values._date, "text": Values._text}[kind]
+            if part is not None:
+                stored[name] = check(self, field, part, f"{path}.{name}")
+        return stored
+
     def _user(self, field: Field, value: Any, path: str) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise bad_item(field.name, path, expected_data_type="jsonobject")
@@ -220,6 +237,7 @@ _CHECKS: Final[Mapping[str, _Check]] = {
     "percent": Values._decimal,
     "boolean": Values._boolean,
     "lookup": Values._lookup,
+    facts.CONSENT_TYPE: Values._consent,
     "ownerlookup": Values._user,
     "userlookup": Values._user,
 }
