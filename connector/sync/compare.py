@@ -57,17 +57,17 @@ def _parts(some: Sequence[Link], in_order: bool) -> list[tuple[Sequence[Link], b
 def _begin(scope: Scope) -> str | None:
     """The link to go on behind; None if no slice is due. What a stop left out is tomorrow's."""
     name = f"*/compare/{scope.kind}"
+    with scope.store.read() as tx:  # most runs have nothing to write here
+        state, now = scopes.get(tx, scope.connection, name), scope.store.now_us(tx)
+    since_us = state.since_us if state is not None else None
+    if since_us is not None and now - since_us < EVERY_US:
+        return None
     with scope.store.write(scope.lease, "compare begin") as tx:
         scope.store.ensure_scope(tx, scope.connection, name)
-        state = scopes.get(tx, scope.connection, name)
-        assert state is not None
-        now = scope.store.now_us(tx)
-        if state.since_us is not None and now - state.since_us < EVERY_US:
-            return None
         scopes.update(tx, scope.connection, name, since_us=now)
-        # On the first day all was read just now.
-        after = state.resume.decode() if state.resume is not None else ""
-        return after if state.since_us is not None else None
+    if state is None or since_us is None:
+        return None  # on the first day all was read just now
+    return state.resume.decode() if state.resume is not None else ""
 
 
 def _look_at(scope: Scope, some: Sequence[Link], *, in_order: bool) -> bool:

@@ -128,16 +128,18 @@ def look_at_all_rows(scope: Scope) -> None:
     """
     ports, name = scope.ports, _place(scope.kind)
     every = _every(ports, scope.kind)
-    with ports.store.write(scope.lease, "begin rows") as tx:
-        ports.store.ensure_scope(tx, scope.connection, name)
-        state = scopes.get(tx, scope.connection, name)
-        now_us = ports.store.now_us(tx)
-    assert state is not None
-    if state.since_us is not None:
+    with ports.store.read() as tx:
+        state, now_us = scopes.get(tx, scope.connection, name), ports.store.now_us(tx)
+    if state is not None and state.since_us is not None:
         age = dt.timedelta(microseconds=now_us - state.since_us)
         under_way = state.resume is not None
         if not under_way and (every is None or scope.rows_looked or age < every):
-            return
+            return  # most runs end here, and write nothing
+    if state is None:
+        with ports.store.write(scope.lease, "begin rows") as tx:
+            ports.store.ensure_scope(tx, scope.connection, name)
+            state = scopes.get(tx, scope.connection, name)
+    assert state is not None
     scope.rows_looked = True
     if state.resume != _LINKS:
         pages = _pages(scope, state, now_us)

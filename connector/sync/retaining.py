@@ -110,13 +110,14 @@ def look(scope: Scope) -> None:
     if terms is None:
         return
     name = place(scope.kind)
-    with scope.store.write(scope.lease, "begin retention") as tx:
-        scope.store.ensure_scope(tx, scope.connection, name)
-        known = scopes.get(tx, scope.connection, name)
-        began = scope.store.now_us(tx)
-    assert known is not None
-    if known.since_us is not None and 0 <= began - known.since_us < EVERY_US:
-        return
+    with scope.store.read() as tx:
+        known, began = scopes.get(tx, scope.connection, name), scope.store.now_us(tx)
+    if known is not None and known.since_us is not None:
+        if 0 <= began - known.since_us < EVERY_US:
+            return  # most runs end here, and write nothing
+    else:
+        with scope.store.write(scope.lease, "begin retention") as tx:
+            scope.store.ensure_scope(tx, scope.connection, name)
     tallies: Tallies = {entry.number: Tally() for entry in terms.entries}
     ports = scope.ports
     for page in pages(ports.store, ports.local, ports.vault, scope.connection, scope.kind, terms):

@@ -70,6 +70,11 @@ def _begin(scope: Scope) -> tuple[int, Ref | None] | None:
     """When the listing to work on began and where to go on; None if none is due."""
     assert scope.sweep_every is not None
     every_us = scope.sweep_every.total_seconds() * 1_000_000
+    with scope.store.read() as tx:  # most runs have nothing to write here
+        state = scopes.get(tx, scope.connection, scope.kind)
+        kept = json.loads(state.listing) if state is not None and state.listing else None
+        if kept is not None and kept["done"] and scope.store.now_us(tx) - kept["began"] < every_us:
+            return None
     with scope.store.write(scope.lease, "sweep begin") as tx:
         state = scopes.get(tx, scope.connection, scope.kind)
         now = scope.store.now_us(tx)
@@ -81,8 +86,6 @@ def _begin(scope: Scope) -> tuple[int, Ref | None] | None:
             return None
         if not kept["done"] and kept["of"] == state.fingerprint:
             return kept["began"], kept["after"]
-        if kept["done"] and now - kept["began"] < every_us:
-            return None
         _keep(scope, tx, now, None, done=False)
         return now, None
 
