@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 
 from connector.app import Connector
 from connector.errors import SealError
@@ -73,7 +72,8 @@ def look(connector: Connector, link: Link, *, live: bool) -> Look:
         zone=settings.local.zone,
         phone_region=settings.local.phone_region,
         schema=schema_from(document) if document is not None else None,
-        mark=partial(field_mark, connector.vault, kind),
+        # asked for the keys only by a base that opened with them
+        mark=lambda *told: field_mark(connector.vault, kind, *told),
     )
     found = Look(link, pair, None, None, None, "base", False, rows, writes, standing, told, {}, {})
     if link.local_id is not None:

@@ -108,12 +108,16 @@ def test_a_database_file_that_is_not_there_is_not_made(rig: Rig) -> None:
     assert not (rig.folder / "shpo.db").exists()
 
 
-@pytest.mark.parametrize(
-    "argv", [["sync"], ["plan"], ["letters", "list"], ["conflicts", "list"], ["sync", "--dry-run"]]
-)
+@pytest.mark.parametrize("argv", [["sync"], ["plan"], ["sync", "--dry-run"]])
 def test_without_a_ring_it_is_exit_9_with_the_way_out(rig: Rig, argv: list[str]) -> None:
     assert rig.run("local", "install").code == 0
     refused(rig.run(*argv), 9, "crm-connector keys init")
+
+
+@pytest.mark.parametrize("argv", [["letters", "list"], ["conflicts", "list"], ["status"]])
+def test_what_shows_no_value_needs_no_ring(rig: Rig, argv: list[str]) -> None:
+    assert rig.run("local", "install").code == 0
+    assert rig.run(*argv).code == 0
 
 
 def test_a_ring_that_others_can_read_is_exit_9(rig: Rig) -> None:

@@ -31,7 +31,7 @@ CALLS = {
     "system",
 }
 HASHES = {
-    "connector.plugin": "what a vendor's schema looks like",
+    "connector.schema": "what a vendor's schema looks like",
     "connector.sync.drift": "what a mapping says",
     "connector.store.events": "a loser's value as it was sealed, and a store's own id",
     "connector.local.triggers": "names of triggers",

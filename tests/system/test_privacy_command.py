@@ -165,7 +165,7 @@ def test_a_no_travels_both_ways_through_zohos_consent_object(rig: Rig) -> None:
     rig.ready()
     assert rig.run("sync").code == 0
 
-    def shop(statement: str) -> list[int]:
+    def in_shop(statement: str) -> list[int]:
         with closing(sqlite3.connect(rig.folder / "shop.db")) as database:
             found = [row[0] for row in database.execute(statement)]
             database.commit()
@@ -176,10 +176,10 @@ def test_a_no_travels_both_ways_through_zohos_consent_object(rig: Rig) -> None:
     for record in (one, two):
         rig.sandbox.edit("Contacts", record["id"], {HEAD: yes})
     assert rig.run("sync").code == 0
-    shop("UPDATE clients SET no_calls = 1 WHERE client_no = 1")
+    in_shop("UPDATE clients SET no_calls = 1 WHERE client_no = 1")
     rig.sandbox.edit("Contacts", two["id"], {HEAD: {**yes, "Contact_Through_Phone": False}})
     rig.sandbox.now(advance=120)
     assert rig.run("sync").code == 0
     held = {row["id"]: row.get(HEAD) for row in rig.sandbox.records("Contacts")}
     assert held[one["id"]] == {**yes, "Contact_Through_Phone": False}
-    assert shop("SELECT no_calls FROM clients WHERE client_no <= 2 ORDER BY client_no") == [1, 1]
+    assert in_shop("SELECT no_calls FROM clients WHERE client_no <= 2 ORDER BY client_no") == [1, 1]
