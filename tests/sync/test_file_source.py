@@ -15,6 +15,7 @@ from connector.plugin import Capabilities, Kind, Ref
 from connector.sync.review import Review
 from connector.sync.run import KindSetup, RunReport
 from connector.testing.world import PERFECT
+from tests.stopping import unlike
 from tests.story import C, Died, Story
 
 COLUMNS = ("no", "full_name", "mobile", "mail", "city", "street", "job", "tags", "no_mail")
@@ -208,7 +209,7 @@ def test_a_stop_at_any_point_leaves_each_row_one_record(tell: Tell, tmp_path: Pa
     whole.hook = points.append
     settle(whole)
     assert len(points) > 10
-    for stop in range(len(points)):
+    for stop in unlike(points):
         story, left = told(str(stop)), [stop]
 
         def die(point: str, left: list[int] = left) -> None:

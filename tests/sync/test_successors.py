@@ -14,6 +14,7 @@ from connector.sync.run import RunReport, Setup
 from connector.sync.scope import Limits
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
+from tests.stopping import unlike
 from tests.story import C, Died, M, Slow, Story
 
 Tell = Callable[..., Story]
@@ -140,7 +141,7 @@ def test_a_stop_at_any_point_of_a_swap_changes_nothing_in_the_end(tell: Tell) ->
     story.later(hours=25)
     story.run()
     assert len(points) > 5
-    for number in range(len(points)):
+    for number in unlike(points):
         story, older, _ = twins(tell, PLAIN)
         left = [number]
 
