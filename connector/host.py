@@ -23,6 +23,8 @@ from connector.store.database import Lease, Store
 T = TypeVar("T")
 R = TypeVar("R")
 
+HEAD_START_S = 0.015
+"""Longer than one short transaction takes, with its sync to a disk."""
 _LONGEST_LOCK = dt.timedelta(seconds=30)
 
 
@@ -75,6 +77,9 @@ def one_ahead(pages: Iterator[T]) -> Iterator[T]:
         waiting = fetch()
         while some := waiting.result():
             waiting = fetch()
+            # Its call takes units from a budget in the state first. Without a start it would queue
+            # behind the long transaction of whoever works on the page, and leave when that ends.
+            wait([waiting], timeout=HEAD_START_S)
             yield some[0]
 
 

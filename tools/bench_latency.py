@@ -92,7 +92,7 @@ def pulls(latency_s: float, count: int) -> None:
 def all_figures(scale: float) -> None:
     for latency_s, count in ((0.2, int(1_000 * scale)), (0.05, int(2_000 * scale))):
         pushes(latency_s, max(count, 20))
-    for latency_s, count in ((0.2, int(10_000 * scale)), (0.05, int(10_000 * scale))):
+    for latency_s, count in ((0.2, int(30_000 * scale)), (0.05, int(30_000 * scale))):
         pulls(latency_s, max(count, 400))
 
 

@@ -7,10 +7,11 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random, SystemRandom
+from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
@@ -155,6 +156,10 @@ class Store:
         self.engine = engine
         self._writer = engine.execution_options(**{CHAIN: chain})
         self._reader = engine.execution_options(reading=True)
+        # Threads of one process queue up here: SQLite lets a waiting writer sleep ever longer
+        # between its tries, through gaps in which it could have gone.
+        alone = engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[object] = Lock() if alone else nullcontext()
         self.lease_us = int(lease_s * 1_000_000)
         self.rng = rng or SystemRandom()
         self._now_us = now_us
@@ -233,7 +238,7 @@ class Store:
 
     @contextmanager
     def _changing(self) -> Iterator[sa.Connection]:
-        with self._answered(), self.engine.begin() as tx:
+        with self._answered(), self._turn, self.engine.begin() as tx:
             yield tx
 
     @contextmanager
@@ -248,7 +253,7 @@ class Store:
         Raises: LeaseLostError, with nothing written.
         """
         with self._answered(), self._writer.connect() as tx:
-            with tx.begin():
+            with self._turn, tx.begin():
                 if lease is not None:
                     self._renew(tx, lease)
                 yield tx
