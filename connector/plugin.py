@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal, NewType, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
@@ -62,6 +63,7 @@ __all__ = [
     "SecretSlot",
     "Seen",
     "Session",
+    "ShipsMappings",
     "Target",
     "Write",
     "version_key",
@@ -127,7 +129,8 @@ class Capabilities:
     """Records in one call for create, update, remove; 1 = one call each."""
     external_key: Literal["unique", "plain", "none"]
     conditional: bool
-    """`Write.unless_changed_since` is honoured."""
+    """`Write.unless_changed_since` is honoured. Let the version be the time of the change then, as
+    ISO 8601 text: by another mark our second write of a record waits for the next run."""
     counts_writes: bool
     """The version grows by one with each write."""
     reports_removals: bool
@@ -349,6 +352,16 @@ class NamesFieldTypes(Protocol):
     def field_types(self, type: str) -> Sequence[FieldType]:
         """The types for values of a lens's word (`FieldInfo.type`), that of the shortest text
         first; none for a word that the vendor has no type for."""
+        ...
+
+
+@runtime_checkable
+class ShipsMappings(Protocol):
+    """A plugin of a distribution of its own, which brings its mappings along."""
+
+    @property
+    def mappings(self) -> Path:
+        """A folder with one file for each kind, such as `customer.yaml`."""
         ...
 
 
