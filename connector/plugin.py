@@ -128,14 +128,18 @@ class Capabilities:
     batch: Mapping[Op, int]
     """Records in one call for create, update, remove; 1 = one call each."""
     external_key: Literal["unique", "plain", "none"]
+    """Whether a field can hold our key: refused where another record has it; any text; no field."""
     conditional: bool
     """`Write.unless_changed_since` is honoured. Let the version be the time of the change then, as
     ISO 8601 text: by another mark our second write of a record waits for the next run."""
     counts_writes: bool
     """The version grows by one with each write."""
     reports_removals: bool
+    """`changes()` tells of every removal."""
     reports_merges: bool
+    """`changes()` names the record that a merged one went into."""
     removal: Literal["recycle", "invalidate", "final"]
+    """What becomes of a removed record: in a bin, there and marked, or gone for good."""
     version_step: timedelta
     """Two writes inside one step look alike; zero where every write has its own version."""
     feed_lag: timedelta
