@@ -39,7 +39,7 @@ def test_every_setting_option_and_capability_has_its_sentence(name: str) -> None
 
 
 def test_a_row_without_its_sentence_is_noticed() -> None:
-    shown = settings.table(["key", "is"], [["`a`", "What."], ["`b`", ""]])
+    shown = table.table(["key", "is"], [["`a`", "What."], ["`b`", ""]])
     assert without_sentence(shown) == ["`b`"]
     bare = settings.Section("[x]", "nowhere", SafetySettings)
     assert settings.says(bare, "max_delete", {}) == ""

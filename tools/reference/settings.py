@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,7 +78,8 @@ def sections() -> list[Section]:
         ),
         Section(f"[{keys}]", keys, connection, "One table for each vendor account; NAME is yours."),
     ]
-    for name in registry.names():
+    example = tomllib.loads(EXAMPLE.read_text(encoding="utf-8"))["connections"]
+    for name in sorted({one["plugin"] for one in example.values()}):  # ours, whatever is installed
         own = registry.load(name).settings
         found.append(Section(f'[{keys}] with plugin = "{name}"', f"{keys} {name}", own))
     return [
