@@ -1,4 +1,4 @@
-"""Plays the README's tour for real: its commands in one shell, in an empty folder.
+"""Plays the pages for real: its commands in one shell, in an empty folder.
 
 `python -m tools.tour [PAGE…]` says where a page's output differs from what came out now, and with
 `--write` puts that into the page. The tests of the pages play them by the same functions.
@@ -21,12 +21,13 @@ from tools.third_vendor import Environment
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 OPERATING = ROOT / "docs" / "operating.md"
 MIGRATING = ROOT / "docs" / "migrating.md"
 KEYS = ROOT / "docs" / "keys.md"
 RIGHTS = ROOT / "docs" / "rights.md"
 PLUGIN = ROOT / "docs" / "writing-a-plugin.md"
-PAGES = (README, OPERATING, MIGRATING, KEYS, RIGHTS, PLUGIN)
+PAGES = (README, TUTORIAL, OPERATING, MIGRATING, KEYS, RIGHTS, PLUGIN)
 PORT = "8801"
 """The sandbox's port in the pages; a free one is taken when the tour is played."""
 
@@ -127,7 +128,7 @@ class Shell:
         )
 
     def run(self, step: Step) -> Step:
-        """Run a step's command, its ids put right; the step as the README would show it now."""
+        """Run a step's command, its ids put right; the step as the page would show it now."""
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
         command = step.command.replace(PORT, self._port)

@@ -214,7 +214,10 @@ class LedgerlySandbox:
     def __init__(self, port: int = 0) -> None:
         self._house = House()
         self._server = _Server(port, self._house)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+        # a daemon: a second Ctrl-C, which breaks `close` off, must not leave the process standing
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), daemon=True
+        )
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.settings: Mapping[str, Any] = {
