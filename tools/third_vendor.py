@@ -71,7 +71,11 @@ class Environment:
 
     def contract(self) -> dict[str, int]:
         """The contract test of the example: how many tests had which end."""
-        test = str(EXAMPLE / "test_ledgerly.py")
+        return self.tested("test_ledgerly.py")
+
+    def tested(self, name: str) -> dict[str, int]:
+        """One of the example's test files: how many tests had which end."""
+        test = str(EXAMPLE / name)
         options = ("-p", "no:cacheprovider", "-W", "error", "-q", f"--rootdir={self._folder}")
         # a configuration of its own: this tree's would let the tree be imported
         done = self.run("-P", "-m", "pytest", "-c", "/dev/null", *options, test)
