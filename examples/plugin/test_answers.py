@@ -93,7 +93,7 @@ def test_each_answer_to_a_write_has_its_outcome(answer: Any, outcome: Outcome) -
 
 
 def test_a_spent_rate_is_told_to_all_processes() -> None:
-    host = Answering(told(429, **{"retry-after": "7"}))
+    host = Answering(told(429, b"{}", **{"retry-after": "7"}))
     with pytest.raises(RateLimitedError) as error:
         list(remote(host).write(Kind.CUSTOMER, [create()]))
     assert (error.value.after_s, host.pauses) == (7, [7])
