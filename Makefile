@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.complete
 
-.PHONY: demo test check format wheel simulate mutants bench bench-shops bench-peers lost-creates third-vendor clean
+.PHONY: demo test check format wheel simulate mutants bench bench-shops bench-peers lost-creates third-vendor docs clean
 .DELETE_ON_ERROR:
 
 # Debian's bare `python3 -m venv` fails and leaves half a folder: the stamp is written last, a half-made one is remade.
@@ -60,5 +60,13 @@ lost-creates: $(STAMP)
 third-vendor: $(STAMP)
 	@$(BIN)/python -m tools.third_vendor
 
+# What builds the pages is installed when they are first built; the building itself needs no network.
+$(VENV)/.docs: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	@touch $@
+
+docs: $(VENV)/.docs
+	@$(BIN)/python -m tools.site
+
 clean:
-	@rm -rf $(VENV) .peers dist build
+	@rm -rf $(VENV) .peers dist build site

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal, NewType, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from pydantic import BaseModel
@@ -62,6 +63,7 @@ __all__ = [
     "SecretSlot",
     "Seen",
     "Session",
+    "ShipsMappings",
     "Target",
     "Write",
     "version_key",
@@ -126,13 +128,18 @@ class Capabilities:
     batch: Mapping[Op, int]
     """Records in one call for create, update, remove; 1 = one call each."""
     external_key: Literal["unique", "plain", "none"]
+    """Whether a field can hold our key: refused where another record has it; any text; no field."""
     conditional: bool
-    """`Write.unless_changed_since` is honoured."""
+    """`Write.unless_changed_since` is honoured. Let the version be the time of the change then, as
+    ISO 8601 text: by another mark our second write of a record waits for the next run."""
     counts_writes: bool
     """The version grows by one with each write."""
     reports_removals: bool
+    """`changes()` tells of every removal."""
     reports_merges: bool
+    """`changes()` names the record that a merged one went into."""
     removal: Literal["recycle", "invalidate", "final"]
+    """What becomes of a removed record: in a bin, there and marked, or gone for good."""
     version_step: timedelta
     """Two writes inside one step look alike; zero where every write has its own version."""
     feed_lag: timedelta
@@ -349,6 +356,16 @@ class NamesFieldTypes(Protocol):
     def field_types(self, type: str) -> Sequence[FieldType]:
         """The types for values of a lens's word (`FieldInfo.type`), that of the shortest text
         first; none for a word that the vendor has no type for."""
+        ...
+
+
+@runtime_checkable
+class ShipsMappings(Protocol):
+    """A plugin of a distribution of its own, which brings its mappings along."""
+
+    @property
+    def mappings(self) -> Path:
+        """A folder with one file for each kind, such as `customer.yaml`."""
         ...
 
 

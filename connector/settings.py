@@ -50,10 +50,15 @@ class ConditionSettings(_Model):
     """A test on one column; exactly one of the four."""
 
     column: str
+    """The column that is looked at."""
     equals: Any = None
+    """True of rows whose column holds this."""
     in_: list[Any] | None = Field(default=None, alias="in")
+    """True of rows whose column holds one of these."""
     not_in: list[Any] | None = None
+    """True of rows whose column holds none of these."""
     is_null: bool | None = None
+    """True of rows whose column is NULL; false: of those where it is not."""
 
     def test(self) -> tuple[str, Any]:
         given = self.model_fields_set - {"column", "absent"}
@@ -67,6 +72,7 @@ class ExistsSettings(ConditionSettings):
     """When a row holds a record of a kind that lives in it, and what says that it holds none."""
 
     absent: Any = None
+    """Of `exists` alone: what the column is set to when the record is removed; NULL if left out."""
 
 
 class LocalKindSettings(_Model):
@@ -76,6 +82,7 @@ class LocalKindSettings(_Model):
     file: str | None = None
     encoding: Literal["utf-8", "gb18030"] = "utf-8"
     delimiter: str = ","
+    """The sign between two cells of a CSV line."""
     missing: Literal["keep", "remove"] = "keep"
     """What becomes of the vendor's record of a row that is no longer in the file."""
     key: str | list[str] = "id"

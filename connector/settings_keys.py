@@ -18,10 +18,14 @@ class KeyVaultSettings(_Model):
     """`[keys.vault]`: a key of HashiCorp Vault's transit engine."""
 
     address: str
+    """Where Vault answers: https, or http on this machine."""
     key: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,120}$")
+    """The key's name, of a type that takes associated data (aes256-gcm96)."""
     token: str
     mount: str = Field(default="transit", pattern=r"^[A-Za-z0-9_./-]{1,120}$")
+    """Where the transit engine is mounted."""
     namespace: str = Field(default="", pattern=r"^[A-Za-z0-9_./-]{0,120}$")
+    """Vault's namespace, where it has several."""
     ca_file: str | None = None
     allow_loopback: bool = False
     """True for an agent on this machine."""
@@ -31,7 +35,9 @@ class KeyKmsSettings(_Model):
     """`[keys.aws_kms]`: a symmetric key of AWS KMS; credentials are the machine's own."""
 
     key_id: str = Field(min_length=1)
+    """The key's id, its ARN or its alias."""
     region: str | None = None
+    """The key's region; the machine's own if left out."""
 
 
 class KekSettings(_Model):

@@ -1,8 +1,8 @@
-"""`make third-vendor`: a third vendor in a scratch copy, and not one line of `connector/` changed.
+"""`make third-vendor`: a vendor of its own distribution, and not one line of `connector/` changed.
 
-The toy of `tools/toy_vendor` is laid over a copy of this tree: a plugin of one file, three mapping
-files, one contract test; and `pyproject.toml` gets its entry point. Then its contract test runs,
-and `demo`, whose story of edits, deletions and lost answers plays among the shop and all three.
+The wheel of this tree and `examples/plugin` are installed into an empty environment, side by side
+as anybody would. There the plugin's contract test runs, and `demo`, whose story of edits, deletions
+and lost answers plays among the shop and all three vendors.
 The last line is JSON; exit 1 unless all of that went well.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -19,61 +18,48 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from tools.wheel import ROOT, plain_environment
+from tools.wheel import ROOT, build, plain_environment
 
-TOY: Final = ROOT / "tools" / "toy_vendor"
-LEFT_BEHIND: Final = (".git", ".venv*", "*_cache", "__pycache__", "*.egg-info", "dist", "build")
-PLACES: Final = {
-    'fxiaoke = "connector_fxiaoke:plugin"\n': 'toy = "connector_toy:plugin"\n',
-    '    "plugins/fxiaoke/connector_fxiaoke",\n': '    "plugins/toy/connector_toy",\n',
-    '"plugins/fxiaoke", ': '"plugins/toy", ',
-}
-"""What stands in `pyproject.toml` for a plugin, and what is put behind it for the toy."""
+EXAMPLE: Final = ROOT / "examples" / "plugin"
 
 
-class Copy:
-    """A scratch repository with the tree as it is now, and an environment of its own."""
+class Environment:
+    """An environment that borrows this one's libraries, with the wheel and the example in it."""
 
     def __init__(self, folder: Path) -> None:
-        self.tree, self._venv = folder / "tree", folder / "venv"
-        shutil.copytree(ROOT, self.tree, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
-        self.git("init", "--quiet")
-        self.git("add", "--all")
-        name = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.test")
-        self.git(*name, "commit", "--quiet", "--no-verify", "--message", "the tree as it is")
+        self._folder, venv = folder, folder / "venv"
+        self.python = venv / "bin" / "python"
+        self._done(sys.executable, "-m", "venv", "--without-pip", str(venv))
+        paths = {"base": str(venv), "platbase": str(venv)}
+        self.site = Path(sysconfig.get_path("purelib", "venv", paths))
+        # behind its own: the libraries, but none of ours, which lies in this tree and not there
+        (self.site / "borrowed.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+        self._install(str(build(folder)))
+        self._install("--no-build-isolation", str(EXAMPLE))
 
-    def git(self, *words: str) -> str:
-        return self._done("git", *words).stdout
+    def _install(self, *what: str) -> None:
+        pip = [sys.executable, "-m", "pip", "--python", str(self.python), "install", "--quiet"]
+        self._done(*pip, "--disable-pip-version-check", "--no-deps", "--no-index", *what)
 
-    def add_the_toy(self) -> None:
-        shutil.copytree(
-            TOY, self.tree, ignore=shutil.ignore_patterns(*LEFT_BEHIND), dirs_exist_ok=True
-        )
-        file = self.tree / "pyproject.toml"
-        text = file.read_text(encoding="utf-8")
-        for there, ours in PLACES.items():
-            assert there in text, f"pyproject.toml no longer says {there!r}"
-            text = text.replace(there, there + ours)
-        file.write_text(text, encoding="utf-8")
-        self.git("add", "--all")
+    def changed(self) -> list[str]:
+        """What of `connector/` is not as it stands in this tree."""
+        own = {file.relative_to(ROOT) for file in (ROOT / "connector").rglob("*.py")}
+        there = {file.relative_to(self.site) for file in (self.site / "connector").rglob("*.py")}
+        differing = {
+            one
+            for one in own & there
+            if (ROOT / one).read_bytes() != (self.site / one).read_bytes()
+        }
+        return sorted(str(one) for one in (own ^ there) | differing)
 
-    def install(self) -> None:
-        """An environment that borrows this one's libraries and has the copy's own entry points."""
-        self._done(sys.executable, "-m", "venv", "--without-pip", str(self._venv))
-        paths = {"base": str(self._venv), "platbase": str(self._venv)}
-        site = Path(sysconfig.get_path("purelib", "venv", paths))
-        (site / "borrowed.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
-        pip = [sys.executable, "-m", "pip", "--python", str(self._venv / "bin" / "python")]
-        pip += ["--disable-pip-version-check", "install", "--quiet", "--no-deps", "--no-index"]
-        self._done(*pip, "--no-build-isolation", "--editable", str(self.tree))
-
-    def python(self, *words: str) -> subprocess.CompletedProcess[str]:
-        return self._done(str(self._venv / "bin" / "python"), *words, check=False)
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run Python there, in a folder without a file of ours."""
+        return self._done(str(self.python), *words, check=False)
 
     def _done(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             command,
-            cwd=self.tree,
+            cwd=self._folder,
             env=plain_environment(),
             capture_output=True,
             text=True,
@@ -83,35 +69,37 @@ class Copy:
             raise SystemExit(f"{' '.join(command[:4])} failed:\n{done.stdout}{done.stderr}")
         return done
 
+    def contract(self) -> dict[str, int]:
+        """The contract test of the example: how many tests had which end."""
+        return self.tested("test_ledgerly.py")
 
-def contract(copy: Copy) -> dict[str, int]:
-    """The contract test of the toy: how many tests had which end."""
-    done = copy.python("-m", "pytest", "-p", "no:cacheprovider", "-v", "tests/contract/test_toy.py")
-    told = re.findall(r"(\d+) (passed|failed|skipped|error)", done.stdout.splitlines()[-1])
-    print("\n".join(done.stdout.splitlines()[-3:]))
-    return {"passed": 0, "failed": 0, "skipped": 0, "error": 0} | {e: int(n) for n, e in told}
+    def tested(self, name: str) -> dict[str, int]:
+        """One of the example's test files: how many tests had which end."""
+        test = str(EXAMPLE / name)
+        options = ("-p", "no:cacheprovider", "-W", "error", "-q", f"--rootdir={self._folder}")
+        # a configuration of its own: this tree's would let the tree be imported
+        done = self.run("-P", "-m", "pytest", "-c", "/dev/null", *options, test)
+        told = re.findall(r"(\d+) (passed|failed|skipped|error)", done.stdout.splitlines()[-1])
+        print("\n".join(done.stdout.splitlines()[-3:]))
+        return {"passed": 0, "failed": 0, "skipped": 0, "error": 0} | {e: int(n) for n, e in told}
 
-
-def demo(copy: Copy) -> dict[str, Any]:
-    done = copy.python("cli.py", "demo")
-    print(done.stdout)
-    if not done.stdout:
-        raise SystemExit(done.stderr)
-    told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return told
+    def demo(self) -> dict[str, Any]:
+        done = self.run("-P", "-m", "connector", "demo")
+        print(done.stdout)
+        if not done.stdout:
+            raise SystemExit(done.stderr)
+        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return told
 
 
 def main() -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="third-vendor-") as folder:
-        copy = Copy(Path(folder))
-        copy.add_the_toy()
-        copy.install()
-        ended = contract(copy)
-        played = demo(copy)
-        print("git diff --stat:", copy.git("diff", "--cached", "--stat"), sep="\n")
-        changed = copy.git("diff", "--cached", "--stat", "connector/")
-        print("git diff --stat connector/:", changed or "(empty)", sep="\n")
+        there = Environment(Path(folder))
+        ended = there.contract()
+        played = there.demo()
+        changed = "\n".join(there.changed())
+        print("changed in connector/:", changed or "(nothing)", sep="\n")
     told = {
         "vendors": played["vendors"],
         "connector_diff": changed,

@@ -63,7 +63,7 @@ def list_(
 @json_option
 @click.pass_obj
 def show(invocation: Invocation, id: str) -> None:
-    """Show one letter."""
+    """Show one letter: which record was set aside, since when, and why."""
     with invocation.connector() as connector:
         one = connector.letter(id)
     _print(invocation, one, "waits for a person")

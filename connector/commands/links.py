@@ -34,9 +34,13 @@ def links() -> None:
 @click.option("--local-column", default="local_id", show_default=True, help="The rows' ids.")
 @click.option("--remote-column", default="remote_id", show_default=True, help="The records' ids.")
 @click.option(
-    "--encoding", type=click.Choice(["utf-8", "gb18030"]), default="utf-8", show_default=True
+    "--encoding",
+    type=click.Choice(["utf-8", "gb18030"]),
+    default="utf-8",
+    show_default=True,
+    help="How the file is written; it is never guessed.",
 )
-@click.option("--delimiter", default=",", show_default=True)
+@click.option("--delimiter", default=",", show_default=True, help="The sign between two cells.")
 @click.option("--dry-run", is_flag=True, help="Look at every pair, and link none.")
 @json_option
 @click.pass_obj

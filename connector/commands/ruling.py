@@ -43,7 +43,13 @@ def check(invocation: Invocation) -> None:
 
 @click.command()
 @click.argument("person", required=False, type=click.Choice(["-"]))
-@click.option("--kind", type=click.Choice(KINDS), default="customer", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default="customer",
+    show_default=True,
+    help="What kind of record it is.",
+)
 @click.option("--to", required=True, metavar="CONNECTION", help="To whom it would go.")
 @click.option("--record", metavar="ID", help="A record of the shop, by its key.")
 @click.option(

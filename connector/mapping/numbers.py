@@ -54,6 +54,7 @@ def canonical_decimal(own: Any) -> Decimal | None:
 
 
 def integer(options: Options, where: Where) -> Lens:
+    """A whole number; a text that is none stays as it is, and is refused by the other side."""
     if faults := known_options(options):
         raise OptionError(*faults)
 
@@ -85,7 +86,8 @@ def integer(options: Options, where: Where) -> Lens:
 
 
 def decimal(options: Options, where: Where) -> Lens:
-    """Local sides get a `Decimal`, vendors a JSON number that reads back as the same."""
+    """A decimal number, exact: a `Decimal` in the shop, for vendors a JSON number that reads back
+    as the same."""
     if faults := known_options(options):
         raise OptionError(*faults)
 

@@ -73,7 +73,10 @@ def _national(value: str, region: str) -> str:
 
 
 def phone(options: Options, where: Where) -> Lens:
-    """Options: `region` (`local` = the settings', or such as CN), `format` (e164 or national)."""
+    """A telephone number, in E.164 where it is a real one; another text stays as it is.
+
+    Options: `region` (`local` = the settings', or such as CN), `format` (e164 or national).
+    """
     faults = known_options(options, "region", "format")
     region = options.get("region", "local")
     form = options.get("format", "e164")

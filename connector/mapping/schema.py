@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from connector import registry
 from connector.errors import MappingError
 from connector.local.shapes import Derived, Lookup
 from connector.mapping.derived import DERIVED, read_derived
@@ -20,6 +21,7 @@ from connector.mapping.lens import OptionError, Where
 from connector.mapping.lenses import BUILDERS, FITTING, LensSpec, build
 from connector.mapping.names import FULL
 from connector.mapping.yamlfile import Table, read_table
+from connector.plugin import ShipsMappings
 from connector.records import Field, Kind, field_of
 
 DIRECTIONS: Final = ("both", "push", "pull")
@@ -111,14 +113,20 @@ class LocalMapping:
 
 
 def packaged(plugin_name: str) -> Path:
-    """The folder of the packaged mappings of one plugin. Raises: MappingError if there is none."""
+    """The folder of the mappings of one plugin: ours, or those that it ships itself.
+
+    Raises: MappingError if there is none.
+    """
     folder = Path(str(importlib.resources.files("connector_mappings"))) / plugin_name
-    if not plugin_name.isidentifier() or not folder.is_dir():
-        raise MappingError(
-            f"No mappings are packaged for the plugin {plugin_name!r}.",
-            hint="Set `mappings` of the connection to a folder of your own.",
-        )
-    return folder
+    if plugin_name.isidentifier() and folder.is_dir():
+        return folder
+    plugin: object = registry.load(plugin_name) if plugin_name in registry.names() else None
+    if isinstance(plugin, ShipsMappings):
+        return plugin.mappings
+    raise MappingError(
+        f"No mappings are packaged for the plugin {plugin_name!r}.",
+        hint="Set `mappings` of the connection to a folder of your own.",
+    )
 
 
 def load_vendor(path: Path | str) -> VendorMapping:

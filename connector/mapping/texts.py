@@ -47,6 +47,7 @@ def tidy(value: Value) -> Value:
 
 
 def text(options: Options, where: Where) -> Lens:
+    """Text as it is; blank text is empty."""
     if faults := known_options(options):
         raise OptionError(*faults)
     types = frozenset({"text", "email", "phone", "choice"})
@@ -109,6 +110,7 @@ def email_identity(value: str) -> str | None:
 
 
 def email(options: Options, where: Where) -> Lens:
+    """An address, trimmed, its domain in small letters; a text that is none stays as it is."""
     if faults := known_options(options):
         raise OptionError(*faults)
 
@@ -179,7 +181,8 @@ def tags(options: Options, where: Where) -> Lens:
 def reference(options: Options, where: Where) -> Lens:
     """Another record of ours, by the side's own id as text. The engine swaps ids between sides.
 
-    Option `as`, at a vendor: how it is written, `object` (`{"id": …}`, if left out) or bare `id`.
+    Option `kind`: of which kind that record is. Option `as`, at a vendor: how it is written,
+    `object` (`{"id": …}`, if left out) or bare `id`.
     """
     faults = known_options(options, "kind", "as")
     if options.get("kind") not in tuple(Kind):

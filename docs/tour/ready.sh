@@ -1,4 +1,4 @@
-# The first half of the README's tour in one go: a shop, Zoho's sandbox on port $PORT, keys, one sync.
+# The first half of the tutorial in one go: a shop, Zoho's sandbox on port $PORT, keys, one sync.
 # To be read by the shell that goes on with it (`. ./ready.sh`), which learns the sandbox's secrets.
 python people.py shop "$(cat shop.sql)"
 crm-connector init --yes

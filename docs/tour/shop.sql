@@ -1,4 +1,4 @@
--- An invented shop, for the tour in the README: its tables as somebody drew them long ago.
+-- An invented shop, for the tutorial: its tables as somebody drew them long ago.
 CREATE TABLE customers (
   id INTEGER PRIMARY KEY, surname TEXT NOT NULL, first_name TEXT, mobile TEXT, email TEXT,
   city TEXT, no_marketing INTEGER NOT NULL DEFAULT 0, is_deleted INTEGER NOT NULL DEFAULT 0,

@@ -1,108 +1,30 @@
-"""What the core lends a plugin, as small as it can be, and short ways of writing and reading."""
+"""A sandbox with a host beside it, and short ways of writing and reading."""
 
 from __future__ import annotations
 
-import random
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from connector.http.limits import parse_rate
-from connector.http.session import HttpSession
 from connector.plugin import (
-    AllowList,
-    Clock,
     Op,
     Page,
     Ref,
     Remote,
     Result,
-    SecretSlot,
     Seen,
     Target,
     Write,
 )
 from connector.records import Kind
 from connector.sandbox.handle import SandboxProcess
+from connector.testing.host import MemoryHost
 
-T = TypeVar("T")
-R = TypeVar("R")
 S = TypeVar("S", bound=BaseModel)
 Open = TypeVar("Open", bound=Remote)
-
-
-class HeldClock:
-    """The machine's time, moved by hand; sleeping only moves it."""
-
-    def __init__(self) -> None:
-        self.moved = timedelta()
-        self.slept: list[float] = []
-
-    def now(self) -> datetime:
-        return datetime.now(UTC) + self.moved
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-
-
-class Slot:
-    """A secret slot in memory, with its lock."""
-
-    def __init__(self, clock: Clock) -> None:
-        self.lock = threading.Lock()
-        self._clock = clock
-        self._value: bytes | None = None
-        self._ends = datetime.max.replace(tzinfo=UTC)
-        self.puts = 0
-
-    def get(self) -> bytes | None:
-        return self._value if self._clock.now() < self._ends else None
-
-    def put(self, value: bytes, life: timedelta) -> None:
-        self._value, self._ends = value, self._clock.now() + life
-        self.puts += 1
-
-    def clear(self) -> None:
-        self._value = None
-
-
-class Host:
-    """One process's host; several may share `slots`, as processes share a state store."""
-
-    def __init__(self, slots: dict[str, Slot] | None = None) -> None:
-        self.clock = HeldClock()
-        self.rng = random.Random(1)
-        self.slots = {} if slots is None else slots
-        self.spent: list[int] = []
-        self.budgets: list[tuple[str, str]] = []
-        """Each budget that was spent from, with its rate."""
-        self.pauses: list[float] = []
-        self.paused: list[str] = []
-
-    def session(self, hosts: AllowList, *, timeout_s: float, pool: int = 4) -> HttpSession:
-        return HttpSession(hosts, clock=self.clock, rng=self.rng, timeout_s=timeout_s, pool=pool)
-
-    def spend(self, path: str, cost: int, rate: str) -> None:
-        assert parse_rate(rate)
-        self.spent.append(cost)
-        self.budgets.append((path, rate))
-
-    def pause(self, path: str, for_s: float) -> None:
-        self.pauses.append(for_s)
-        self.paused.append(path)
-
-    def spread(self, work: Callable[[T], R], items: Iterable[T], width: int) -> Iterator[R]:
-        return map(work, items)
-
-    @contextmanager
-    def secret(self, name: str) -> Iterator[SecretSlot]:
-        slot = self.slots.setdefault(name, Slot(self.clock))
-        with slot.lock:
-            yield slot
 
 
 class SandboxRig(Generic[S, Open]):
@@ -111,7 +33,7 @@ class SandboxRig(Generic[S, Open]):
     def __init__(
         self,
         model: type[S],
-        opens: Callable[[S, Mapping[Kind, Target], Host], Open],
+        opens: Callable[[S, Mapping[Kind, Target], MemoryHost], Open],
         targets: Mapping[Kind, Target],
         sandbox: SandboxProcess,
     ) -> None:
@@ -119,7 +41,7 @@ class SandboxRig(Generic[S, Open]):
         self._opens = opens
         self._targets = targets
         self._process = sandbox
-        self.host = Host()
+        self.host = MemoryHost()
         self._open: list[Open] = []
 
     def reset(self) -> None:
@@ -128,7 +50,7 @@ class SandboxRig(Generic[S, Open]):
             remote.close()
         self._open.clear()
         self._process.admin("reset")
-        self.host = Host()
+        self.host = MemoryHost()
 
     def settings(self, **more: Any) -> S:
         table = {k: v for k, v in self._process.settings.items() if k != "plugin"}
@@ -137,7 +59,7 @@ class SandboxRig(Generic[S, Open]):
     def open(
         self,
         targets: Mapping[Kind, Target] | None = None,
-        host: Host | None = None,
+        host: MemoryHost | None = None,
         **more: Any,
     ) -> Open:
         known = self._targets if targets is None else targets

@@ -22,8 +22,9 @@ from connector.errors import (
     UnreachableError,
 )
 from connector.plugin import Outcome
+from connector.testing.host import MemoryHost, Slot
 from tests.unit.fxiaoke_rig import C, Rig, create
-from tests.unit.rig import Host, Slot, by_id, together
+from tests.unit.rig import by_id, together
 
 ME = f"FSUID_{1000:032X}"
 LEGACY: dict[str, Any] = {"auth_style": "legacy", "user_id": ME, "owner": ME}
@@ -33,7 +34,7 @@ API = "https://api.test"
 
 def test_one_token_serves_all_calls_threads_and_processes(fx: Rig) -> None:
     slots: dict[str, Slot] = {}
-    remotes = [fx.open(host=Host(slots)) for _ in range(3)]
+    remotes = [fx.open(host=MemoryHost(slots)) for _ in range(3)]
     together(partial(one.describe, C) for one in remotes * 3)
     assert fx.calls("token", "describe") == {"token": 1, "describe": 9}
 
@@ -48,7 +49,7 @@ def test_what_is_left_of_a_tokens_life_counts_and_not_its_whole(fx: Rig) -> None
     """A second process is given the same token, with 1200 s left of 7200."""
     fx.open().describe(C)
     fx.sandbox.now(advance=6000)
-    late = Host()
+    late = MemoryHost()
     remote = fx.open(host=late)
     remote.describe(C)
     late.clock.moved = timedelta(seconds=590)
@@ -108,7 +109,7 @@ def test_a_new_token_that_is_refused_too_ends_in_an_error(fx: Rig) -> None:
 
 def test_another_process_that_renewed_already_spares_us_a_token(fx: Rig) -> None:
     slots: dict[str, Slot] = {}
-    one, two = fx.open(host=Host(slots)), fx.open(host=Host(slots))
+    one, two = fx.open(host=MemoryHost(slots)), fx.open(host=MemoryHost(slots))
     one.describe(C)
     two.describe(C)
     fx.sandbox.admin("expire_tokens")
@@ -125,7 +126,7 @@ def test_tokens_are_asked_for_below_the_vendors_limit(fx: Rig) -> None:
 def test_a_throttled_login_is_left_alone_for_a_minute_by_all(fx: Rig) -> None:
     fx.sandbox.limits(tokens_per_window=0)
     slots: dict[str, Slot] = {}
-    for host in (Host(slots), Host(slots)):
+    for host in (MemoryHost(slots), MemoryHost(slots)):
         with pytest.raises(RateLimitedError) as caught:
             assert fx.open(host=host).account
         assert caught.value.after_s is not None and 50 < caught.value.after_s <= 60
@@ -137,7 +138,7 @@ def test_the_newer_login_travels_in_headers_and_the_older_in_the_body(fx: Rig) -
     [new] = fx.sandbox.requests("describe")
     assert {"x-fs-ea", "x-fs-userid"} <= set(new["headers"])
     assert "currentOpenUserId" not in new["body"]
-    fx.open(host=Host(), **LEGACY).describe(C)
+    fx.open(host=MemoryHost(), **LEGACY).describe(C)
     old = fx.sandbox.requests("describe")[-1]
     assert not {"x-fs-ea", "x-fs-userid"} & set(old["headers"])
     assert orjson.loads(old["body"])["currentOpenUserId"].startswith("FSUID_")
@@ -200,7 +201,7 @@ def test_a_gateway_that_fails_at_the_login_is_retryable(
 
 def test_a_lost_token_answer_is_unreachable_for_writes_too(fx: Rig) -> None:
     fx.open().describe(C)
-    remote = fx.open(host=Host())
+    remote = fx.open(host=MemoryHost())
     fx.sandbox.fault("lost_after", operation="token")
     with pytest.raises(UnreachableError):
         list(remote.write(C, [create("1")]))

@@ -25,8 +25,8 @@ from connector.host import StoreHost
 from connector.plugin import AllowList, Outcome, Response, SecretSlot, Session
 from connector.privacy.vault import Vault
 from connector.store.database import Store, open_engine
+from connector.testing.host import Slot
 from tests.unit.fxiaoke_rig import TARGETS, C, create
-from tests.unit.rig import Slot
 
 START = 1_767_225_600.0
 LATENCY_S = 0.12

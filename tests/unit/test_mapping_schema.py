@@ -228,3 +228,27 @@ def test_a_plugin_without_packaged_mappings_is_an_error_that_says_so() -> None:
     for name in ("nobody", "../zoho", ""):
         with pytest.raises(MappingError, match="No mappings are packaged"):
             packaged(name)
+
+
+def test_a_plugin_of_its_own_distribution_brings_its_mappings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = Path(__file__).resolve().parents[2] / "examples" / "plugin"
+    known = tmp_path / "example-1.dist-info"
+    known.mkdir()
+    (known / "METADATA").write_text("Name: example\nVersion: 1\n", encoding="utf-8")
+    points = (
+        "[crm_connector.plugins]\n"
+        "ledgerly = connector_ledgerly:plugin\n"
+        "bare = connector_ledgerly:LedgerlySettings\n"
+        "zoho = connector_ledgerly:plugin\n"
+    )
+    (known / "entry_points.txt").write_text(points, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(example)
+    folder = packaged("ledgerly")
+    assert folder == example / "connector_ledgerly" / "mappings"
+    assert {load_vendor(folder / f"{kind}.yaml").kind for kind in Kind} == set(Kind)
+    with pytest.raises(MappingError, match="No mappings are packaged"):
+        packaged("bare")
+    assert packaged("zoho").parent.name == "connector_mappings", "nobody takes the place of ours"

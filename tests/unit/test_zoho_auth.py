@@ -20,14 +20,15 @@ from connector.errors import (
 )
 from connector.http.tokens import SLOT
 from connector.plugin import Outcome
-from tests.unit.rig import Host, Slot, by_id, together
+from connector.testing.host import MemoryHost, Slot
+from tests.unit.rig import by_id, together
 from tests.unit.zoho_rig import TARGETS, C, Rig, create
 
 
 def test_one_token_serves_all_calls_threads_and_processes(rig: Rig) -> None:
     slots: dict[str, Slot] = {}
     rig.host.slots = slots
-    remotes = [rig.open(host=Host(slots)) for _ in range(3)]
+    remotes = [rig.open(host=MemoryHost(slots)) for _ in range(3)]
     together(partial(one.describe, C) for one in remotes * 3)
     assert rig.calls("token", "modules") == {"token": 1, "modules": 9}
 
@@ -82,7 +83,7 @@ def test_what_no_token_heals_is_refused_without_a_new_token(rig: Rig, code: str)
 
 def test_another_process_that_renewed_already_spares_us_a_token(rig: Rig) -> None:
     slots: dict[str, Slot] = {}
-    one, two = rig.open(host=Host(slots)), rig.open(host=Host(slots))
+    one, two = rig.open(host=MemoryHost(slots)), rig.open(host=MemoryHost(slots))
     assert one.account == two.account
     rig.sandbox.fault("expired_token", operation="modules", count=1)
     one.describe(C)
@@ -94,7 +95,7 @@ def test_another_process_that_renewed_already_spares_us_a_token(rig: Rig) -> Non
 def test_a_throttled_login_is_left_alone_for_ten_minutes_by_all(rig: Rig) -> None:
     rig.sandbox.limits(tokens_per_window=0)
     slots: dict[str, Slot] = {}
-    for host in (Host(slots), Host(slots)):
+    for host in (MemoryHost(slots), MemoryHost(slots)):
         with pytest.raises(RateLimitedError) as caught:
             assert rig.open(host=host).account
         assert caught.value.after_s is not None and 590 < caught.value.after_s <= 600
