@@ -9,6 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from random import Random, SystemRandom
+from threading import Lock
 from typing import TypeVar
 
 from connector.errors import LeaseHeldError, RateLimitedError, StopRequest, UnreachableError
@@ -94,6 +95,9 @@ class StoreHost:
         self._vault = vault
         self.clock: Clock = clock or MachineClock()
         self.rng: Random = rng or SystemRandom()
+        self._counting = Lock()
+        self.spent = 0, 0
+        """Calls that were paid for, and their cost."""
 
     def session(self, hosts: AllowList, *, timeout_s: float, pool: int = 4) -> Session:
         return HttpSession(hosts, timeout_s=timeout_s, pool=pool, clock=self.clock, rng=self.rng)
@@ -112,6 +116,9 @@ class StoreHost:
                 f"The rate budget of {self._connection} is spent for now.",
                 hint="Run again later: it goes on where it stopped.",
             )
+        with self._counting:
+            calls, paid = self.spent
+            self.spent = calls + 1, paid + cost
         if wait_us > 0:
             self.clock.sleep(wait_us / 1e6)
 

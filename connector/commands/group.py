@@ -21,6 +21,7 @@ VERBS = {
         "reconcile:reconcile",
         "Go on after a database was put back from an older copy.",
     ),
+    "migrate": ("migrate:migrate", "Move a company once: plan, run, verify, and a report of it."),
     "status": ("status:status", "Show how each connection stands."),
     "explain": ("explain:explain", "Say why a record, or a field of it, is as it is."),
     "resync": ("resync:resync", "Have the next sync look again, since a time or at records."),

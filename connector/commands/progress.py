@@ -11,6 +11,8 @@ from connector.commands import output
 
 _PHASES = {
     "read": "reading",
+    "listed": "listing",
+    "compared": "comparing",
     "written": "writing",
     "waiting": "waiting until a lost answer is certain",
     "done": "done",

@@ -330,6 +330,8 @@ class Runner:
             self._order(kind),
             sweep_every=connection.sweep_every,
             compare_daily=connection.compare_daily,
+            source=connection.source,
+            bulk=connection.bulk and ports.dry is None,
             first_sync=not any_link,
             may_remove=not changed,
             tombstone_life=whole.tombstone_life,

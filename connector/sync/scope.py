@@ -21,7 +21,7 @@ from connector.store import links, staged
 from connector.store.database import Hook, Lease, Store, no_hook
 from connector.store.events import Event
 from connector.store.links import Link
-from connector.sync.decision import KindRules
+from connector.sync.decision import KindRules, Side
 from connector.sync.documents import Base, Draft, Own, pack
 
 T = TypeVar("T")
@@ -65,6 +65,8 @@ class Counts:
     """Records turned away because their person was erased."""
     restricted: int = 0
     """Records of people whose data may not be used for now: their news waits."""
+    left_there: int = 0
+    """Records whose news would be written into the source of a migration: the next sync's."""
 
     @property
     def written(self) -> int:
@@ -206,6 +208,12 @@ class Scope:
     match_fields: tuple[str, ...] = ()
     held: set[str] = field(default_factory=set)
     """Links whose writes `[safety]` held back in this run."""
+    source: Side | None = None
+    """The side that is only read in this run; nothing is removed then either."""
+    bulk: bool = False
+    """Very many new records may go by the vendor's jobs; see `loads.py`."""
+    left_there: set[str] = field(default_factory=set)
+    """Links whose news would be written into the source."""
     restricted: set[str] = field(default_factory=set)
     """Links of people whose data may not be used for now."""
     told: dict[tuple[str, ...], str | None] = field(default_factory=dict)
