@@ -6,13 +6,19 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from random import Random, SystemRandom
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import TypeVar
 
-from connector.errors import LeaseHeldError, RateLimitedError, StopRequest, UnreachableError
+from connector.errors import (
+    ConnectorError,
+    LeaseHeldError,
+    RateLimitedError,
+    StopRequest,
+    UnreachableError,
+)
 from connector.http.limits import parse_rate, reserve
 from connector.http.session import HttpSession
 from connector.lent import LONGEST_WAIT
@@ -77,6 +83,31 @@ def one_ahead(pages: Iterator[T]) -> Iterator[T]:
         while some := waiting.result():
             waiting = fetch()
             yield some[0]
+
+
+class Beating:
+    """Does a thing every so many seconds, from a thread, as long as a block lasts."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    @contextmanager
+    def __call__(self, work: Callable[[], None]) -> Iterator[None]:
+        ended = Event()
+
+        def beat() -> None:
+            # An error ends it: whoever is in the block meets it with the next write.
+            with suppress(ConnectorError):
+                while not ended.wait(self._seconds):
+                    work()
+
+        thread = Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 class StoreHost:

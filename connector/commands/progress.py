@@ -14,6 +14,7 @@ _PHASES = {
     "listed": "listing",
     "compared": "comparing",
     "written": "writing",
+    "job": "waiting for the vendor's job",
     "waiting": "waiting until a lost answer is certain",
     "done": "done",
 }

@@ -16,6 +16,7 @@ from connector.sync.attempts import Phase, is_suspect
 from connector.sync.compare import compare
 from connector.sync.decision import Decision
 from connector.sync.direct import direct_for
+from connector.sync.loads import resume_load
 from connector.sync.observe import observe_changes, take_marks
 from connector.sync.place import in_doubt
 from connector.sync.plan import decide
@@ -107,6 +108,7 @@ def finish_connection(scopes_in_order: Sequence[Scope]) -> bool:
 def recover_now(scope: Scope) -> None:
     """Resolve what an earlier run left open, as far as that needs no waiting."""
     if scope.ports.dry is None:
+        resume_load(scope)
         recover(scope, wait=False)
 
 

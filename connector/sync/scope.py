@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -132,6 +133,15 @@ Ahead = Callable[[Iterator[Page]], Iterator[Page]]
 """Yields a vendor's pages; may fetch the next one while one is worked on."""
 
 
+Meanwhile = Callable[[Callable[[], None]], AbstractContextManager[None]]
+"""Does a thing now and then while a block lasts: so a lease outlives a long wait."""
+
+
+def never(work: Callable[[], None]) -> AbstractContextManager[None]:
+    """Do nothing meanwhile."""
+    return nullcontext()
+
+
 def no_progress(connection: str, kind: str, phase: str, count: int) -> None:
     """Say nothing."""
 
@@ -149,6 +159,7 @@ class Ports:
     progress: Progress = no_progress
     spread: Spread = in_turn
     ahead: Ahead = iter
+    meanwhile: Meanwhile = never
     files: FileLocal | None = None
     """The local side, where it is files."""
     dry: list[PlannedWrite] | None = None
