@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connector.errors import LoginRefusedError, RetryableError
-from connector.plugin import Result, Write
+from connector.plugin import Outcome, Reason, Result, Write
 from connector.store import intents
 from connector.sync.loads import PATIENCE
 from connector.testing.memory_bulk import BulkMemoryRemote
@@ -169,7 +169,7 @@ def test_a_sync_between_leaves_a_job_under_way_alone(tell: Tell) -> None:
 def test_what_a_job_refuses_becomes_a_letter_even_after_a_stop(tell: Tell) -> None:
     story = tell()
     story.crowd(PEOPLE)
-    first = [True]
+    first, tries = [True], list[str]()
 
     class Fussy(BulkMemoryRemote):
         def _apply_all(self, kind: Any, writes: Any) -> Any:
@@ -180,8 +180,7 @@ def test_what_a_job_refuses_becomes_a_letter_even_after_a_stop(tell: Tell) -> No
                     yield refused(one)
 
     def refused(one: Write) -> Result:
-        from connector.plugin import Outcome, Reason
-
+        tries.append(one.id)
         return Result(id=one.id, outcome=Outcome.REFUSED, reason=Reason(code="no", text="no"))
 
     def hook(name: str) -> None:
@@ -201,6 +200,7 @@ def test_what_a_job_refuses_becomes_a_letter_even_after_a_stop(tell: Tell) -> No
     again = story.run()
     assert [p.counts.letters for p in again.passes] == [0]
     assert story.at_vendor() == each_once() - Counter(["p3@example.test"])
+    assert len(tries) == 1
 
 
 def test_a_vendor_that_refuses_jobs_gets_calls(tell: Tell) -> None:
