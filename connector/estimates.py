@@ -48,6 +48,7 @@ class Estimate:
 class Estimates(Protocol):
     """A remote that can say beforehand what work costs there."""
 
-    def estimate(self, kind: Kind, work: Workload, *, bulk: bool) -> Estimate:
-        """What the work takes by calls, or with new records going in bulk. Asks nobody."""
+    def estimate(self, kind: Kind, work: Workload, *, bulk: bool) -> Estimate | None:
+        """What the work takes by calls, or with new records going in bulk. Asks nobody. None: the
+        settings do not open that way."""
         ...

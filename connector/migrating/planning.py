@@ -75,19 +75,21 @@ def reckon(remote: Remote, leg: Leg, kind: Kind, plan: ScopePlan) -> None:
     load = Workload(read=_records_there(leg, plan))
     if leg.target == "remote":
         load = Workload(read=load.read, create=plan.create, update=plan.update)
-    if isinstance(remote, Estimates):
-        plan.ways.append(_way(remote, kind, load, "calls", bulk=False))
-    if not isinstance(remote, BulkWrites) or leg.target == "local":
-        plan.why = "the vendor has no way in bulk" if leg.target == "remote" else "it is only read"
-        return
-    terms = remote.bulk_write_terms(kind)
-    if isinstance(remote, Estimates):
-        plan.ways.append(_way(remote, kind, load, "bulk", bulk=True))
-    if terms.job_pays(plan.create):
-        plan.way = "bulk"
-        plan.why = f"more than {terms.pays_above} new records are cheaper by jobs"
+    by_calls = _way(remote, kind, load, "calls")
+    in_bulk = None
+    if leg.target == "local":
+        plan.why = "the vendor is only read"
+    elif not isinstance(remote, BulkWrites):
+        plan.why = "the vendor has no way in bulk"
     else:
-        plan.why = f"a job is cheaper only above {terms.pays_above} new records"
+        in_bulk = _way(remote, kind, load, "bulk")
+        above = remote.bulk_write_terms(kind).pays_above
+        plan.why = f"a job is taken only above {above} new records"
+        if isinstance(remote, Estimates) and in_bulk is None:
+            plan.why = "the settings do not let a job begin"
+        elif plan.create > above:
+            plan.way, plan.why = "bulk", f"for more than {above} new records jobs are taken"
+    plan.ways = [way for way in (by_calls, in_bulk) if way is not None]
 
 
 def _records_there(leg: Leg, plan: ScopePlan) -> int:
@@ -97,8 +99,12 @@ def _records_there(leg: Leg, plan: ScopePlan) -> int:
     return plan.already + plan.adopt + plan.update + plan.conflict + plan.target_only
 
 
-def _way(remote: Estimates, kind: Kind, load: Workload, name: str, *, bulk: bool) -> Way:
-    found = remote.estimate(kind, load, bulk=bulk)
+def _way(remote: Remote, kind: Kind, load: Workload, name: str) -> Way | None:
+    if not isinstance(remote, Estimates):
+        return None
+    found = remote.estimate(kind, load, bulk=name == "bulk")
+    if found is None:
+        return None
     return Way(
         name,
         found.calls,
