@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -270,3 +271,16 @@ def _print_proof(proof: Proof) -> None:
 
 def _fields(names: Sequence[str]) -> str:
     return "it is not on both sides" if "*" in names else ", ".join(names)
+
+
+@migrate.command()
+@_way
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@click.pass_obj
+def report(invocation: Invocation, start: str, end: str, file: Path) -> int:
+    """Write FILE: a page to show a customer, with numbers and charts and nobody's values."""
+    with invocation.connector() as connector:
+        text = connector.migrations.report(start, end)
+    file.write_text(text, encoding="utf-8")
+    output.say(f"{file} is written.")
+    return 0

@@ -14,6 +14,7 @@ from connector.local.contract import Local
 from connector.migrating import kept as keeping
 from connector.migrating.kept import Kept, Plan, Proof, RunKept
 from connector.migrating.planning import Before, Tally, reckon, scope_plan, unreadable
+from connector.migrating.report import Told, page
 from connector.migrating.route import Route, route
 from connector.migrating.verifying import prove
 from connector.plugin import Kind
@@ -30,6 +31,10 @@ SAMPLE = 300
 """Records compared of each kind unless told: with none that differs, under 1 % of all do."""
 _ANY = Limits(100, 10**12)
 """The plan was shown to a person, and `run` demands that it fits: it stands for `max_change`."""
+_FINE_US = 1_000_000
+_STEPS_S = (1, 5, 15, 60, 300, 900, 3600, 14_400, 86_400)
+_SLOTS = 120
+"""Steps of time that a chart has room for, and how long they may be."""
 _KEEP_S = 5.0
 """How often a run notes what it has spent."""
 
@@ -214,6 +219,23 @@ class Migrations:
             }
         return Standing(way, kept, keeping.digest_of(self.of, way) == kept.plan.digest, done)
 
+    def report(self, start: str, end: str) -> str:
+        """One HTML file to show a customer: numbers and charts, no values, no network.
+
+        Raises: UsageError without a plan.
+        """
+        standing = self.standing(start, end)
+        runs = [one.run for one in standing.kept.runs]
+        refused = {}
+        with self.of.store.read() as tx:
+            for leg, kind in standing.way.scopes:
+                found = tally.set_aside(tx, leg.connection, kind, leg.source)
+                refused[leg.connection, str(kind)] = found
+            steps = tally.pace(tx, runs, _FINE_US)
+        step_us, steps = coarser(steps)
+        at = self.of.clock.now().isoformat(timespec="seconds")
+        return page(Told(standing.kept, standing.done, refused, steps, step_us, at))
+
     # --- parts ------------------------------------------------------------------------------------
 
     def _kept(self, start: str, end: str) -> tuple[Route, Kept]:
@@ -252,6 +274,20 @@ class Migrations:
             for one in opened
         ]
         return ports, replace(setup, max_change=_ANY), sourced
+
+
+def coarser(steps: list[tuple[int, int]]) -> tuple[int, list[tuple[int, int]]]:
+    """The same steps, so long that a chart has room for them.
+
+    >>> coarser([(0, 1), (5_000_000, 2), (3_600_000_000, 4)])
+    (60000000, [(0, 3), (3600000000, 4)])
+    """
+    span = steps[-1][0] - steps[0][0] if steps else 0
+    wide = next(s for s in (*_STEPS_S, 10**9) if span <= s * 1_000_000 * _SLOTS) * 1_000_000
+    found: dict[int, int] = {}
+    for at, number in steps:
+        found[at - at % wide] = found.get(at - at % wide, 0) + number
+    return wide, list(found.items())
 
 
 def _stop_if_partly(report: RunReport) -> None:

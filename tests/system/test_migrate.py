@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from connector_fxiaoke import plugin as fxiaoke
@@ -62,6 +63,14 @@ def test_a_shop_is_planned_migrated_and_proved_and_the_next_sync_is_quiet(ready:
     assert (seen["records"], seen["migrated"], seen["target"]) == (PEOPLE, PEOPLE, PEOPLE)
     assert (seen["sampled"], seen["differing"]) == (PEOPLE, 0)
     assert seen["compared"] > PEOPLE
+    file = ready.folder / "report.html"
+    assert ready.run("migrate", "report", *WAY, str(file)).code == 0
+    text = file.read_text(encoding="utf-8")
+    ElementTree.fromstring(text.removeprefix("<!DOCTYPE html>\n"))
+    assert "both sides agree" in text
+    people = [one for row in ready.shop.rows("clients") for one in row.values()]
+    values = [one for one in people if isinstance(one, str) and len(one) > 3]
+    assert [one for one in values if one in text] == []
     synced = ready.run("sync", "--json")
     written = [one["created"] + one["updated"] + one["removed"] for one in synced.json["passes"]]
     assert (synced.code, written) == (0, [0, 0, 0]), synced.all
