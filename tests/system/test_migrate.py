@@ -68,7 +68,7 @@ def test_a_shop_is_planned_migrated_and_proved_and_the_next_sync_is_quiet(ready:
     text = file.read_text(encoding="utf-8")
     ElementTree.fromstring(text.removeprefix("<!DOCTYPE html>\n"))
     assert "both sides agree" in text
-    people = [one for row in ready.shop.rows("clients") for one in row.values()]
+    people = [one for row in ready.shop.rows("SELECT * FROM clients") for one in row.values()]
     values = [one for one in people if isinstance(one, str) and len(one) > 3]
     assert [one for one in values if one in text] == []
     synced = ready.run("sync", "--json")
