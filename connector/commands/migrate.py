@@ -284,3 +284,17 @@ def report(invocation: Invocation, start: str, end: str, file: Path) -> int:
     file.write_text(text, encoding="utf-8")
     output.say(f"{file} is written.")
     return 0
+
+
+@migrate.command()
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.pass_obj
+def hub(invocation: Invocation, folder: Path) -> int:
+    """Make FOLDER with a scratch database to migrate through, for who has no shop.
+
+    It prints the `[local]` tables that the settings then need in place of their own.
+    """
+    with invocation.connector() as connector:
+        lines = connector.migrations.make_hub(folder)
+    output.show(lines)
+    return 0

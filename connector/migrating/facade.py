@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
 from random import Random
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from connector.assembly import Installation, parts
 from connector.errors import ConnectorError, SettingsError, UsageError
 from connector.local.contract import Local
 from connector.migrating import kept as keeping
+from connector.migrating.hub import make_hub
 from connector.migrating.kept import Kept, Plan, Proof, RunKept
 from connector.migrating.planning import Before, Tally, reckon, scope_plan, unreadable
 from connector.migrating.report import Told, page
@@ -76,6 +78,13 @@ class Migrations:
 
     of: Home
     hook: Hook = no_hook
+
+    def make_hub(self, folder: Path) -> str:
+        """Make a scratch database to migrate through; the `[local]` lines for the settings.
+
+        Raises: UsageError if the folder holds anything.
+        """
+        return make_hub(self.of, folder)
 
     # --- before -----------------------------------------------------------------------------------
 

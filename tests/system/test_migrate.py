@@ -16,7 +16,7 @@ from connector_fxiaoke import plugin as fxiaoke
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 
 from connector.demo.scene import references, toml_table
-from connector.demo.shop import MAPPINGS
+from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS
 from tests.system.rig import CARDS, PEOPLE, REMARKS, Ran, Rig
 
 WAY = ("--from", "local", "--to", "zoho")
@@ -165,3 +165,31 @@ def test_from_zoho_to_fxiaoke_through_the_shop(rig: Rig, tenant: FxiaokeSandbox)
     assert (proof.code, proof.json["good"]) == (0, True), proof.all
     quiet = rig.run("sync", "--json", "--kind", "customer")
     assert [one["created"] + one["updated"] for one in quiet.json["passes"]] == [0, 0], quiet.all
+
+
+def test_who_has_no_shop_migrates_through_a_hub_that_the_command_makes(
+    rig: Rig, tenant: FxiaokeSandbox
+) -> None:
+    def keep(key: str, value: str) -> str:
+        (rig.folder / key).write_text(value, encoding="utf-8")
+        return f"file:{key}"
+
+    table = references(fxiaoke.settings, tenant.settings, keep)
+    other = toml_table("connections.fxiaoke", {**table, "kinds": ["customer"]})
+    own = rig.connection().replace(str([*MAPPINGS]).replace("'", '"'), '["customer"]')
+    head = 'tenant = "test"\n'
+    rig.config.write_text(head + LOCAL_SETTINGS + own + other, encoding="utf-8")
+    made = rig.run("migrate", "hub", str(rig.folder / "hub"))
+    assert made.code == 0, made.all
+    rig.config.write_text(head + made.out + own + other, encoding="utf-8")
+    rig.ready()
+    rig.sandbox.seed("Contacts", [{"Last_Name": "Novak", "Customer_Stage": "新客户"}])
+    way = ("--from", "zoho", "--to", "fxiaoke")
+    assert rig.run("migrate", "plan", *way).code == 0
+    ran = rig.run("migrate", "run", *way, "--json")
+    assert ran.code == 0, ran.all
+    assert len(tenant.records("AccountObj")) == 1
+    proof = rig.run("migrate", "verify", *way, "--json")
+    assert (proof.code, proof.json["good"]) == (0, True), proof.all
+    again = rig.run("migrate", "hub", str(rig.folder / "hub"))
+    assert (again.code, "not empty" in again.err) == (2, True)
