@@ -163,6 +163,11 @@ class Migrations:
             progress(connection, kind, phase, count)
 
         ports, setup, opened = self._parts(way, self.of.store, noting, None)
+        there = {(one.connection, one.kind): one.there for one in kept.plan.scopes}
+        opened = [
+            replace(one, expected={kind: there.get((one.name, kind), 0) for kind in way.kinds})
+            for one in opened
+        ]
         kept.runs.append(RunKept(ports.run, clock.now().isoformat(timespec="seconds")))
         kept.proof = None
         self._note(way, kept)

@@ -55,6 +55,8 @@ class ScopePlan:
     """Their news would be written into the source: left to the next sync."""
     target_only: int = 0
     """Records of the target that are no source's; they stay as they are."""
+    there: int = 0
+    """Records at the vendor before the migration."""
     way: str = "calls"
     why: str = ""
     ways: list[Way] = field(default_factory=list)

@@ -72,7 +72,8 @@ def unreadable(report: RunReport, kind: Kind) -> int:
 
 def reckon(remote: Remote, leg: Leg, kind: Kind, plan: ScopePlan) -> None:
     """Say what the plan's work costs at the vendor by each way, which is taken, and why."""
-    load = Workload(read=_records_there(leg, plan))
+    plan.there = _records_there(leg, plan)
+    load = Workload(read=plan.there)
     if leg.target == "remote":
         load = Workload(read=load.read, create=plan.create, update=plan.update)
     by_calls = _way(remote, kind, load, "calls")

@@ -331,6 +331,7 @@ class Runner:
             sweep_every=connection.sweep_every,
             compare_daily=connection.compare_daily,
             source=connection.source,
+            expected=connection.expected.get(kind, 0),
             bulk=connection.bulk and ports.dry is None,
             first_sync=not any_link,
             may_remove=not changed,

@@ -221,6 +221,8 @@ class Scope:
     """Links whose writes `[safety]` held back in this run."""
     source: Side | None = None
     """The side that is only read in this run; nothing is removed then either."""
+    expected: int = 0
+    """How many records a first read will meet at the vendor, as far as a plan has seen."""
     bulk: bool = False
     """Very many new records may go by the vendor's jobs; see `loads.py`."""
     left_there: set[str] = field(default_factory=set)

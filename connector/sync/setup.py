@@ -46,6 +46,8 @@ class Connection:
     """The side that is only read, as a migration does; None: both are written."""
     bulk: bool = False
     """Very many new records go to the vendor by its jobs, if it has any."""
+    expected: Mapping[Kind, int] = field(default_factory=dict)
+    """How many records a first read will meet there; very many are read by jobs too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connector.errors import LoginRefusedError, RetryableError
+from connector.errors import LoginRefusedError, RetryableError, UsageError
 from connector.plugin import Outcome, Reason, Result, Write
 from connector.store import intents
 from connector.sync.loads import PATIENCE
@@ -241,3 +242,89 @@ def test_a_plan_of_loads_sends_none(tell: Tell) -> None:
     story.crowd(PEOPLE)
     assert len(story.plan().writes) == PEOPLE
     assert story.vendor.calls["bulk_write"] == 0
+
+
+# --- a very large first read ----------------------------------------------------------------------
+
+
+class Reading(Moving):
+    """A migration from a vendor with very many records."""
+
+    def _parts(self, dry: Any, state: Any) -> Any:
+        ports, setup, opened = super()._parts(dry, state)
+        expected = {C: PEOPLE * self.vendor.page_size}
+        return ports, setup, [dataclasses.replace(one, expected=expected) for one in opened]
+
+
+@pytest.fixture
+def reading(tmp_path: Path) -> Iterator[Reading]:
+    story = Reading({"crm": "remote"}, bulk=True, kinds=(C,), folder=tmp_path)
+    for n in range(PEOPLE):
+        story.vendor.create(C, {"Last": f"P{n}", "Mail": f"p{n}@example.test"})
+    yield story
+    story.close()
+
+
+def mails(story: Moving) -> Counter[str]:
+    return Counter(row["mail"] for row in story.sql("SELECT mail FROM clients"))
+
+
+def test_a_very_large_first_read_goes_by_a_job_and_later_ones_by_the_feed(reading: Reading) -> None:
+    assert reading.run().exit == 0
+    assert (reading.vendor.calls["bulk_read"], reading.vendor.calls["changes"]) == (1, 0)
+    assert mails(reading) == each_once()
+    reading.later(seconds=60)
+    reading.vendor.create(C, {"Last": "New", "Mail": "new@example.test"})
+    assert reading.run().exit == 0
+    assert reading.vendor.calls["bulk_read"] == 1
+    assert mails(reading) == each_once() + Counter(["new@example.test"])
+
+
+@pytest.mark.parametrize("time", [1, 2])
+def test_a_read_that_is_stopped_goes_on_in_the_same_job(reading: Reading, time: int) -> None:
+    met = 0
+
+    def hook(name: str) -> None:
+        nonlocal met
+        met += name == "after commit: stage page"
+        if name == "after commit: stage page" and met == time:
+            reading.dead = True
+            raise Died(name)
+
+    reading.hook = hook
+    with pytest.raises(Died):
+        reading.run()
+    reading.dead = False
+    reading.later(seconds=100)
+    assert reading.run().exit == 0
+    assert len(reading.house.reads) == 1
+    assert mails(reading) == each_once()
+
+
+def test_a_job_that_is_not_done_is_waited_for(reading: Reading) -> None:
+    busy = [True, True]
+
+    class Busy(BulkMemoryRemote):
+        def bulk_read(self, kind: Any, resume: Any) -> Any:
+            for page in super().bulk_read(kind, resume):
+                yield page
+                if busy:
+                    busy.pop()
+                    raise RetryableError("It is not done.")
+
+    reading.remote_factory = lambda: Busy(reading.vendor, reading.targets("crm"), reading.house)
+    assert reading.run().exit == 0
+    assert (len(reading.house.reads), mails(reading)) == (1, each_once())
+
+
+def test_where_no_job_can_begin_the_feed_is_read(reading: Reading) -> None:
+    class Narrow(BulkMemoryRemote):
+        def refuse(self) -> Any:
+            raise UsageError("A field cannot travel so.")
+
+        def bulk_read(self, kind: Any, resume: Any) -> Any:
+            yield from [self.refuse() for _ in range(1)]
+
+    reading.remote_factory = lambda: Narrow(reading.vendor, reading.targets("crm"), reading.house)
+    assert reading.run().exit == 0
+    assert mails(reading) == each_once()
