@@ -5,7 +5,6 @@ Counts, times, names of fields, and the ids of a few records; never a value.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from connector.assembly import Installation
 from connector.migrating.route import Route
 from connector.store.database import Store
+from connector.sync.drift import mark_of
 
 
 @dataclass(slots=True)
@@ -205,4 +205,4 @@ def digest_of(of: Installation, way: Route) -> str:
         ]
     policy = of.policy()
     parts.append(policy.digest if policy is not None else "")
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
+    return mark_of(parts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from connector.assembly import Installation
 from connector.errors import UsageError
 from connector.plugin import Kind
 from connector.sync.decision import Side, other_side
+from connector.sync.drift import mark_of
 
 LOCAL = "local"
 
@@ -38,7 +38,7 @@ class Route:
     @property
     def name(self) -> str:
         """What the state keeps of it under; no name of a connection is too long for that."""
-        return "migrate " + hashlib.sha256(f"{self.start}\0{self.end}".encode()).hexdigest()[:24]
+        return f"migrate {mark_of([self.start, self.end])}"
 
     @property
     def scopes(self) -> list[tuple[Leg, Kind]]:
