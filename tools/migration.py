@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import signal
 import sqlite3
@@ -142,6 +143,7 @@ def show(folder: Path, rows: int, job_s: float) -> dict[str, Any]:
                 one["created"] + one["updated"] + one["removed"] for one in sync["passes"]
             ),
             **took,
+            "peak_mb": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
             "calls": {name: n for name, n in box.calls().items() if "bulk" in name or n > 9},
         }
 

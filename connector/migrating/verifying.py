@@ -28,19 +28,19 @@ _BATCH = 500
 
 def prove(scope: Scope, leg: Leg, sample: int, rng: Random) -> tuple[ScopeProof, list[Difference]]:
     """Look at one scope. Raises: VendorError, LocalError."""
-    missing, target_only = _listed(scope) if leg.source == "local" else (0, 0)
+    unlisted, strangers = _listed(scope)
     with scope.store.read() as tx:
         known = tally.linked(tx, scope.connection, scope.kind)
         aside = sum(tally.set_aside(tx, scope.connection, scope.kind, leg.source).values())
         waiting = sum(tally.waiting(tx, scope.connection, scope.kind, leg.source))
         chosen = _sample(tally.agreed_ids(tx, scope.connection, scope.kind), sample, rng)
+    listed = known.both - unlisted + strangers
     if leg.source == "local":
-        records, target = _live_rows(scope), known.both - missing + target_only
-        alone = known.only_local
+        missing, target, target_only = unlisted, listed, strangers
+        records, alone = _live_rows(scope), known.only_local
     else:
-        records = known.both + known.only_remote
         missing, target, target_only = _rows_there(scope)
-        alone = known.only_remote
+        records, alone = listed, known.only_remote
     proof = ScopeProof(
         scope.connection,
         str(scope.kind),

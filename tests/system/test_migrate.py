@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
@@ -16,7 +17,7 @@ from connector_fxiaoke import plugin as fxiaoke
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 
 from connector.demo.scene import references, toml_table
-from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS
+from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS, person
 from tests.system.rig import CARDS, PEOPLE, REMARKS, Ran, Rig
 
 WAY = ("--from", "local", "--to", "zoho")
@@ -163,6 +164,8 @@ def test_from_zoho_to_fxiaoke_through_the_shop(rig: Rig, tenant: FxiaokeSandbox)
     assert rig.sandbox.calls().get("update", 0) == rig.sandbox.calls().get("insert", 0) == 0
     proof = rig.run("migrate", "verify", *way[:4], "--json")
     assert (proof.code, proof.json["good"]) == (0, True), proof.all
+    counted = [(one["records"], one["migrated"], one["target"]) for one in proof.json["scopes"]]
+    assert counted == [(4, 4, 4), (4, 4, 4)]
     quiet = rig.run("sync", "--json", "--kind", "customer")
     assert [one["created"] + one["updated"] for one in quiet.json["passes"]] == [0, 0], quiet.all
 
@@ -193,3 +196,14 @@ def test_who_has_no_shop_migrates_through_a_hub_that_the_command_makes(
     assert (proof.code, proof.json["good"]) == (0, True), proof.all
     again = rig.run("migrate", "hub", str(rig.folder / "hub"))
     assert (again.code, "not empty" in again.err) == (2, True)
+
+
+def test_a_row_that_no_run_has_seen_is_unexplained_to_the_proof(ready: Rig) -> None:
+    assert ready.run("migrate", "plan", *WAY).code == 0
+    assert ready.run("migrate", "run", *WAY).code == 0
+    ready.shop.insert("clients", person(Random(1), PEOPLE + 1))
+    proof = ready.run("migrate", "verify", *WAY, "--json")
+    seen = _by_kind(proof)["customer"]
+    assert (proof.code, seen["records"], seen["unexplained"]) == (5, PEOPLE + 1, 1)
+    assert ready.run("migrate", "run", *WAY).code == 0
+    assert ready.run("migrate", "verify", *WAY).code == 0
