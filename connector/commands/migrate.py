@@ -16,7 +16,7 @@ from connector.commands.invocation import Invocation, chosen_kinds
 from connector.commands.pace import PaceLines
 from connector.commands.progress import ProgressLines
 from connector.commands.sync import as_document, print_report
-from connector.errors import worst
+from connector.errors import UsageError, worst
 
 if TYPE_CHECKING:
     from connector.migrating.facade import Standing
@@ -68,7 +68,7 @@ def plan(invocation: Invocation, start: str, end: str, kinds: str | None) -> int
 def _kinds(told: str | None) -> tuple[str, ...]:
     kinds = tuple(one.strip() for one in told.split(",")) if told else ()
     if any(one not in KINDS for one in kinds):
-        raise click.BadParameter("no kind", param_hint="--kinds")
+        raise UsageError(f"--kinds takes {', '.join(KINDS)}, with commas between.")
     return kinds
 
 

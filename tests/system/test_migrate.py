@@ -78,6 +78,10 @@ def test_a_shop_is_planned_migrated_and_proved_and_the_next_sync_is_quiet(ready:
 
 
 def test_a_run_wants_a_plan_that_still_fits(ready: Rig) -> None:
+    no_kind = ready.run("migrate", "plan", *WAY, "--kinds", "customers")
+    assert (no_kind.code, "--kinds takes" in no_kind.err) == (2, True)
+    no_side = ready.run("migrate", "plan", "--from", "zoho", "--to", "zoho")
+    assert (no_side.code, "another one" in no_side.err) == (2, True)
     none = ready.run("migrate", "run", *WAY)
     assert (none.code, "was planned" in none.err) == (2, True)
     assert ready.run("migrate", "plan", *WAY).code == 0
@@ -95,6 +99,7 @@ def _until(done: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_migration_killed_while_its_job_is_under_way_goes_on_with_that_job(ready: Rig) -> None:
     ready.write(bulk_above=3)
     assert ready.run("migrate", "plan", *WAY, "--kinds", "customer").code == 0
@@ -137,6 +142,7 @@ def test_what_a_person_changes_after_a_migration_is_named_by_the_proof_without_v
     assert "Canary" not in proof.all
 
 
+@pytest.mark.slow
 def test_from_zoho_to_fxiaoke_through_the_shop(rig: Rig, tenant: FxiaokeSandbox) -> None:
     def keep(key: str, value: str) -> str:
         (rig.folder / key).write_text(value, encoding="utf-8")
