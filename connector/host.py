@@ -6,7 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from random import Random, SystemRandom
 from threading import Event, Lock, Thread
@@ -15,6 +15,7 @@ from typing import TypeVar
 from connector.errors import (
     ConnectorError,
     LeaseHeldError,
+    LeaseLostError,
     RateLimitedError,
     StopRequest,
     UnreachableError,
@@ -96,10 +97,13 @@ class Beating:
         ended = Event()
 
         def beat() -> None:
-            # An error ends it: whoever is in the block meets it with the next write.
-            with suppress(ConnectorError):
-                while not ended.wait(self._seconds):
+            while not ended.wait(self._seconds):
+                try:
                     work()
+                except LeaseLostError:
+                    return  # whoever is in the block meets it with the next write
+                except ConnectorError:
+                    continue  # a busy database is asked again
 
         thread = Thread(target=beat, daemon=True)
         thread.start()
