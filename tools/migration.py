@@ -1,6 +1,6 @@
 """A migration of very many invented customers into Zoho's sandbox, with a `kill -9` in the middle.
 
-    python -m tools.migration 200000 --folder /tmp/shown
+    python -m tools.migration 200000 --folder shown
 
 Plan, run, kill while a job of the vendor's is under way, run again, verify, report, and a sync that
 must be quiet. Prints one JSON line: how long each took, and what the sandbox holds at the end.
