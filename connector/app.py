@@ -35,6 +35,7 @@ from connector.local.contract import Local
 from connector.local.idmap import IdMap
 from connector.local.status import LocalStatus, status_of_local
 from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
+from connector.migrating.facade import Migrations
 from connector.plugin import Clock, Kind, LinksRecords, NamesEditors, Plugin, Ref, Remote, Target
 from connector.policy.load import Policy
 from connector.privacy.ring import create_ring
@@ -94,6 +95,7 @@ class _Open:
     vault: Vault | None = None
     local: Local | None = None
     remotes: dict[str, Remote] = field(default_factory=dict)
+    hosts: dict[str, StoreHost] = field(default_factory=dict)
 
 
 class Connector:
@@ -194,6 +196,7 @@ class Connector:
             plugin = self.plugin(name)
             own = settings_module.plugin_settings(self.settings, name, plugin.settings)
             host = StoreHost(name, self.store, self.vault, self.clock)
+            self._open.hosts[name] = host
             self._open.remotes[name] = plugin.open(own, self.targets(name), host)
         return self._open.remotes[name]
 
@@ -399,6 +402,15 @@ class Connector:
         """What a run works with, for what is done beside the runs."""
         limits = max_delete, None
         return Beside(*parts(self, self.store, self.local, None, None, limits, progress, hook=hook))
+
+    @property
+    def migrations(self) -> Migrations:
+        """Plan a one-off migration from one side to another, run it, prove it."""
+        return Migrations(self)
+
+    def spent(self) -> dict[str, tuple[int, int]]:
+        """By connection: the calls that its budgets were asked for so far, and their cost."""
+        return {name: host.spent for name, host in self._open.hosts.items()}
 
     # --- keys and backups -------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from connector import settings as settings_module
-from connector.host import in_threads, one_ahead
+from connector.host import Beating, in_threads, one_ahead
 from connector.local.contract import Local
 from connector.local.files import FileLocal
 from connector.mapping.schema import LocalMapping, VendorMapping
@@ -89,6 +89,7 @@ def parts(
         progress=progress,
         spread=in_threads,
         ahead=one_ahead,
+        meanwhile=Beating(settings.state.lease_s / 3),
         files=local if isinstance(local, FileLocal) else None,
         dry=dry,
     )

@@ -31,6 +31,8 @@ class BulkTerms:
     call_records: int
     """Records in one ordinary call at most (or in one paid unit of it)."""
     call_cost: int
+    above: int | None = None
+    """What the settings say in place of `pays_above`."""
 
     @property
     def pays_above(self) -> int:
@@ -43,6 +45,8 @@ class BulkTerms:
         >>> BulkTerms(job_records=200_000, job_cost=70, call_records=2_000, call_cost=3).pays_above
         46000
         """
+        if self.above is not None:
+            return self.above
         return self.call_records * (self.job_cost // self.call_cost)
 
     def job_pays(self, records: int) -> bool:

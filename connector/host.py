@@ -9,9 +9,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from random import Random, SystemRandom
+from threading import Event, Lock, Thread
 from typing import TypeVar
 
-from connector.errors import LeaseHeldError, RateLimitedError, StopRequest, UnreachableError
+from connector.errors import (
+    ConnectorError,
+    LeaseHeldError,
+    LeaseLostError,
+    RateLimitedError,
+    StopRequest,
+    UnreachableError,
+)
 from connector.http.limits import parse_rate, reserve
 from connector.http.session import HttpSession
 from connector.lent import LONGEST_WAIT
@@ -83,6 +91,34 @@ def one_ahead(pages: Iterator[T]) -> Iterator[T]:
             yield some[0]
 
 
+class Beating:
+    """Does a thing every so many seconds, from a thread, as long as a block lasts."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    @contextmanager
+    def __call__(self, work: Callable[[], None]) -> Iterator[None]:
+        ended = Event()
+
+        def beat() -> None:
+            while not ended.wait(self._seconds):
+                try:
+                    work()
+                except LeaseLostError:
+                    return  # whoever is in the block meets it with the next write
+                except ConnectorError:
+                    continue  # a busy database is asked again
+
+        thread = Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
 class StoreHost:
     """A `plugin.Host` on the state store: what must be shared is shared by all its processes."""
 
@@ -99,6 +135,9 @@ class StoreHost:
         self._vault = vault
         self.clock: Clock = clock or MachineClock()
         self.rng: Random = rng or SystemRandom()
+        self._counting = Lock()
+        self.spent = 0, 0
+        """Calls that were paid for, and their cost."""
 
     def session(self, hosts: AllowList, *, timeout_s: float, pool: int = 4) -> Session:
         return HttpSession(hosts, timeout_s=timeout_s, pool=pool, clock=self.clock, rng=self.rng)
@@ -117,6 +156,9 @@ class StoreHost:
                 f"The rate budget of {self._connection} is spent for now.",
                 hint="Run again later: it goes on where it stopped.",
             )
+        with self._counting:
+            calls, paid = self.spent
+            self.spent = calls + 1, paid + cost
         if wait_us > 0:
             self.clock.sleep(wait_us / 1e6)
 

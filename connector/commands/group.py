@@ -21,6 +21,7 @@ VERBS = {
         "reconcile:reconcile",
         "Go on after a database was put back from an older copy.",
     ),
+    "migrate": ("migrate:migrate", "Move a company once: plan, run, verify, and a report of it."),
     "status": ("status:status", "Show how each connection stands."),
     "explain": ("explain:explain", "Say why a record, or a field of it, is as it is."),
     "resync": ("resync:resync", "Have the next sync look again, since a time or at records."),
@@ -54,7 +55,7 @@ Exit codes:
   4    the vendor does not let us in
   5    done, but records or conflicts wait for a person
   6    partly done; run it again later
-  7    another run is at work (only resync, and --fail-if-locked)
+  7    another run is at work (only resync, migrate, and --fail-if-locked)
   8    held back: too much would be deleted or changed, or a database was put back
   9    a key is missing, or a privacy rule says no
   10   changes are pending (only plan --detailed-exitcode)

@@ -11,7 +11,10 @@ from connector.commands import output
 
 _PHASES = {
     "read": "reading",
+    "listed": "listing",
+    "compared": "comparing",
     "written": "writing",
+    "job": "waiting for the vendor's job",
     "waiting": "waiting until a lost answer is certain",
     "done": "done",
 }

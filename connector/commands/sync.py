@@ -26,6 +26,7 @@ _SELDOM = {
     "unknown": "writes without an answer; the next sync looks what became of them",
     "postponed": "put off by the vendor; the next sync goes on",
     "held": "held back by a safety stop",
+    "left_there": "records would change the source; that is left to the next sync",
     "late": "changes came later than the feed promises; raise `feed_lag_s` if that repeats",
     "silent": "records differed from what was agreed, without any news; they were read anew",
     "clock_back_s": "seconds back went the vendor's clock; edits meanwhile are found within a day",
@@ -88,7 +89,7 @@ def run_sync(
     if invocation.as_json:
         output.document(as_document(report))
     else:
-        _summary(report)
+        print_report(report)
     return report.exit
 
 
@@ -115,7 +116,8 @@ def as_document(report: RunReport) -> dict[str, Any]:
     }
 
 
-def _summary(report: RunReport) -> None:
+def print_report(report: RunReport) -> None:
+    """What a run did, for a person."""
     output.table(
         ["connection", "kind", *_COLUMNS],
         [

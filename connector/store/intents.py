@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -11,6 +13,10 @@ from connector.store.rows import many, parameters
 from connector.store.tables import intent
 
 SENDING, UNKNOWN, LETTER = "sending", "unknown", "letter"
+LOAD: Final = json.dumps(
+    {"code": "load", "text": "it travels with many others in one job of the vendor's"}
+)
+"""The reason of an intent that is on its way in a load; see `sync/loads.py`."""
 
 
 @dataclass(slots=True)
@@ -31,6 +37,11 @@ class Intent:
     sent_us: int | None = None
     reason: str | None = None
     starts: int = 0
+
+    @property
+    def loaded(self) -> bool:
+        """Whether it is on its way in a load."""
+        return self.state == SENDING and self.reason == LOAD
 
 
 _PARAMETERS = parameters(Intent)
@@ -115,6 +126,11 @@ def unresolved(tx: sa.Connection, connection: str, kind: str) -> list[Intent]:
     """Intents that were sent and whose outcome is not known."""
     rows = tx.execute(_UNRESOLVED, {"connection": connection, "kind": kind})
     return [Intent(*row) for row in rows]
+
+
+def in_load(tx: sa.Connection, connection: str, kind: str) -> list[Intent]:
+    """Intents of the scope's one load that have no result yet."""
+    return [one for one in unresolved(tx, connection, kind) if one.loaded]
 
 
 def creates_rows(tx: sa.Connection, connections: Sequence[str], kind: str) -> bool:

@@ -77,6 +77,7 @@ class Direct:
 def direct_for(scope: Scope) -> Direct | None:
     """The short way, if the scope may use it: rows are made here, and they have no parents."""
     may = scope.rules.create_local and not scope.parent_kinds and scope.ports.dry is None
+    may = may and scope.source != "local"
     return Direct(scope) if may else None
 
 

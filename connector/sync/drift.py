@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from connector.errors import SchemaDriftError
@@ -77,7 +77,13 @@ def schema_from(document: str) -> Schema:
 def fingerprint(schema: Schema, vendor: VendorMapping, local: LocalMapping) -> str:
     """What decides which records are in sight: the object and its rights, and both mappings."""
     parts = [schema.object, str(schema.can_read), repr(vendor.rules), repr(local.rules)]
-    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:16]
+    return mark_of(parts)[:16]
+
+
+def mark_of(parts: Iterable[str]) -> str:
+    """A mark of 32 hex digits that changes when any of these does. Of settings and mappings, never
+    of a person's values: it has no key."""
+    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:32]
 
 
 def working_pair(

@@ -16,6 +16,7 @@ from connector.sync.attempts import Phase, is_suspect
 from connector.sync.compare import compare
 from connector.sync.decision import Decision
 from connector.sync.direct import direct_for
+from connector.sync.loads import resume_load
 from connector.sync.observe import observe_changes, take_marks
 from connector.sync.place import in_doubt
 from connector.sync.plan import decide
@@ -58,7 +59,7 @@ def settle_connection(scopes_in_order: Sequence[Scope]) -> None:
         busy = [
             _pass(scope, gone=True)
             for scope in reversed(scopes_in_order)
-            if (scope.kind, True) in waiting
+            if (scope.kind, True) in waiting and scope.source is None
         ]
         # What a removal left behind may be decided in the same round.
         waiting |= _waiting(scopes_in_order) if any(busy) else set()
@@ -107,6 +108,7 @@ def finish_connection(scopes_in_order: Sequence[Scope]) -> bool:
 def recover_now(scope: Scope) -> None:
     """Resolve what an earlier run left open, as far as that needs no waiting."""
     if scope.ports.dry is None:
+        resume_load(scope)
         recover(scope, wait=False)
 
 
@@ -179,6 +181,10 @@ def _changing_hands(scope: Scope, decided: Sequence[tuple[Case, Decision]]) -> s
 
 def _withheld(scope: Scope, case: Case, decision: Decision, queue: Queue) -> bool:
     """Whether a decision is not carried out in this pass; its rows stay staged."""
+    if any(draft.side == scope.source for draft in decision.drafts):
+        scope.left_there.add(decision.link.id)
+        scope.counts.left_there = len(scope.left_there)
+        return True
     over = queue.held_removals if decision.removes else queue.held_changes and _is_change(decision)
     if over:
         scope.held.add(decision.link.id)

@@ -19,6 +19,7 @@ from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.decision import DETACHED
 from connector.sync.documents import pack, unpack
 from connector.sync.place import FOREIGN
+from connector.sync.reading import pages_since
 from connector.sync.scope import Scope, as_us, from_us
 from connector.sync.suppressed import note_suppressed, suppressed_records, suppressed_rows
 
@@ -91,7 +92,7 @@ def observe_remote(scope: Scope, taker: Taker | None = None) -> bool:
         # The window began in an earlier run: that run's first page bounds the watermark.
         place = unpack(scope.ports.vault.open_secret(_resume_name(scope), known.resume))
         resume, first = place["resume"], place["first"]
-    for page in scope.ports.ahead(scope.remote.changes(scope.kind, since, resume)):
+    for page in scope.ports.ahead(pages_since(scope, since, resume)):
         first = first or page.read_at
         # Only the first read of all: later ones may tell in the same window of a removal.
         _stage_page(scope, page, first, taker if since is None else None)

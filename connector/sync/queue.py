@@ -8,6 +8,7 @@ from connector.plugin import Op
 from connector.store import staged
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.attempts import Phase
+from connector.sync.loads import load_size, send_gathered
 from connector.sync.scope import Scope
 from connector.sync.send import as_write, flight_size, send_local, send_remote
 from connector.sync.work import Job
@@ -49,6 +50,7 @@ class Queue:
         self.progressed = False
         self._remote: dict[tuple[str, object], list[Job]] = {}
         self._local: list[Job] = []
+        self._load: int | None = None
 
     def add(self, job: Job) -> None:
         self.busy.add(job.work.link.id)
@@ -60,8 +62,15 @@ class Queue:
         write = as_write(self.scope, job)
         key = (job.draft.op, write.unless_changed_since)
         self._remote.setdefault(key, []).append(job)
-        if len(self._remote[key]) >= flight_size(self.scope.caps, Op(job.draft.op)):
+        if len(self._remote[key]) >= self._full(Op(job.draft.op)):
             self._send_remote(key)
+
+    def _full(self, op: Op) -> int:
+        """How many jobs leave together: a flight; of new records, a load where that pays."""
+        if op is Op.CREATE and self._load is None:
+            self._load = load_size(self.scope)
+        flight = flight_size(self.scope.caps, op)
+        return max(flight, self._load or 0) if op is Op.CREATE and self.scope.bulk else flight
 
     def flush(self) -> None:
         if self._local:
@@ -76,6 +85,10 @@ class Queue:
 
     def _send_remote(self, key: tuple[str, object]) -> None:
         jobs = self._remote.pop(key)
+        if self._load and key[0] == Op.CREATE:
+            send_gathered(self.scope, jobs)
+            self._free(jobs)
+            return
         send_remote(self.scope, jobs, [as_write(self.scope, job) for job in jobs])
         self._free(jobs)
 

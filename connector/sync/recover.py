@@ -53,7 +53,7 @@ def recover(scope: Scope, *, wait: bool) -> int:
         with scope.store.read() as tx:
             open_intents = intents.unresolved(tx, scope.connection, scope.kind)
             now = scope.store.now_us(tx)
-        left = [i for i in open_intents if i.id not in tried]
+        left = [i for i in open_intents if i.id not in tried and not i.loaded]
         if not left:
             return len(open_intents)
         due = [i for i in left if _due_us(scope, i) <= now]
@@ -113,7 +113,7 @@ def _resolve(
     with scope.store.read() as tx:
         known = links.by_ids(tx, [i.link for i in due])
     scope.ports.vault.preload({k.subject for k in known.values() if k.subject})
-    jobs = [one for i in due if i.link in known and (one := _job(scope, known[i.link], i))]
+    jobs = [one for i in due if i.link in known and (one := job_of(scope, known[i.link], i))]
     sides = {i.id: i.side for i in due}
     _local(scope, [j for j in jobs if sides[j.intent] == "local"])
     remote = [j for j in jobs if sides[j.intent] == "remote"]
@@ -121,9 +121,12 @@ def _resolve(
     _changes(scope, [j for j in remote if j.draft.op != Op.CREATE], send)
 
 
-def _job(scope: Scope, link: Link, intent: Intent) -> Job | None:
-    """The write to settle. None if its person's key is missing: the intent stays open, its link
-    stands still, and both go on once the key is back."""
+def job_of(scope: Scope, link: Link, intent: Intent) -> Job | None:
+    """The job that a stored intent is; what it was planned from is not known any more.
+
+    None if its person's key is missing: the intent stays open, its link stands still, and both go
+    on once the key is back.
+    """
     assert link.subject is not None
     assert intent.doc is not None
     try:

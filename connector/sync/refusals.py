@@ -34,7 +34,7 @@ from connector.sync.work import Job
 def send_refusals(scope: Scope) -> bool:
     """Write the refusals among what is staged for this scope; says whether there were any."""
     consents = scope.pair.only(_says_no_in(scope.pair))
-    if not consents.units or scope.first_sync or scope.ports.dry is not None:
+    if not consents.units or scope.first_sync or scope.source or scope.ports.dry is not None:
         # (A plan shows what is written, not in which order.)
         return False
     queue = Queue(scope, (False, False), for_removals=False)

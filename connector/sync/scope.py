@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -22,7 +23,7 @@ from connector.store.claims import Value
 from connector.store.database import Hook, Lease, Store, no_hook
 from connector.store.events import Event
 from connector.store.links import Link
-from connector.sync.decision import KindRules
+from connector.sync.decision import KindRules, Side
 from connector.sync.documents import Base, Draft, Own, pack
 
 T = TypeVar("T")
@@ -66,6 +67,8 @@ class Counts:
     """Records turned away because their person was erased."""
     restricted: int = 0
     """Records of people whose data may not be used for now: their news waits."""
+    left_there: int = 0
+    """Records whose news would be written into the source of a migration: the next sync's."""
 
     @property
     def written(self) -> int:
@@ -131,6 +134,15 @@ Ahead = Callable[[Iterator[Page]], Iterator[Page]]
 """Yields a vendor's pages; may fetch the next one while one is worked on."""
 
 
+Meanwhile = Callable[[Callable[[], None]], AbstractContextManager[None]]
+"""Does a thing now and then while a block lasts: so a lease outlives a long wait."""
+
+
+def never(work: Callable[[], None]) -> AbstractContextManager[None]:
+    """Do nothing meanwhile."""
+    return nullcontext()
+
+
 def no_progress(connection: str, kind: str, phase: str, count: int) -> None:
     """Say nothing."""
 
@@ -148,6 +160,7 @@ class Ports:
     progress: Progress = no_progress
     spread: Spread = in_turn
     ahead: Ahead = iter
+    meanwhile: Meanwhile = never
     files: FileLocal | None = None
     """The local side, where it is files."""
     dry: list[PlannedWrite] | None = None
@@ -207,6 +220,14 @@ class Scope:
     match_fields: tuple[str, ...] = ()
     held: set[str] = field(default_factory=set)
     """Links whose writes `[safety]` held back in this run."""
+    source: Side | None = None
+    """The side that is only read in this run; nothing is removed then either."""
+    expected: int = 0
+    """How many records a first read will meet at the vendor, as far as a plan has seen."""
+    bulk: bool = False
+    """Very many new records may go by the vendor's jobs; see `loads.py`."""
+    left_there: set[str] = field(default_factory=set)
+    """Links whose news would be written into the source."""
     restricted: set[str] = field(default_factory=set)
     """Links of people whose data may not be used for now."""
     told: dict[tuple[str, ...], str | None] = field(default_factory=dict)

@@ -41,7 +41,7 @@ def send_remote(scope: Scope, jobs: Sequence[Job], writes: Sequence[Write]) -> N
         pretend(scope, jobs)
         return
     look_again(scope)
-    current = _store_intents(scope, jobs, "remote")
+    current = store_intents(scope, jobs, "remote")
     if current:
         sent = {job.intent for job in current}
         deliver(scope, current, [write for write in writes if write.id in sent])
@@ -99,7 +99,7 @@ def send_local(scope: Scope, jobs: Sequence[Job]) -> None:
     if scope.ports.dry is not None:
         pretend(scope, jobs)
         return
-    current = _store_intents(scope, jobs, "local")
+    current = store_intents(scope, jobs, "local")
     if current:
         deliver_local(scope, current)
 
@@ -123,16 +123,18 @@ def deliver_local(scope: Scope, jobs: Sequence[Job]) -> None:
     settle_local(scope, {job.intent: job for job in jobs}, results)
 
 
-def _store_intents(scope: Scope, jobs: Sequence[Job], side: str) -> list[Job]:
+def store_intents(scope: Scope, jobs: Sequence[Job], side: str, *, load: bool = False) -> list[Job]:
     """T4: the intents of a batch are SENDING before a byte leaves; links that die, die here.
 
-    Returns the jobs that still hold: one whose records have news since it was planned is dropped,
-    and its rows are decided anew.
+    `load`: they go by a job of the vendor's. Returns the jobs that still hold: one whose records
+    have news since it was planned is dropped, and its rows are decided anew.
     """
     with scope.store.write(scope.lease, "store intents") as tx:
         now = scope.store.now_us(tx)
         jobs = _current(scope, tx, jobs)
         rows = sealed_intents(scope, jobs, side, now)
+        for row in rows:
+            row.reason = intents.LOAD if load else None
         lost = []
         for job in jobs:
             link = job.work.link

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.plugin import Kind, Remote
 from connector.policy.load import Policy
+from connector.sync.decision import Side
 from connector.sync.scope import TOMBSTONE_LIFE, Limits
 
 DEFAULT_MAX_DELETE = Limits(5, 5)
@@ -41,6 +42,12 @@ class Connection:
     """How often all ids are listed."""
     compare_daily: int = 200
     """How many linked records of each kind are compared in full each day."""
+    source: Side | None = None
+    """The side that is only read, as a migration does; None: both are written."""
+    bulk: bool = False
+    """Very many new records go to the vendor by its jobs, if it has any."""
+    expected: Mapping[Kind, int] = field(default_factory=dict)
+    """How many records a first read will meet there; very many are read by jobs too."""
 
 
 @dataclass(frozen=True, slots=True)

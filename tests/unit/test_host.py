@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from connector.host import in_threads, one_ahead
+from connector.errors import LeaseLostError, StoreError
+from connector.host import Beating, in_threads, one_ahead
 
 
 def test_each_item_is_worked_on_once_and_never_more_than_the_width_at_a_time() -> None:
@@ -118,3 +119,34 @@ atexit.register(late)
 def test_a_process_on_its_way_out_stops_a_run_as_if_it_were_asked_to() -> None:
     told = subprocess.run([sys.executable, "-c", AT_THE_END], capture_output=True, text=True)
     assert (told.stdout.split("\n")[:-1], told.stderr) == (["in time", "stopped"], "")
+
+
+def test_a_lease_is_renewed_while_a_block_lasts_though_the_database_is_busy_once() -> None:
+    beats, enough = list[int](), threading.Event()
+
+    def work() -> None:
+        beats.append(1)
+        if len(beats) == 1:
+            raise StoreError("It is busy.")
+        if len(beats) == 3:
+            enough.set()
+
+    with Beating(0.005)(work):
+        assert enough.wait(5)
+    ended = len(beats)
+    assert not threading.Event().wait(0.03)
+    assert len(beats) == ended
+
+
+def test_a_lost_lease_is_not_asked_for_again() -> None:
+    beats, lost = list[int](), threading.Event()
+
+    def work() -> None:
+        beats.append(1)
+        lost.set()
+        raise LeaseLostError("Another run took over.")
+
+    with Beating(0.005)(work):
+        assert lost.wait(5)
+        assert not threading.Event().wait(0.03)
+    assert len(beats) == 1

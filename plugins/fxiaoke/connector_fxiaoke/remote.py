@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from connector.errors import UsageError
+from connector.estimates import Estimate, Workload
 from connector.plugin import (
     Capabilities,
     Finding,
@@ -21,7 +22,7 @@ from connector.plugin import (
     Write,
 )
 from connector.records import Kind
-from connector_fxiaoke import feed, probing, writing
+from connector_fxiaoke import estimating, feed, probing, writing
 from connector_fxiaoke.client import Client
 from connector_fxiaoke.records import Records
 from connector_fxiaoke.schema import describe
@@ -29,7 +30,8 @@ from connector_fxiaoke.settings import FxiaokeSettings
 
 
 class FxiaokeRemote:
-    """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`.
+    """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`, and
+    `connector.estimates.Estimates`.
 
     Safe for threads.
     """
@@ -100,6 +102,10 @@ class FxiaokeRemote:
     def write(self, kind: Kind, writes: Sequence[Write]) -> Iterator[Result]:
         """One call each; see `writing`."""
         return writing.write(self._of(kind), writes)
+
+    def estimate(self, kind: Kind, work: Workload, *, bulk: bool) -> Estimate | None:
+        """In calls; see `estimating`. There is no way in bulk."""
+        return None if bulk else estimating.estimate(self._settings, work)
 
     def probe(self) -> Iterator[Finding]:
         """See `probing`."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from connector.bulk import BulkTerms, Keep
 from connector.errors import UsageError, VendorError
+from connector.estimates import Estimate, Workload
 from connector.plugin import (
     Capabilities,
     Finding,
@@ -23,7 +25,7 @@ from connector.plugin import (
     Write,
 )
 from connector.records import Kind
-from connector_zoho import facts, feed, probing, writing
+from connector_zoho import estimating, facts, feed, probing, writing
 from connector_zoho.bulk import reading as bulk_reading
 from connector_zoho.bulk import writing as bulk_writing
 from connector_zoho.bulk.jobs import Jobs
@@ -35,7 +37,7 @@ from connector_zoho.settings import ZohoSettings
 
 class ZohoRemote:
     """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`, and of
-    `connector.bulk` `BulkReads` and `BulkWrites`.
+    `connector.bulk` `BulkReads` and `BulkWrites`; `Estimates` too.
 
     Safe for threads.
     """
@@ -140,7 +142,7 @@ class ZohoRemote:
 
     def bulk_write_terms(self, kind: Kind) -> BulkTerms:
         """In credits."""
-        return bulk_writing.terms()
+        return replace(bulk_writing.terms(), above=self._settings.bulk_above)
 
     def bulk_loads(self, kind: Kind, writes: Sequence[Write]) -> Iterator[Sequence[Write]]:
         """Creates with our key, and updates without a condition; see `bulk.writing`."""
@@ -152,6 +154,12 @@ class ZohoRemote:
         """Twenty-five thousand by one job; see `bulk.writing`."""
         records, now = self._of(kind), self._clock.now()
         return bulk_writing.write(records, self._jobs, writes, job, keep, now)
+
+    def estimate(self, kind: Kind, work: Workload, *, bulk: bool) -> Estimate | None:
+        """In credits; see `estimating`."""
+        if bulk and not self._jobs.can_write:
+            return None
+        return estimating.estimate(self._settings, work, queries=self._querying.allowed, bulk=bulk)
 
     def probe(self) -> Iterator[Finding]:
         """See `probing`."""

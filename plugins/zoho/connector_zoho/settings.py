@@ -41,6 +41,8 @@ class ZohoSettings(HttpSettings):
     feed_lag_s: float = Field(default=120.0, ge=0)
     """A commit shows in lists and queries at latest after this."""
 
+    bulk_above: int | None = Field(default=None, ge=0)
+    """More new records than this go to a migration's bulk jobs; none: where a job is cheaper."""
     bulk_wait_s: float = Field(default=900.0, ge=0)
     """How long one call waits for a bulk job; then the run goes on when called again."""
     bulk_timeout_s: float = Field(default=120.0, gt=0, le=3600)
