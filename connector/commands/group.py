@@ -15,6 +15,11 @@ from connector.version import __version__
 VERBS = {
     "init": ("init:init", "Inspect a database and write settings and local mappings for it."),
     "doctor": ("doctor:doctor", "Check settings, keys, databases and vendor accounts."),
+    "discover": ("discover:discover", "List the objects of the vendors' accounts, and our rights."),
+    "describe": (
+        "discover:describe",
+        "Show an object's fields, and what the mapping makes of them.",
+    ),
     "plan": ("plan:plan", "Show what a sync would do, field by field; write nothing."),
     "sync": ("sync:sync", "Bring the shop and the vendors in step."),
     "reconcile": (

@@ -34,6 +34,9 @@ FIELDS_PATH: Final = BASE + "/settings/fields"
 """GET with `module=`. Source: page "Fields metadata". Documented."""
 LAYOUTS_PATH: Final = BASE + "/settings/layouts"
 """GET with `module=`; layout mandatory flags live here. Source: page "Layouts". Documented."""
+COUNT: Final = "/actions/count"
+"""Behind a module's path: GET answers `count`. It follows the search index. Source: page "Record
+count". Documented."""
 RECYCLE_BIN_PATH: Final = BASE + "/settings/recycle_bin"
 """DELETE `/{id}` or `?ids=`: purges for ever. Source: page "Recycle bin". Documented."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
+from connector.account import ObjectInfo
 from connector.bulk import BulkTerms, Keep
 from connector.errors import UsageError, VendorError
 from connector.plugin import (
@@ -23,7 +24,7 @@ from connector.plugin import (
     Write,
 )
 from connector.records import Kind
-from connector_zoho import facts, feed, probing, writing
+from connector_zoho import facts, feed, modules, probing, writing
 from connector_zoho.bulk import reading as bulk_reading
 from connector_zoho.bulk import writing as bulk_writing
 from connector_zoho.bulk.jobs import Jobs
@@ -34,8 +35,8 @@ from connector_zoho.settings import ZohoSettings
 
 
 class ZohoRemote:
-    """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`, and of
-    `connector.bulk` `BulkReads` and `BulkWrites`.
+    """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`, of
+    `connector.bulk` `BulkReads` and `BulkWrites`, and of `connector.account` `ListsObjects`.
 
     Safe for threads.
     """
@@ -106,6 +107,14 @@ class ZohoRemote:
     def describe(self, kind: Kind) -> Schema:
         """The module's fields and rights: three calls."""
         return self._of(kind).describe()
+
+    def objects(self, *, count: Collection[str] = ()) -> Sequence[ObjectInfo]:
+        """The modules that the API serves: one call, and one for each that is counted."""
+        return modules.listed(self._client, count)
+
+    def describe_object(self, name: str) -> Schema:
+        """A module's fields and rights: three calls."""
+        return describe(self._client, name)
 
     def changes(self, kind: Kind, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
         """See `feed`. Raises: CursorExpiredError."""
