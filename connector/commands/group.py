@@ -20,6 +20,7 @@ VERBS = {
         "discover:describe",
         "Show an object's fields, and what the mapping makes of them.",
     ),
+    "setup": ("setup:setup", "Make the fields at a vendor that the mappings need, or list them."),
     "plan": ("plan:plan", "Show what a sync would do, field by field; write nothing."),
     "sync": ("sync:sync", "Bring the shop and the vendors in step."),
     "reconcile": (

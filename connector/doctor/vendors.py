@@ -7,14 +7,13 @@ from collections.abc import Iterator, Mapping
 
 from connector.app import Connector
 from connector.doctor.check import Check, State, failed
-from connector.doctor.missing import missing_fields
+from connector.doctor.lacking import lacking
 from connector.errors import ConnectorError, RejectedError, SchemaDriftError, SettingsError
 from connector.mapping.translate import Pair
 from connector.plugin import (
     Capabilities,
     Clock,
     Kind,
-    NamesFieldTypes,
     Probing,
     Remote,
     Schema,
@@ -222,14 +221,9 @@ def _missing(
 ) -> Iterator[Check]:
     """Which fields are still to be made there, for the shop's columns that have none yet."""
     try:
-        local = {rule.canonical for rule in connector.local_mapping(kind).rules}
-        mapping = connector.vendor_mapping(name, kind)
+        found = lacking(connector, name, kind, schema)
     except SettingsError:
         return  # told above
-    plugin = connector.plugin(name)
-    more = {"types": plugin.field_types} if isinstance(plugin, NamesFieldTypes) else {}
-    objects = {kind: target.object for kind, target in connector.targets(name).items()}
-    found = tuple(missing_fields(name, mapping, local, schema, objects=objects, **more))
     if found:
         said = f"Not there yet: {', '.join(one.name for one in found)}."
         fix = f"{what}; their labels, types and options are listed at the end."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connector.account import ListsObjects
+from connector.account import ListsObjects, MissingField, SetsUp
 from connector.errors import RejectedError, SchemaDriftError
 from connector.testing.lab import Lab, needs
 
@@ -51,6 +51,24 @@ class AccountContract:
         lab.create()
         lag = lab.can.feed_lag
         lab.within(lag, lambda: _count(remote, name) == (before or 0) + 1, "the count is too low")
+
+    def test_a_field_is_made_once_and_is_there_afterwards(self, lab: Lab) -> None:
+        remote = lab.remote
+        needs(isinstance(remote, SetsUp), "SetsUp")
+        assert isinstance(remote, SetsUp)
+        wanted = MissingField(
+            object=lab.target.object,
+            name="Kit_Field",
+            label_en="Kit",
+            label_zh="测试",
+            type="text",
+            max_length=40,
+        )
+        assert remote.by_hand(wanted) == ""
+        assert remote.make_field(wanted).state == "made"
+        info = lab.remote.describe(lab.kind).fields[wanted.name]
+        assert (info.type, info.max_length) == ("text", 40)
+        assert remote.make_field(wanted).state == "there"
 
 
 def _count(remote: ListsObjects, name: str) -> int | None:

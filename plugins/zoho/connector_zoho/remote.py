@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from connector.account import ObjectInfo
+from connector.account import Made, MissingField, ObjectInfo
 from connector.bulk import BulkTerms, Keep
 from connector.errors import UsageError, VendorError
 from connector.plugin import (
     Capabilities,
+    FieldInfo,
     Finding,
     Host,
     Op,
@@ -24,7 +25,7 @@ from connector.plugin import (
     Write,
 )
 from connector.records import Kind
-from connector_zoho import facts, feed, modules, probing, writing
+from connector_zoho import facts, feed, making, modules, probing, writing
 from connector_zoho.bulk import reading as bulk_reading
 from connector_zoho.bulk import writing as bulk_writing
 from connector_zoho.bulk.jobs import Jobs
@@ -36,7 +37,8 @@ from connector_zoho.settings import ZohoSettings
 
 class ZohoRemote:
     """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`, of
-    `connector.bulk` `BulkReads` and `BulkWrites`, and of `connector.account` `ListsObjects`.
+    `connector.bulk` `BulkReads` and `BulkWrites`, of `connector.account`
+    `ListsObjects` and `SetsUp`.
 
     Safe for threads.
     """
@@ -115,6 +117,18 @@ class ZohoRemote:
     def describe_object(self, name: str) -> Schema:
         """A module's fields and rights: three calls."""
         return describe(self._client, name)
+
+    def by_hand(self, wanted: MissingField) -> str:
+        """See `making`."""
+        return making.by_hand(wanted)
+
+    def make_field(self, wanted: MissingField) -> Made:
+        """Three calls: two of them only look."""
+        return making.make(self._client, wanted)
+
+    def key_advice(self, key: FieldInfo) -> str:
+        """Whether it is unique and external."""
+        return making.advice_for(key)
 
     def changes(self, kind: Kind, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
         """See `feed`. Raises: CursorExpiredError."""
