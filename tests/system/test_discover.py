@@ -39,6 +39,7 @@ def test_objects_are_listed_with_their_kinds_rights_and_records(ready: Rig) -> N
     assert (found["Contacts"]["kinds"], found["Contacts"]["records"]) == (["customer"], 3)
     assert found["Contacts"]["can_remove"] is True
     assert (found["Accounts"]["kinds"], found["Accounts"]["records"]) == ([], None)
+    assert (found["Leads"]["can_create"], found["Leads"]["can_read"]) == (False, True)
     assert found["Memberships"]["custom"] is True
     assert next(iter(found)) == "Contacts"
 
@@ -124,12 +125,12 @@ def test_what_changed_since_a_sync_read_it_is_told(ready: Rig) -> None:
 
 def test_neither_writes_at_the_vendor_nor_moves_what_a_sync_remembers(ready: Rig) -> None:
     assert ready.run("sync").code == 0
-    before = ready.run("status", "--json").json
+    before = ready.run("status", "--json").json["scopes"]
     ready.sandbox.admin("calls", reset=True)
     objects(ready)
     fields(ready, "customer")
     assert set(ready.sandbox.calls()) <= {"token", "org", "modules", "fields", "layouts", "count"}
-    assert ready.run("status", "--json").json == before
+    assert ready.run("status", "--json").json["scopes"] == before
 
 
 def test_a_vendors_label_cannot_steer_the_terminal(ready: Rig) -> None:
