@@ -59,7 +59,7 @@ Exit codes:
   3    settings, a mapping or a policy is wrong
   4    the vendor does not let us in
   5    done, but records or conflicts wait for a person
-  6    partly done; run it again later
+  6    partly done, or (only status) stale; run it again later
   7    another run is at work (only resync, and --fail-if-locked)
   8    held back: too much would be deleted or changed, or a database was put back
   9    a key is missing, or a privacy rule says no
