@@ -14,6 +14,7 @@ OWN_LANGUAGE: Mapping[str, Mapping[str, str]] = {
     "zoho": {
         "coql.py": "the vendor's query language has a grammar; Fxiaoke takes filters as JSON",
         "bulk": "jobs and files for very many records; Fxiaoke has none",
+        "making.py": "fields can be made by the API; Fxiaoke has none for that",
         "routes.py": "what a call asks for, apart because the bulk calls make it too",
         "search.py": "the search index, with criteria and lags of its own; Fxiaoke has none",
     },
@@ -21,7 +22,10 @@ OWN_LANGUAGE: Mapping[str, Mapping[str, str]] = {
 """Files that one sandbox has alone, each with the reason."""
 
 OWN_WAYS: Mapping[str, Mapping[str, str]] = {
-    "zoho": {"bulk": "jobs and files for very many records; Fxiaoke has none"},
+    "zoho": {
+        "bulk": "jobs and files for very many records; Fxiaoke has none",
+        "making.py": "fields can be made by the API; Fxiaoke has none for that",
+    },
 }
 """What one plugin can do alone, each with the reason: a folder in its package."""
 

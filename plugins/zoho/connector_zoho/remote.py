@@ -25,7 +25,7 @@ from connector.plugin import (
     Write,
 )
 from connector.records import Kind
-from connector_zoho import facts, feed, making, modules, probing, writing
+from connector_zoho import facts, feed, making, objects, probing, writing
 from connector_zoho.bulk import reading as bulk_reading
 from connector_zoho.bulk import writing as bulk_writing
 from connector_zoho.bulk.jobs import Jobs
@@ -112,7 +112,7 @@ class ZohoRemote:
 
     def objects(self, *, count: Collection[str] = ()) -> Sequence[ObjectInfo]:
         """The modules that the API serves: one call, and one for each that is counted."""
-        return modules.listed(self._client, count)
+        return objects.listed(self._client, count)
 
     def describe_object(self, name: str) -> Schema:
         """A module's fields and rights: three calls."""
