@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from connector.demo.shop import person
 from tests.system.rig import Rig
 from tests.system.test_doctor_standing import DAY_US, state
 from tests.unit.test_metrics import parsed
@@ -52,10 +54,12 @@ def test_a_pause_is_not_stale_and_a_sync_ends_staleness(synced: Rig) -> None:
 
 def test_a_run_whose_writes_fail_is_no_success(synced: Rig) -> None:
     before = synced.run("status", "--json").json["scopes"]
-    synced.sandbox.fault("error", operation="coql,list", count=999)
+    synced.shop.insert("clients", person(Random(99), 50))
+    synced.sandbox.fault("throttled", operation="insert,upsert", count=99)
     assert synced.run("sync").code == 6
     after = synced.run("status", "--json").json["scopes"]
-    assert [one["last_success"] for one in after] == [one["last_success"] for one in before]
+    told = [{one["kind"]: one["last_success"] for one in many} for many in (before, after)]
+    assert told[0]["customer"] == told[1]["customer"]
 
 
 def test_how_long_the_oldest_record_waits_is_told(synced: Rig) -> None:
