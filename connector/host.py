@@ -150,7 +150,7 @@ class StoreHost:
             tat, wait = reserve(tat_us, now_us, cost, allowed)
             return (None if wait > longest_us else tat), wait
 
-        wait_us = scopes.reserve(self._store, self._connection, path, take)
+        wait_us = scopes.reserve(self._store, self._connection, path, rate, take)
         if wait_us < 0 or wait_us > longest_us:
             raise RateLimitedError(
                 f"The rate budget of {self._connection} is spent for now.",

@@ -7,6 +7,7 @@ A known setting that is not built yet is an error that says so; it is never igno
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import tomllib
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from connector.errors import SettingsError
 from connector.records import Kind
 from connector.settings_keys import KeysSettings, wrong_keys
+from connector.spans import SPAN, span
 
 ENV_FILE = "CRM_CONNECTOR_CONFIG"
 DEFAULT_FILE = "connector.toml"
@@ -156,6 +158,23 @@ class PrivacySettings(_Model):
     """Of how many people the privacy officer is shown values in an hour; in a split ring only."""
 
 
+class StatusSettings(_Model):
+    """`[status]`: from when on something waits for too long."""
+
+    stale_after: str = "24h"
+    """Without a success for so long a scope is stale."""
+    letters_after: str = "7d"
+    """Letters and conflicts that wait longer are told by `doctor`."""
+
+    @property
+    def stale(self) -> dt.timedelta:
+        return span(self.stale_after) or dt.timedelta(0)
+
+    @property
+    def old(self) -> dt.timedelta:
+        return span(self.letters_after) or dt.timedelta(0)
+
+
 class Settings(_Model):
     """The whole file."""
 
@@ -167,6 +186,7 @@ class Settings(_Model):
     safety: SafetySettings = SafetySettings()
     privacy: PrivacySettings = PrivacySettings()
     backup: BackupSettings = BackupSettings()
+    status: StatusSettings = StatusSettings()
     folder: Path = Field(exclude=True)
 
     def path(self, text: str) -> Path:
@@ -255,6 +275,9 @@ def _not_built(settings: Settings) -> Iterator[str]:
 
 def _wrong(settings: Settings) -> Iterator[str]:
     yield from wrong_keys(settings.keys)
+    for name in ("stale_after", "letters_after"):
+        if not span(getattr(settings.status, name)):
+            yield f"status.{name} must be a span such as {SPAN}"
     local = settings.local.kinds()
     in_files = settings.local.in_files
     if in_files and settings.local.url is not None:

@@ -15,6 +15,12 @@ from connector.version import __version__
 VERBS = {
     "init": ("init:init", "Inspect a database and write settings and local mappings for it."),
     "doctor": ("doctor:doctor", "Check settings, keys, databases and vendor accounts."),
+    "discover": ("discover:discover", "List the objects of the vendors' accounts, and our rights."),
+    "describe": (
+        "discover:describe",
+        "Show an object's fields, and what the mapping makes of them.",
+    ),
+    "setup": ("setup:setup", "Make the fields at a vendor that the mappings need, or list them."),
     "plan": ("plan:plan", "Show what a sync would do, field by field; write nothing."),
     "sync": ("sync:sync", "Bring the shop and the vendors in step."),
     "reconcile": (
@@ -54,7 +60,7 @@ Exit codes:
   3    settings, a mapping or a policy is wrong
   4    the vendor does not let us in
   5    done, but records or conflicts wait for a person
-  6    partly done; run it again later
+  6    partly done, or (only status) stale; run it again later
   7    another run is at work (only resync, migrate, and --fail-if-locked)
   8    held back: too much would be deleted or changed, or a database was put back
   9    a key is missing, or a privacy rule says no

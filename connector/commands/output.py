@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,27 +11,47 @@ from typing import Any
 
 from connector.errors import ConnectorError, SettingsError
 
+_CONTROLS = r"\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+"""Signs that a terminal obeys or that turn a line round; texts of a vendor may hold any."""
+_IN_LINE = re.compile(rf"[\x00-\x08\x0b-\x1f{_CONTROLS}]")
+_IN_CELL = re.compile(rf"[\x00-\x1f{_CONTROLS}]")
+_IN_JSON = re.compile(rf"[{_CONTROLS}]")
+
+
+def _shown(sign: re.Match[str]) -> str:
+    return f"\\u{ord(sign.group()):04x}"
+
+
+def cell(text: str) -> str:
+    """A text in one line, with all that a terminal would obey written out.
+
+    >>> cell("a\\x1b[31mb\\nc")
+    'a\\\\u001b[31mb\\\\u000ac'
+    """
+    return _IN_CELL.sub(_shown, text)
+
 
 def document(value: Mapping[str, Any]) -> None:
     """Print the one JSON document of `--json`."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+    # Within JSON such signs only stand in texts, where their escape means the same.
+    print(_IN_JSON.sub(_shown, json.dumps(value, ensure_ascii=False)), flush=True)
 
 
 def say(*lines: str) -> None:
     """Tell the person something that is no result."""
     for line in lines:
-        print(line, file=sys.stderr, flush=True)
+        print(_IN_LINE.sub(_shown, line), file=sys.stderr, flush=True)
 
 
 def show(*lines: str) -> None:
     """Print lines of a result."""
     for line in lines:
-        print(line, flush=True)
+        print(_IN_LINE.sub(_shown, line), flush=True)
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table: framed on a terminal that is wide enough, aligned lines elsewhere."""
-    texts = [["" if cell is None else str(cell) for cell in row] for row in rows]
+    texts = [["" if one is None else cell(str(one)) for one in row] for row in rows]
     if not sys.stdout.isatty():
         show(*aligned([list(columns), *texts]))
         return
@@ -40,7 +61,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
 
     framed = Table(*columns, header_style="bold")
     for row in texts:
-        framed.add_row(*(Text(cell) for cell in row))  # Text: no value is read as markup
+        framed.add_row(*(Text(one) for one in row))  # Text: no value is read as markup
     console = Console()
     unbounded = console.options.update(max_width=10_000)
     if console.measure(framed, options=unbounded).maximum > console.width:
@@ -67,7 +88,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(cell_len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join(
-            cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)
+            one + " " * (width - cell_len(one)) for one, width in zip(row, widths, strict=True)
         ).rstrip()
         for row in rows
     ]

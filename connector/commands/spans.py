@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-SPAN = "7d, 12h or 30m"
+from connector.spans import SPAN, span
 
-
-def span(text: str) -> dt.timedelta | None:
-    """Read a span; None if it is none.
-
-    >>> span("7d"), span("90m"), span("soon")
-    (datetime.timedelta(days=7), datetime.timedelta(seconds=5400), None)
-    """
-    match = re.fullmatch(r"(\d{1,5})([mhd])", text, re.ASCII)
-    return dt.timedelta(**{_UNITS[match[2]]: int(match[1])}) if match else None
+__all__ = ["SPAN", "Span", "moment", "span"]
 
 
 def moment(text: str, now: dt.datetime, zone: str) -> dt.datetime | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from connector import registry
 from connector.app import Connector
-from connector.doctor import installation, vendors
+from connector.doctor import installation, standing, vendors
 from connector.doctor.check import Check, exit_of, failed
 from connector.doctor.missing import MissingField
 from connector.errors import ConnectorError
@@ -19,10 +19,13 @@ from connector.plugin import Clock
 __all__ = ["Check", "MissingField", "examine", "exit_of"]
 
 
-def examine(opened: Callable[[], Connector], clock: Clock) -> Iterator[Check]:
+def examine(
+    opened: Callable[[], Connector], clock: Clock, *, room: standing.Room = standing.free_bytes
+) -> Iterator[Check]:
     """Look at everything. `opened` opens the connector, which is closed at the end.
 
-    Raises nothing of ours; a bug of a plugin's passes through.
+    `room` says how many bytes a folder's disk has free. Raises nothing of ours; a bug of a
+    plugin's passes through.
     """
     yield installation.program()
     try:
@@ -39,13 +42,16 @@ def examine(opened: Callable[[], Connector], clock: Clock) -> Iterator[Check]:
         yield from keys
         state = list(installation.state(connector))
         yield from state
+        yield from standing.room(connector, room)
         if any(check.state == "fail" for check in state):
             return
+        yield from standing.clock_of_state(connector, clock)
         yield from installation.policy(connector)
         yield from installation.local(connector)
         if any(check.state == "fail" for check in keys):
             yield Check("connections", "warn", "Not looked at: they need the key ring.")
             return
+        yield from standing.provider(connector)
         if not settings.connections:
             fix = "Add a [connections.NAME] table."
             yield Check("connections", "warn", "The settings name no connection.", fix)
@@ -53,3 +59,4 @@ def examine(opened: Callable[[], Connector], clock: Clock) -> Iterator[Check]:
             if one.plugin not in registry.names():
                 continue  # told above
             yield from vendors.look_at(connector, name, clock)
+        yield from standing.runs(connector)

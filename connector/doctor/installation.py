@@ -19,6 +19,7 @@ from connector.local.files import FileLocal
 from connector.local.shapes import KEY
 from connector.local.sql import SqlLocal
 from connector.policy.load import ended
+from connector.store.tables import SCHEMA_VERSION
 from connector.version import __version__
 
 LIBRARIES = ("SQLAlchemy", "pydantic", "requests", "cryptography", "phonenumbers")
@@ -103,8 +104,8 @@ def state(connector: Connector) -> Iterator[Check]:
             return
         if not secure:
             yield Check("state", "warn", "This SQLite keeps deleted bytes (secure_delete is off).")
-    schema = store.meta("schema")
-    yield Check("state", "ok", f"It opens and is sound; schema {schema}, store {store.store_id}.")
+    schema = f"schema {store.meta('schema')} of {SCHEMA_VERSION}"
+    yield Check("state", "ok", f"It opens and is sound; {schema}, store {store.store_id}.")
     yield from _private("state", _file_of(settings.url(settings.state.url)))
 
 

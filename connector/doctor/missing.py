@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
+from connector.account import MissingField, Option
 from connector.doctor.labels import CHOICES, KEY, Label, label_of, opt_out_label
 from connector.mapping.choices import NO, STRICTNESS
 from connector.mapping.lens import Lens, Where, as_text
@@ -16,43 +17,11 @@ from connector.mapping.schema import Rule, VendorMapping
 from connector.plugin import FieldType, Schema
 from connector.records import Kind, field_of, may_leave
 
+__all__ = ["MissingField", "Option", "missing_fields"]
+
 EXTERNAL_KEY: Final = "external_key"
 """Stands in `required_by` for the mapping's own line of that name."""
 _TEXTS: Final = frozenset({"text", "email", "phone"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One option of a choice: the value that the mapping writes, and what people read."""
-
-    value: str
-    label_en: str
-    label_zh: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MissingField:
-    """A field to be made. `type` is a lens's word, `type_en` and `type_zh` the console's."""
-
-    object: str
-    name: str
-    label_en: str
-    label_zh: str
-    type: str
-    type_en: str = ""
-    type_zh: str = ""
-    max_length: int | None = None
-    """Of a text: what to set as its length."""
-    decimals: int | None = None
-    """Of a number."""
-    options: tuple[Option, ...] = ()
-    """Of a choice; of tags none are known, they are the shop's own words."""
-    target: str | None = None
-    """Of a reference: the object it points to."""
-    unique: bool = False
-    connection: str = ""
-    required_by: tuple[str, ...] = ()
-    """The canonical fields that lie in it, or `external_key`."""
 
 
 def missing_fields(

@@ -7,20 +7,21 @@ from collections.abc import Iterator, Mapping
 
 from connector.app import Connector
 from connector.doctor.check import Check, State, failed
-from connector.doctor.missing import missing_fields
+from connector.doctor.lacking import lacking
 from connector.errors import ConnectorError, RejectedError, SchemaDriftError, SettingsError
+from connector.mapping.drift import changes
 from connector.mapping.translate import Pair
 from connector.plugin import (
     Capabilities,
     Clock,
     Kind,
-    NamesFieldTypes,
     Probing,
     Remote,
     Schema,
 )
 from connector.records import may_leave
 from connector.store import scopes
+from connector.sync.drift import schema_from
 from connector.sync.gate import Gate, check_fit, gate_for
 from connector.sync.terms import check_terms, terms_for
 
@@ -143,6 +144,7 @@ def _kind(
     except SettingsError as error:
         yield failed(f"{name} {kind} policy", error)
     yield from _mapping(connector, name, kind, schema, gate)
+    yield from _drift(connector, name, kind, schema)
     yield from _missing(connector, name, kind, schema, f"Make them in {schema.object}")
     yield from _key(title, connector, name, remote, kind, schema, able)
 
@@ -222,18 +224,30 @@ def _missing(
 ) -> Iterator[Check]:
     """Which fields are still to be made there, for the shop's columns that have none yet."""
     try:
-        local = {rule.canonical for rule in connector.local_mapping(kind).rules}
-        mapping = connector.vendor_mapping(name, kind)
+        found = lacking(connector, name, kind, schema)
     except SettingsError:
         return  # told above
-    plugin = connector.plugin(name)
-    more = {"types": plugin.field_types} if isinstance(plugin, NamesFieldTypes) else {}
-    objects = {kind: target.object for kind, target in connector.targets(name).items()}
-    found = tuple(missing_fields(name, mapping, local, schema, objects=objects, **more))
     if found:
         said = f"Not there yet: {', '.join(one.name for one in found)}."
         fix = f"{what}; their labels, types and options are listed at the end."
         yield Check(f"{name} {kind} fields", "warn", said, fix, missing=found)
+
+
+def _drift(connector: Connector, name: str, kind: Kind, schema: Schema) -> Iterator[Check]:
+    """What has changed of the mapped fields and the rights since a sync last read them."""
+    with connector.store.read() as tx:
+        known = scopes.get(tx, name, kind)
+    if known is None or known.schema_doc is None:
+        return
+    target = connector.targets(name)[kind]
+    mapped = {"", *target.fields, target.key_field}
+    moved = [c.text for c in changes(schema_from(known.schema_doc), schema) if c.field in mapped]
+    title = f"{name} {kind} drift"
+    if moved:
+        fix = f"See `crm-connector describe {name} {kind}`; a sync switches off what works no more."
+        yield Check(title, "warn", f"Changed since a sync read it: {'; '.join(moved)}.", fix)
+    else:
+        yield Check(title, "ok", "The mapped fields are as a sync last read them.")
 
 
 def _fills(canonical: str, wanted: set[str]) -> bool:

@@ -66,6 +66,17 @@ def reserve(tat_us: int, now_us: int, cost: int, rate: Rate) -> tuple[int, int]:
     return new_tat_us, max(0, new_tat_us - rate.burst * rate.step_us - now_us)
 
 
+def left(tat_us: int, now_us: int, rate: Rate) -> int:
+    """Units that may be taken now without waiting.
+
+    >>> rate = Rate(80, 20)
+    >>> left(0, 1_000_000, rate), left(2_052_632, 1_000_000, rate), left(1_263_158, 1_000_000, rate)
+    (4, 0, 3)
+    """
+    taken = -(-max(0, tat_us - now_us) // rate.step_us)
+    return max(0, rate.burst - taken)
+
+
 def pause_until(tat_us: int, until_us: int, rate: Rate) -> int:
     """The arrival time that lets nobody through before `until_us`."""
     return max(tat_us, until_us + rate.burst * rate.step_us)

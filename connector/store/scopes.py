@@ -99,10 +99,11 @@ def doubt(tx: sa.Connection, why: str) -> None:
     )
 
 
-def reserve(store: Store, connection: str, path: str, take: Any) -> int:
+def reserve(store: Store, connection: str, path: str, rate: str, take: Any) -> int:
     """Take from a rate budget; returns the µs to wait, or -1 if nothing was taken.
 
-    `take(tat_us, now_us)` is the pure arithmetic: it returns (new tat_us or None, wait_us).
+    `take(tat_us, now_us)` is the pure arithmetic: it returns (new tat_us or None, wait_us). `rate`
+    is kept for whoever looks at the budget.
     """
     kind = f"*/{path}"
     with store.write(None, "rate") as tx:
@@ -114,8 +115,54 @@ def reserve(store: Store, connection: str, path: str, take: Any) -> int:
         tat, wait = take(row.tat_us or 0, start)
         if tat is None:
             return -1
-        update(tx, connection, kind, tat_us=tat)
+        update(tx, connection, kind, tat_us=tat, fingerprint=rate)
         return int(wait) + start - now
+
+
+def budgets(tx: sa.Connection) -> list[Scope]:
+    """The rows of all rate budgets that were ever spent from; `fingerprint` is the rate."""
+    c = scope.c
+    rows = tx.execute(
+        sa.select(*_COLUMNS)
+        .where(c.kind.startswith("*/"), c.tat_us.is_not(None), c.fingerprint.is_not(None))
+        .order_by(c.connection, c.kind)
+    )
+    return [Scope(*row) for row in rows]
+
+
+# --- passes that ended well -----------------------------------------------------------------------
+
+_ENDED = "*/pass/"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """When the last pass without an error began and ended."""
+
+    began_us: int
+    ended_us: int
+
+
+def note_pass(
+    store: Store, tx: sa.Connection, connection: str, kind: str, began_us: int, ended_us: int
+) -> None:
+    """A pass ended without an error; it has a row of its own, as `success_us` is of reading."""
+    store.ensure_scope(tx, connection, _ENDED + kind)
+    update(tx, connection, _ENDED + kind, since_us=began_us, success_us=ended_us)
+
+
+def ended_passes(tx: sa.Connection) -> dict[tuple[str, str], Ended]:
+    """By connection and kind: the last pass that ended without an error."""
+    c = scope.c
+    rows = tx.execute(
+        sa.select(c.connection, c.kind, c.since_us, c.success_us).where(
+            c.kind.startswith(_ENDED), c.success_us.is_not(None)
+        )
+    )
+    return {
+        (row.connection, row.kind.removeprefix(_ENDED)): Ended(row.since_us, row.success_us)
+        for row in rows
+    }
 
 
 def pause(store: Store, connection: str, path: str, until_us: int) -> None:
@@ -139,17 +186,20 @@ def set_paused(store: Store, connection: str, kind: str, *, paused: bool) -> boo
         store.ensure_scope(tx, connection, _PAUSES + kind)
         known = get(tx, connection, _PAUSES + kind)
         mode = PAUSED if paused else NORMAL
-        update(tx, connection, _PAUSES + kind, mode=mode)
+        if known is None or known.mode != mode:
+            update(tx, connection, _PAUSES + kind, mode=mode, since_us=store.now_us(tx))
     return known is not None and known.mode != mode
 
 
-def paused(tx: sa.Connection) -> set[tuple[str, str]]:
-    """The (connection, kind) pairs that are paused."""
+def paused(tx: sa.Connection) -> dict[tuple[str, str], int | None]:
+    """The (connection, kind) pairs that are paused, and since when, as far as that is known."""
     c = scope.c
     rows = tx.execute(
-        sa.select(c.connection, c.kind).where(c.kind.startswith(_PAUSES), c.mode == PAUSED)
+        sa.select(c.connection, c.kind, c.since_us).where(
+            c.kind.startswith(_PAUSES), c.mode == PAUSED
+        )
     )
-    return {(row.connection, row.kind.removeprefix(_PAUSES)) for row in rows}
+    return {(row.connection, row.kind.removeprefix(_PAUSES)): row.since_us for row in rows}
 
 
 def is_leased(tx: sa.Connection, connection: str, kind: str, now_us: int) -> bool:

@@ -390,6 +390,17 @@ def count_waiting(tx: sa.Connection, connection: str, kind: str) -> int:
     ).scalar_one()
 
 
+def oldest_us(tx: sa.Connection, connection: str, kind: str) -> int | None:
+    """When the remote row was seen that has waited longest and is no letter; None if none waits."""
+    c = staged.c
+    found: int | None = tx.execute(
+        sa.select(sa.func.min(c.observed_us)).where(
+            c.connection == connection, c.kind == kind, c.side == REMOTE, c.reason.is_(None)
+        )
+    ).scalar()
+    return found
+
+
 def count_letters(tx: sa.Connection) -> int:
     """Number of inbound letters, of all scopes."""
     return tx.execute(

@@ -81,8 +81,10 @@ scope = sa.Table(
 """One row for each (connection, kind): its lease, cursor, account, metadata cache. `doubt` says why
 nothing may be written before a reconcile (a word of `sync/place.py`).
 
-Connection `local` is the observer of the local side. A kind `*/NAME` is a rate budget or a secret
-slot of the connection (`resume` holds the sealed secret, `not_before_us` its end of life),
+Connection `local` is the observer of the local side. A kind `*/NAME` is a rate budget (`tat_us`,
+its rate as `fingerprint`) or a secret slot of the connection (`resume` holds the sealed secret,
+`not_before_us` its end of life), `*/pass/KIND` the last pass that ended well (from `since_us` to
+`success_us`),
 `*/rows/KIND` the look at all rows of the shop, `*/paused/KIND` a person's pause.
 """
 

@@ -28,6 +28,7 @@ from connector.sync.badrows import bad_rows
 from connector.sync.clocks import stop_if_clock_went_back
 from connector.sync.decision import KindRules
 from connector.sync.drift import fingerprint, schema_of, sentences, working_pair
+from connector.sync.ended import note_ended
 from connector.sync.engine import (
     finish_connection,
     observe_connection,
@@ -64,6 +65,8 @@ class Runner:
         self._ports = ports
         self._setup = setup
         self._connections = connections
+        self._failed: set[str] = set()
+        """The connections that an error stopped."""
 
     def run(self, *, fail_if_locked: bool = False, only_reconcile: bool = False) -> RunReport:
         """One run. Raises SettingsError before any read if this is the wrong place.
@@ -80,6 +83,8 @@ class Runner:
         place.next_generation(ports, self._configured())
         with ExitStack() as leases:
             opened: list[list[Scope]] = []
+            with ports.store.read() as tx:
+                began_us = ports.store.now_us(tx)
             for connection in going(ports.store, self._connections, report.skipped):
                 try:
                     opened.append(self._open(connection, leases, only_reconcile))
@@ -122,6 +127,8 @@ class Runner:
                 report.writes = ports.dry
             else:
                 self._upkeep(opened, report)
+            if not only_reconcile:
+                note_ended(ports, [s for many in opened for s in many], began_us, self._failed)
             self._close(opened)
         if ports.dry is None and any(p.counts.written for p in report.passes):
             # A copy of the state taken while this run was at work is an older one from here on.
@@ -255,6 +262,7 @@ class Runner:
                 step(scopes_of_one)
         except ConnectorError as error:
             report.errors.append(error)
+            self._failed.update(scope.connection for scope in scopes_of_one)
             return False
         return True
 
@@ -429,6 +437,7 @@ class Runner:
                     raise
                 report.skipped.append(str(error))
                 report.locked = True
+                self._failed.update(scope.connection for scope in held)
             for scope in held:
                 look_at_all_rows(scope)
 

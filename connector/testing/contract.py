@@ -12,6 +12,7 @@ import pytest
 
 from connector.plugin import Fields, Remote, Target
 from connector.records import Kind
+from connector.testing.contract_account import AccountContract
 from connector.testing.contract_bulk import BulkContract
 from connector.testing.contract_reads import ReadContract
 from connector.testing.contract_writes import WriteContract
@@ -22,7 +23,7 @@ from connector.testing.samples import sample_fields
 __all__ = ["Lab", "PluginContract"]
 
 
-class PluginContract(WriteContract, ReadContract, BulkContract):
+class PluginContract(WriteContract, ReadContract, BulkContract, AccountContract):
     """Derive from it, override `remote`, `hands`, `target`, and more where the vendor differs."""
 
     @pytest.fixture

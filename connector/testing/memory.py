@@ -8,16 +8,18 @@ what it claims.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from connector.account import ObjectInfo
 from connector.errors import (
     CursorExpiredError,
     RateLimitedError,
     RetryableError,
+    SchemaDriftError,
     UnknownOutcomeError,
     UnreachableError,
     VendorError,
@@ -48,7 +50,10 @@ THROTTLE = timedelta(seconds=2)
 
 
 class MemoryRemote:
-    """One open account of a `MemoryVendor`. `targets` says which fields are delivered."""
+    """One open account of a `MemoryVendor`; `targets` says which fields are delivered.
+
+    Implements `connector.plugin.Remote` and `connector.account.ListsObjects`.
+    """
 
     def __init__(self, vendor: MemoryVendor, targets: Mapping[Kind, Target]) -> None:
         self.vendor = vendor
@@ -64,6 +69,30 @@ class MemoryRemote:
 
     def describe(self, kind: Kind) -> Schema:
         return self._call("describe", lambda: self.vendor.schemas[kind])
+
+    def objects(self, *, count: Collection[str] = ()) -> Sequence[ObjectInfo]:
+        """The kinds' objects; all are counted that are asked for."""
+        vendor = self.vendor
+        return self._call(
+            "objects",
+            lambda: [
+                ObjectInfo(
+                    name=one.object,
+                    can_read=one.can_read,
+                    can_create=one.can_create,
+                    can_update=one.can_update,
+                    can_remove=one.can_remove,
+                    records=len(vendor.dump(kind)) if one.object in count else None,
+                )
+                for kind, one in vendor.schemas.items()
+            ],
+        )
+
+    def describe_object(self, name: str) -> Schema:
+        for kind, schema in self.vendor.schemas.items():
+            if schema.object == name:
+                return self.describe(kind)
+        raise SchemaDriftError("The vendor has no object of this name.")
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -14,6 +14,7 @@ OWN_LANGUAGE: Mapping[str, Mapping[str, str]] = {
     "zoho": {
         "coql.py": "the vendor's query language has a grammar; Fxiaoke takes filters as JSON",
         "bulk": "jobs and files for very many records; Fxiaoke has none",
+        "making.py": "fields can be made by the API; Fxiaoke has none for that",
         "routes.py": "what a call asks for, apart because the bulk calls make it too",
         "search.py": "the search index, with criteria and lags of its own; Fxiaoke has none",
     },
@@ -23,6 +24,7 @@ OWN_LANGUAGE: Mapping[str, Mapping[str, str]] = {
 OWN_WAYS: Mapping[str, Mapping[str, str]] = {
     "zoho": {
         "bulk": "jobs and files for very many records; Fxiaoke has none",
+        "making.py": "fields can be made by the API; Fxiaoke has none for that",
         "nested.py": "a record's consent object; Fxiaoke's consents are fields of their own",
     },
 }

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 from connector.errors import ConnectorError
 from connector.plugin import Finding, Kind
-from connector_fxiaoke import facts, queries
+from connector_fxiaoke import facts, objects, queries
 from connector_fxiaoke.client import Client
 from connector_fxiaoke.records import Records
 from connector_fxiaoke.settings import FxiaokeSettings
@@ -41,12 +41,10 @@ def probe(
 def _objects(client: Client, kinds: Mapping[Kind, Records]) -> Iterator[Finding]:
     """Whether the tenant lists the mapped objects."""
     try:
-        told = client.read("objects", facts.OBJECTS_PATH, {}).data.get("objects")
+        names = {one.name for one in objects.listed(client)}
     except ConnectorError as error:
         yield Finding(name="objects", good=False, text=error.sentence)
         return
-    rows = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
-    names = {one.get("describeApiName") for one in rows if one.get("isActive") is not False}
     for kind, records in kinds.items():
         if records.object not in names:
             text = f"The tenant lists no object {records.object} for the kind {kind}."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from connector.errors import UsageError
+from connector.account import ObjectInfo
+from connector.errors import SchemaDriftError, UsageError
 from connector.estimates import Estimate, Workload
 from connector.plugin import (
     Capabilities,
@@ -22,7 +23,7 @@ from connector.plugin import (
     Write,
 )
 from connector.records import Kind
-from connector_fxiaoke import estimating, feed, probing, writing
+from connector_fxiaoke import estimating, feed, objects, probing, writing
 from connector_fxiaoke.client import Client
 from connector_fxiaoke.records import Records
 from connector_fxiaoke.schema import describe
@@ -31,7 +32,7 @@ from connector_fxiaoke.settings import FxiaokeSettings
 
 class FxiaokeRemote:
     """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`, and
-    `connector.estimates.Estimates`.
+    `connector.account.ListsObjects` and `connector.estimates.Estimates`.
 
     Safe for threads.
     """
@@ -82,6 +83,17 @@ class FxiaokeRemote:
     def describe(self, kind: Kind) -> Schema:
         """The object's fields: one call."""
         return self._of(kind).describe()
+
+    def objects(self, *, count: Collection[str] = ()) -> Sequence[ObjectInfo]:
+        """One call. Nothing is counted: a count makes the vendor's queries slow."""
+        return objects.listed(self._client)
+
+    def describe_object(self, name: str) -> Schema:
+        """An object's fields: two calls, since describe answers of an unknown object as of a
+        fault of the moment."""
+        if all(one.name != name for one in objects.listed(self._client)):
+            raise SchemaDriftError("The tenant lists no object of this name.")
+        return describe(self._client, name).schema
 
     def changes(self, kind: Kind, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
         """See `feed`. Raises: CursorExpiredError."""

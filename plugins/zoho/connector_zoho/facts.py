@@ -31,9 +31,19 @@ USERS_PATH: Final = BASE + "/users"
 MODULES_PATH: Final = BASE + "/settings/modules"
 """GET; `/{module}` for one. Source: page "Modules metadata". Documented."""
 FIELDS_PATH: Final = BASE + "/settings/fields"
-"""GET with `module=`. Source: page "Fields metadata". Documented."""
+"""GET with `module=`; POST makes custom fields. Source: pages "Fields metadata", "Create custom
+fields". Documented."""
+FIELDS_AT_ONCE: Final = 5
+"""Fields that one call makes. Source: OpenAPI fields, August 2026. Documented."""
+FIELD_LABEL: Final = 25
+"""Characters of a new field's label, and of an option. Source: as above. Documented."""
+FIELD_OPTIONS: Final = 10
+"""Options of a new pick list. Source: as above. Documented."""
 LAYOUTS_PATH: Final = BASE + "/settings/layouts"
 """GET with `module=`; layout mandatory flags live here. Source: page "Layouts". Documented."""
+COUNT: Final = "/actions/count"
+"""Behind a module's path: GET answers `count`. It follows the search index. Source: page "Record
+count". Documented."""
 RECYCLE_BIN_PATH: Final = BASE + "/settings/recycle_bin"
 """DELETE `/{id}` or `?ids=`: purges for ever. Source: page "Recycle bin". Documented."""
 

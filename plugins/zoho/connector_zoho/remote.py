@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from connector.account import Made, MissingField, ObjectInfo
 from connector.bulk import BulkTerms, Keep
 from connector.errors import UsageError, VendorError
 from connector.estimates import Estimate, Workload
 from connector.plugin import (
     Capabilities,
+    FieldInfo,
     Finding,
     Host,
     Op,
@@ -25,7 +27,7 @@ from connector.plugin import (
     Write,
 )
 from connector.records import Kind
-from connector_zoho import estimating, facts, feed, probing, writing
+from connector_zoho import estimating, facts, feed, making, objects, probing, writing
 from connector_zoho.bulk import reading as bulk_reading
 from connector_zoho.bulk import writing as bulk_writing
 from connector_zoho.bulk.jobs import Jobs
@@ -36,8 +38,9 @@ from connector_zoho.settings import ZohoSettings
 
 
 class ZohoRemote:
-    """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`, and of
-    `connector.bulk` `BulkReads` and `BulkWrites`; `Estimates` too.
+    """Implements `connector.plugin.Remote`, `Probing`, `LinksRecords` and `NamesEditors`, of
+    `connector.bulk` `BulkReads` and `BulkWrites`, of `connector.account` `ListsObjects` and
+    `SetsUp`; `connector.estimates.Estimates` too.
 
     Safe for threads.
     """
@@ -108,6 +111,26 @@ class ZohoRemote:
     def describe(self, kind: Kind) -> Schema:
         """The module's fields and rights: three calls."""
         return self._of(kind).describe()
+
+    def objects(self, *, count: Collection[str] = ()) -> Sequence[ObjectInfo]:
+        """The modules that the API serves: one call, and one for each that is counted."""
+        return objects.listed(self._client, count)
+
+    def describe_object(self, name: str) -> Schema:
+        """A module's fields and rights: three calls."""
+        return describe(self._client, name)
+
+    def by_hand(self, wanted: MissingField) -> str:
+        """See `making`."""
+        return making.by_hand(wanted)
+
+    def make_field(self, wanted: MissingField) -> Made:
+        """Three calls: two of them only look."""
+        return making.make(self._client, wanted)
+
+    def key_advice(self, key: FieldInfo) -> str:
+        """Whether it is unique and external."""
+        return making.advice_for(key)
 
     def changes(self, kind: Kind, since: datetime | None, resume: bytes | None) -> Iterator[Page]:
         """See `feed`. Raises: CursorExpiredError."""

@@ -17,7 +17,7 @@ from connector.sandbox.clock import Time
 from connector.sandbox.faults import Faults
 from connector.sandbox.watch import Watch
 from connector_zoho import facts
-from connector_zoho.sandbox import admin, metadata, spoil
+from connector_zoho.sandbox import admin, making, metadata, spoil
 from connector_zoho.sandbox.auth import Accounts, Grant
 from connector_zoho.sandbox.budget import Budget
 from connector_zoho.sandbox.bulk import calls as bulk_calls
@@ -215,6 +215,8 @@ class SandboxApp(App):
         part, _, tail = rest.partition("/")
         if part == "recycle_bin":
             return self._bin(call, tail)
+        if call.method == "POST" and rest == "fields":
+            return self._make_fields(call)
         if call.method != "GET":
             raise self._bad_method()
         if part not in ("modules", "fields", "layouts") or (tail and part != "modules"):
@@ -228,6 +230,13 @@ class SandboxApp(App):
             return metadata.fields(module) if part == "fields" else metadata.layouts(module)
 
         return Route(part, act, tail or call.query.get("module", ""))
+
+    def _make_fields(self, call: Call) -> Route:
+        def act(grant: Grant) -> Answer:
+            self.accounts.need_setting(grant, "fields", "CREATE")
+            return making.make(self.org, metadata.module_of(self.org, call), call)
+
+        return Route("make_field", act, call.query.get("module", ""))
 
     def _bin(self, call: Call, tail: str) -> Route:
         restoring = call.method == "POST" and tail.endswith("actions/restore")

@@ -34,6 +34,8 @@ SWITCHES: Final[Mapping[str, tuple[str, ...]]] = {
     "phone": ("kept", "stripped"),
     "deleted_pages": ("unbounded", "2000"),
     "expires_in": ("seconds", "milliseconds"),
+    "field_names": ("label", "numbered"),
+    "field_keys": ("kept", "dropped"),
     "bulk_progress": ("IN PROGRESS", "INPROGRESS"),
     "bulk_heads": ("RECORD_ID", "ID"),
     "bulk_lookup_head": ("bare", "dotted"),

@@ -20,6 +20,7 @@ from connector_zoho.sandbox.organisation import DEFAULT_MODULES
 from connector_zoho.sandbox.refusals import Json, RefusedCall, RefusedItem, invalid_module
 from connector_zoho.sandbox.schema import SYSTEM_FIELDS, Field, define_field, module_meta
 
+RIGHTS: Final = ("viewable", "creatable", "editable", "deletable")
 FIRST_ID: Final = 4_150_000_000_002_175_001
 INTEGRATION: Final[Json] = {
     "name": "Connector Integration",
@@ -55,7 +56,8 @@ class Organisation:
     # --- definitions ---
 
     def define(self, given: Mapping[str, Any]) -> Module:
-        """Add a module, or fields to one that is there (one of the same name is replaced)."""
+        """Add a module, or fields and rights to one that is there (fields replace their
+        namesakes)."""
         name = str(given["api_name"])
         custom = given.get("generated_type", "custom") == "custom"
         module = self.modules.get(name)
@@ -64,6 +66,7 @@ class Organisation:
             module = self.modules[name] = Module(name=name, meta=meta, fields={}, custom=custom)
             for system in SYSTEM_FIELDS:
                 self.define_field(module, system)
+        module.meta.update({right: given[right] for right in RIGHTS if right in given})
         for one in given.get("fields", ()):
             self.define_field(module, one)
         module.meta["modified_time"] = self.render(int(self.time.now()))
