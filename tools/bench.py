@@ -12,7 +12,14 @@ import subprocess
 import sys
 from typing import Any
 
-from tools import bench_erasure, bench_fxiaoke, bench_latency, bench_privacy, bench_privacy_path
+from tools import (
+    bench_erasure,
+    bench_fxiaoke,
+    bench_latency,
+    bench_million,
+    bench_privacy,
+    bench_privacy_path,
+)
 from tools.bench_rig import Bench, bench
 from tools.figures import show
 
@@ -167,6 +174,7 @@ def main() -> None:
     bench_privacy.all_figures(scale)
     bench_privacy_path.all_figures(scale)
     bench_erasure.all_figures(scale)
+    bench_million.all_figures(scale)
 
 
 if __name__ == "__main__":

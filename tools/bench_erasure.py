@@ -29,7 +29,8 @@ SELECT 'crm', 'customer', randomblob(16), id, 0 FROM link WHERE local_id LIKE 'l
 """
 
 
-def _pad(folder: Path, links: int) -> None:
+def pad(folder: Path, links: int) -> None:
+    """Add so many links, each with a base of 500 bytes and a claim, to the state in a folder."""
     with closing(sqlite3.connect(folder / "state.db", isolation_level=None)) as state:
         state.execute("BEGIN")
         state.execute(LINKS, {"links": links})
@@ -57,7 +58,7 @@ def _erased(links: int) -> dict[str, float]:
 
     try:
         one.child("sync")
-        _pad(folder, links)
+        pad(folder, links)
         with open_connector(folder / "connector.toml") as connector:
             receipt = connector.rights.erase(Who(rows=["7"]), hook=hook)
         assert receipt.state == "done"

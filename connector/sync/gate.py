@@ -89,6 +89,7 @@ class Gate:
     odd: frozenset[str] = frozenset()
     """The vendor's fields that are read, have no class, and put their record aside."""
     _changes: dict[tuple[str, str, str | None], Change] = field(default_factory=dict)
+    _free: dict[tuple[int, tuple[str, ...]], tuple[Ruling, bool]] = field(default_factory=dict)
 
     @property
     def shut(self) -> frozenset[str]:
@@ -121,6 +122,19 @@ class Gate:
             if one is not None and one.class_ == CONSENT:
                 return ALLOW
         return ruling.fields.get(name) or Verdict("drop_field", rules=("untraced",))
+
+    def leaves_free(self, ruling: Ruling, names: tuple[str, ...]) -> bool:
+        """Whether all these fields go out truly, and are read back."""
+        # A ruling is one for all people of whom the same is known: few answer for many records.
+        # It is kept beside its answer, so that no other one takes its id.
+        key = id(ruling), names
+        known = self._free.get(key)
+        if known is None:
+            free = not any(
+                name in self.shut or self.verdict(ruling, name).action != "allow" for name in names
+            )
+            known = self._free[key] = ruling, free
+        return known[1]
 
     def sent(self, verdict: Verdict, name: str, value: Value) -> Value:
         """What goes out in place of a value."""

@@ -69,9 +69,7 @@ def is_gated(pair: Pair, rules: KindRules, case: Situation, unit: Unit) -> bool:
         return False
     if case.base is not None and unit.name in case.base.stand_ins:
         return True
-    return any(
-        name in gate.shut or gate.verdict(ruling, name).action != "allow" for name in unit.fields
-    )
+    return not gate.leaves_free(ruling, unit.fields)
 
 
 def reopened(pair: Pair, rules: KindRules, case: Situation) -> Situation:
