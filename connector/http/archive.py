@@ -35,7 +35,7 @@ _DAMAGE: Final = (
     zlib.error,
     struct.error,
     EOFError,
-    NotImplementedError,
+    NotImplementedError,  # how `zipfile` says that it does not know a compression
     OSError,
     RuntimeError,
     UnicodeDecodeError,

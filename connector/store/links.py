@@ -212,7 +212,7 @@ def unlisted(
     """Active links whose record a finished listing did not name, in id order behind `after`."""
     c = link.c
     rows = tx.execute(
-        _active(connection, kind)
+        agreed(connection, kind)
         .where(sa.or_(c.listed_us.is_(None), c.listed_us < began_us), c.id > after)
         .limit(limit)
     )
@@ -221,7 +221,7 @@ def unlisted(
 
 def following(tx: sa.Connection, connection: str, kind: str, after: str, limit: int) -> list[Link]:
     """Active links in id order behind `after`."""
-    rows = tx.execute(_active(connection, kind).where(link.c.id > after).limit(limit))
+    rows = tx.execute(agreed(connection, kind).where(link.c.id > after).limit(limit))
     return [Link(*row) for row in rows]
 
 
@@ -239,11 +239,12 @@ def linked_rows(tx: sa.Connection, connection: str, kind: str, after: str, limit
 def echoing(tx: sa.Connection, connection: str, kind: str, limit: int) -> list[Link]:
     """Active links whose last write of ours was never seen at the vendor, in id order."""
     unseen = link.c.remote_observed_us == 0
-    rows = tx.execute(_active(connection, kind).where(unseen).limit(limit))
+    rows = tx.execute(agreed(connection, kind).where(unseen).limit(limit))
     return [Link(*row) for row in rows]
 
 
-def _active(connection: str, kind: str) -> sa.Select[Any]:
+def agreed(connection: str, kind: str) -> sa.Select[Any]:
+    """Whole links of a scope whose records both are there and agreed once, in their order."""
     c = link.c
     return (
         sa.select(*_COLUMNS)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from connector.store import intents
+from connector.store import intents, links
 from connector.store.links import ACTIVE, PENDING
 from connector.store.tables import conflict, event, intent, link, staged
 
@@ -121,18 +121,6 @@ def pace(tx: sa.Connection, runs: Collection[str], step_us: int) -> list[tuple[i
 
 def agreed_ids(tx: sa.Connection, connection: str, kind: str) -> Iterator[str]:
     """The ids of all links whose records agreed, in their order; nothing else of them is read."""
-    c = link.c
-    query = (
-        sa.select(c.id)
-        .where(
-            c.connection == connection,
-            c.kind == kind,
-            c.live.is_not(None),
-            c.state == ACTIVE,
-            c.local_id.is_not(None),
-            c.remote_id.is_not(None),
-        )
-        .order_by(c.id)
-        .execution_options(yield_per=1000)
-    )
+    query = links.agreed(connection, kind).with_only_columns(link.c.id)
+    query = query.execution_options(yield_per=1000)
     yield from tx.execute(query).scalars()

@@ -17,6 +17,7 @@ from connector.keeping import references
 from connector.keeping.rotation import Rotation
 from connector.privacy.keys import KeyState, Purpose
 from connector.privacy.keys_database import BACKUP
+from connector.store.database import Hook
 from tests.privacy.installed import Installed, Worker, in_a_process
 
 MOVING = (Purpose.WRAP, Purpose.SECRETS, Purpose.STAGING)
@@ -79,8 +80,8 @@ def test_11_a_rotation_killed_at_any_point_goes_on_and_nothing_is_lost(
             if at == point:
                 os._exit(9)
 
-        def rotate(home: Installed = home, die: object = die) -> None:
-            with home.rotation(die) as rotation:  # type: ignore[arg-type]
+        def rotate(home: Installed = home, die: Hook = die) -> None:
+            with home.rotation(die) as rotation:
                 rotation.rotate(purpose)
 
         with warnings.catch_warnings():
@@ -125,7 +126,7 @@ def test_11_everything_is_readable_throughout_beside_a_writer(
         if slept == 3:
             long_run.end()
 
-    home.clock.sleep = sleep  # type: ignore[method-assign]
+    home.clock.sleep = sleep  # type: ignore[method-assign]  # a run works while it waits
     with home.rotation(at) as rotation:
         done = rotation.rotate(purpose)
     assert slept == 3

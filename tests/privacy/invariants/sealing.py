@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -65,13 +66,13 @@ def test_04_no_two_places_open_each_others_data(tmp_path: Path) -> None:
         ):
             place = (document, kind, subject, record)
             sealed = vault.seal(*place, b"invented")
-            places.append((sealed, lambda s, v=vault, p=place: v.open(*p, s)))  # type: ignore[misc]
+            places.append((sealed, partial(vault.open, *place)))
         for where in product(("zoho", "fx"), KINDS, ("remote", "local"), RECORDS):
             sealed = vault.seal_staged(*where, b"invented")
-            places.append((sealed, lambda s, v=vault, p=where: v.open_staged(*p, s)))  # type: ignore[misc]
+            places.append((sealed, partial(vault.open_staged, *where)))
         for name in ("zoho/token", "fx/token"):
             sealed = vault.seal_secret(name, b"invented")
-            places.append((sealed, lambda s, v=vault, p=name: v.open_secret(p, s)))  # type: ignore[misc]
+            places.append((sealed, partial(vault.open_secret, name)))
     opened = 0
     for (one, (sealed, _)), (two, (_, open_)) in product(enumerate(places), enumerate(places)):
         if one == two:
