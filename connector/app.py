@@ -1,4 +1,4 @@
-"""Puts settings, keys, store and plugins together; the only place that may.
+"""What can be done with an installation: `open_connector`, and the calls of a `Connector`.
 
 >>> # with open_connector("connector.toml") as connector:
 >>> #     report = connector.sync()
@@ -9,41 +9,33 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from connector import policies, registry, shop
 from connector import settings as settings_module
+from connector import shop
 from connector.assembly import parts
 from connector.backup.backups import Backups
 from connector.errors import (
     ConnectorError,
     LeaseHeldError,
-    SealError,
-    UnreachableError,
     UsageError,
 )
-from connector.host import MachineClock, StoreHost
-from connector.keeping.provider import kek_of, officers_kek_of
-from connector.keeping.rotation import Keyring
+from connector.host import MachineClock
+from connector.installation import Installation
 from connector.keeping.rotation import Progress as KeysProgress
 from connector.keeping.rotation import no_progress as no_keys_progress
 from connector.local.contract import Local
 from connector.local.idmap import IdMap
 from connector.local.status import LocalStatus, status_of_local
-from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
 from connector.migrating.facade import Migrations
-from connector.plugin import Clock, Kind, LinksRecords, NamesEditors, Plugin, Ref, Remote, Target
-from connector.policy.load import Policy
-from connector.privacy.ring import create_ring
-from connector.privacy.vault import Vault, open_vault
+from connector.plugin import Clock, Kind, LinksRecords, NamesEditors, Ref
 from connector.rights.facade import Rights
 from connector.settings import Settings
-from connector.store.copies import copy_of
-from connector.store.database import Hook, Store, no_hook, open_engine
+from connector.store.database import Hook, Store, no_hook
 from connector.sync.adopt import Adoption
 from connector.sync.beside import Beside
 from connector.sync.review import Letter, OpenConflict, Review, Where, nowhere
@@ -78,34 +70,8 @@ def open_connector(
     return Connector(settings, clock or MachineClock(), local)
 
 
-def init_keys(settings: Settings, clock: Clock | None = None) -> Path:
-    """Make the key ring, and its key-encrypting key. Raises: UsageError if the ring exists."""
-    path = settings.path(settings.keys.path)
-    clock = clock or MachineClock()
-    officer = officers_kek_of(settings, clock)
-    create_ring(path, kek_of(settings, clock), settings.tenant, clock.now(), officer=officer)
-    return path
-
-
-@dataclass(slots=True)
-class _Open:
-    """What has been opened so far."""
-
-    store: Store | None = None
-    vault: Vault | None = None
-    local: Local | None = None
-    remotes: dict[str, Remote] = field(default_factory=dict)
-    hosts: dict[str, StoreHost] = field(default_factory=dict)
-
-
-class Connector:
-    """One installation. Methods may be called in any order, by one thread at a time."""
-
-    def __init__(self, settings: Settings, clock: Clock, given: shop.Given = None) -> None:
-        self.settings = settings
-        self.clock = clock
-        self._given = given
-        self._open = _Open()
+class Connector(Installation):
+    """What can be done with an installation, in any order, by one thread at a time."""
 
     def __enter__(self) -> Connector:
         return self
@@ -117,143 +83,6 @@ class Connector:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    def close(self) -> None:
-        """Let go of everything; doing it again is harmless."""
-        held, self._open = self._open, _Open()
-        for remote in held.remotes.values():
-            remote.close()
-        for part in (held.local, held.vault, held.store):
-            if part is not None:
-                part.close()
-
-    def now(self) -> dt.datetime:
-        """The time by that clock."""
-        return self.clock.now()
-
-    # --- parts, opened when first needed ----------------------------------------------------------
-
-    @property
-    def store(self) -> Store:
-        if self._open.store is None:
-            self._open.store = Store(
-                open_engine(self.settings.url(self.settings.state.url)),
-                lease_s=self.settings.state.lease_s,
-                tenant=self.settings.tenant,
-                chain=lambda: self.vault.audit,
-            )
-        return self._open.store
-
-    @property
-    def vault(self) -> Vault:
-        if self._open.vault is None:
-            keys = self.settings.keys
-            self._open.vault = open_vault(
-                ring_path=self.settings.path(keys.path),
-                kek=kek_of(self.settings, self.clock),
-                subjects_url=self.settings.url(keys.subjects),
-                tenant=self.settings.tenant,
-                clock_now=self.clock.now,
-                officer=officers_kek_of(self.settings, self.clock),
-            )
-        return self._open.vault
-
-    @property
-    def released(self) -> Vault | None:
-        """The keys; None where this process is released none, which leaves lists without values."""
-        try:
-            return self.vault
-        except (SealError, UnreachableError):
-            return None
-
-    @property
-    def local(self) -> Local:
-        if self._open.local is None:
-            self._open.local = self._open_local(self.store)
-        return self._open.local
-
-    def _open_local(self, store: Store) -> Local:
-        mappings = {kind: self.local_mapping(kind) for kind in self.settings.local.kinds()}
-        return shop.open_side(self.settings, self._given, mappings, store.store_id)
-
-    @property
-    def reaches_local(self) -> bool:
-        """Whether it is known where the shop's side is: by URL, in files, or handed in."""
-        home = self.settings.local
-        return self._given is not None or home.url is not None or home.in_files
-
-    def make_keys(self) -> Path:
-        """Make the key ring, once for an installation. Raises: UsageError if the ring exists."""
-        return init_keys(self.settings, self.clock)
-
-    def plugin(self, name: str) -> Plugin[Any]:
-        """The plugin of a connection. Raises: UnknownPluginError."""
-        return registry.load(self._connection(name).plugin)
-
-    def remote(self, name: str) -> Remote:
-        """The open account of a connection; logs in when first asked for something."""
-        if name not in self._open.remotes:
-            plugin = self.plugin(name)
-            own = settings_module.plugin_settings(self.settings, name, plugin.settings)
-            host = StoreHost(name, self.store, self.vault, self.clock)
-            self._open.hosts[name] = host
-            self._open.remotes[name] = plugin.open(own, self.targets(name), host)
-        return self._open.remotes[name]
-
-    def _connection(self, name: str) -> settings_module.ConnectionSettings:
-        connection = self.settings.connections.get(name)
-        if connection is None:
-            raise UsageError(
-                f"There is no connection {name!r} in the settings.",
-                hint=f"There are: {', '.join(self.settings.connections) or 'none'}.",
-            )
-        return connection
-
-    # --- mappings ---------------------------------------------------------------------------------
-
-    def vendor_mapping(self, name: str, kind: Kind) -> VendorMapping:
-        connection = self._connection(name)
-        folder = (
-            self.settings.path(connection.mappings)
-            if connection.mappings is not None
-            else packaged(connection.plugin)
-        )
-        return load_vendor(folder / f"{kind}.yaml")
-
-    def local_mapping(self, kind: Kind) -> LocalMapping:
-        one = self.settings.local.kinds()[kind]
-        assert one.mapping is not None
-        mapping = load_local(self.settings.path(one.mapping))
-        return shop.in_row(mapping) if one.part_of is not None else mapping
-
-    def people(self) -> LocalMapping | None:
-        """How customers lie in the shop, if they do."""
-        known = Kind.CUSTOMER in self.settings.local.kinds()
-        return self.local_mapping(Kind.CUSTOMER) if known else None
-
-    def targets(self, name: str) -> dict[Kind, Target]:
-        """What the mappings want of a connection's objects."""
-        return {k: shop.target(self.vendor_mapping(name, k)) for k in self.kinds(name)}
-
-    def policy(self) -> Policy | None:
-        """The privacy policy, checked against settings and mappings; None if there is none.
-
-        Raises: PolicyFileError with all faults.
-        """
-        if self.settings.privacy.policy is None:
-            return None
-        mappings = [
-            (name, self.vendor_mapping(name, kind))
-            for name in self.settings.connections
-            for kind in self.kinds(name)
-        ]
-        local = {kind: self.local_mapping(kind) for kind in self.settings.local.kinds()}
-        return policies.open_policy(self.settings, self.clock.now(), mappings, local)
-
-    def kinds(self, name: str) -> list[Kind]:
-        """The kinds of a connection, parents first."""
-        wanted = self._connection(name).kinds
-        return [kind for kind in settings_module.KINDS_IN_ORDER if kind in wanted]
 
     # --- the main job -----------------------------------------------------------------------------
 
@@ -301,16 +130,11 @@ class Connector:
 
         `report.writes` holds every write, field by field, with its values: for the caller's eyes.
         """
-        copy = self._copy()
-        local = self._open_local(self.store)
-        try:
+        with self.copy_of_store() as copy, closing(self.open_local()) as local:
             runner = self._runner(
                 copy, local, connections, kinds, max_delete, max_change, progress, []
             )
             return runner.run()
-        finally:
-            local.close()
-            copy.engine.dispose()
 
     def reconcile(
         self,
@@ -346,23 +170,13 @@ class Connector:
         """
         if kind not in self.kinds(connection):
             raise UsageError(f"The connection {connection} has no kind {kind} in the settings.")
-        store, local = (self._copy() if dry_run else self.store), self._open_local(self.store)
-        try:
-            dry: list[Any] | None = [] if dry_run else None
+        dry: list[Any] | None = [] if dry_run else None
+        with (
+            self.copy_of_store() if dry_run else nullcontext(self.store) as store,
+            closing(self.open_local()) as local,
+        ):
             runner = self._runner(store, local, [connection], [kind], None, None, progress, dry)
             return runner.adopt(id_map)
-        finally:
-            local.close()
-            if dry_run:
-                store.engine.dispose()
-
-    def _copy(self) -> Store:
-        """A throw-away copy of the state."""
-        return Store(
-            copy_of(self.store.engine),
-            lease_s=self.settings.state.lease_s,
-            tenant=self.settings.tenant,
-        )
 
     def _runner(
         self,
@@ -407,19 +221,6 @@ class Connector:
     def migrations(self) -> Migrations:
         """Plan a one-off migration from one side to another, run it, prove it."""
         return Migrations(self)
-
-    def spent(self) -> dict[str, tuple[int, int]]:
-        """By connection: the calls that its budgets were asked for so far, and their cost."""
-        return {name: host.spent for name, host in self._open.hosts.items()}
-
-    # --- keys and backups -------------------------------------------------------------------------
-
-    @property
-    def keyring(self) -> Keyring:
-        """Where the ring is and what opens it."""
-        settings = self.settings
-        path, kek = settings.path(settings.keys.path), kek_of(settings, self.clock)
-        return Keyring(path, kek, settings.tenant, officers_kek_of(settings, self.clock))
 
     def backups(self, progress: KeysProgress = no_keys_progress) -> Backups:
         """Makes, lists and verifies backups of the state and of the keys."""

@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable
+from typing import Any
 
 from connector import settings as settings_module
 from connector.host import Beating, in_threads, one_ahead
+from connector.installation import Installation
 from connector.local.contract import Local
 from connector.local.files import FileLocal
-from connector.mapping.schema import LocalMapping, VendorMapping
-from connector.plugin import Clock, Kind, Remote
-from connector.policy.load import Policy
-from connector.privacy.vault import Vault
-from connector.settings import Settings
+from connector.plugin import Kind
 from connector.store.database import Hook, Store, no_hook
 from connector.sync.run import Connection, KindSetup, Setup
 from connector.sync.scope import Limits, Ports, Progress
-
-
-class Installation(Protocol):
-    """The parts of one installation, each opened when it is asked for."""
-
-    @property
-    def settings(self) -> Settings: ...
-    @property
-    def clock(self) -> Clock: ...
-    @property
-    def vault(self) -> Vault: ...
-    def remote(self, name: str) -> Remote: ...
-    def kinds(self, name: str) -> Sequence[Kind]: ...
-    def vendor_mapping(self, name: str, kind: Kind) -> VendorMapping: ...
-    def local_mapping(self, kind: Kind) -> LocalMapping: ...
-    def people(self) -> LocalMapping | None: ...
-    def policy(self) -> Policy | None: ...
 
 
 def parts(

@@ -11,8 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector import settings as settings_module
-from connector.app import init_keys, open_connector
+from connector.app import open_connector
 
 FIELDS = {
     "names.family": ("Last_Name", "family"),
@@ -185,7 +184,7 @@ allow_loopback = true
 """,
         encoding="utf-8",
     )
-    init_keys(settings_module.load(file))
     with open_connector(file) as connector:
+        connector.make_keys()
         connector.install_local()
     return file

@@ -14,8 +14,7 @@ from random import Random
 from typing import Any
 
 from connector import registry
-from connector import settings as settings_module
-from connector.app import init_keys, open_connector
+from connector.app import open_connector
 from connector.demo.desk import Desk
 from connector.demo.scene import references, toml_table
 from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS, SCHEMA, Shop, person
@@ -89,8 +88,8 @@ class Installation:
         self.config = folder / "connector.toml"
         parts = ['tenant = "measured"\n', LOCAL_SETTINGS, LIMITS, *tables]
         self.config.write_text("\n".join(parts), encoding="utf-8")
-        init_keys(settings_module.load(self.config))
         with open_connector(self.config) as connector:
+            connector.make_keys()
             connector.install_local()
 
     def _connection(self, name: str, kinds: Sequence[str], more: Mapping[str, Any]) -> str:

@@ -13,8 +13,7 @@ from typing import Any, Final
 from pydantic import BaseModel, SecretStr
 
 from connector import registry
-from connector import settings as settings_module
-from connector.app import Connector, init_keys, open_connector
+from connector.app import Connector, open_connector
 from connector.demo.desk import Desk
 from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS, Shop
 from connector.errors import UsageError
@@ -100,9 +99,8 @@ def set_up(
             tables.append(table)
         file = folder / "connector.toml"
         file.write_text("\n".join(['tenant = "demo"\n', LOCAL_SETTINGS, *tables]), encoding="utf-8")
-        settings = settings_module.load(file)
-        init_keys(settings)
-        connector = stack.enter_context(open_connector(settings, clock=clock))
+        connector = stack.enter_context(open_connector(file, clock=clock))
+        connector.make_keys()
         connector.install_local()
         yield Scene(folder, shop, desks, connector)
 

@@ -10,7 +10,6 @@ from connector.doctor.check import Check, State, failed
 from connector.doctor.lacking import lacking
 from connector.errors import ConnectorError, RejectedError, SchemaDriftError, SettingsError
 from connector.mapping.drift import changes
-from connector.mapping.translate import Pair
 from connector.plugin import (
     Capabilities,
     Clock,
@@ -187,16 +186,9 @@ def _mapping(
     connector: Connector, name: str, kind: Kind, schema: Schema, gate: Gate | None
 ) -> Iterator[Check]:
     title = f"{name} {kind} mapping"
-    home = connector.settings.local
     try:
-        pair = Pair(
-            connector.local_mapping(kind),
-            connector.vendor_mapping(name, kind),
-            zone=home.zone,
-            phone_region=home.phone_region,
-            schema=schema,
-            leaves=may_leave if gate is None else gate.leaves,
-        )
+        leaves = may_leave if gate is None else gate.leaves
+        pair = connector.pair(name, kind, schema, leaves=leaves)
     except SettingsError as error:
         yield failed(title, error)
         return

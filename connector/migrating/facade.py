@@ -7,11 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from typing import Protocol
 
-from connector.assembly import Installation, parts
+from connector.assembly import parts
 from connector.errors import ConnectorError, SettingsError, UsageError
-from connector.local.contract import Local
+from connector.installation import Installation
 from connector.migrating import kept as keeping
 from connector.migrating.hub import make_hub
 from connector.migrating.kept import Kept, Plan, Proof, RunKept
@@ -21,7 +20,6 @@ from connector.migrating.route import Route, route
 from connector.migrating.verifying import prove
 from connector.plugin import Kind
 from connector.store import tally
-from connector.store.copies import copy_of
 from connector.store.database import Hook, Store, no_hook
 from connector.sync.beside import Beside
 from connector.sync.report import RunReport
@@ -39,18 +37,6 @@ _SLOTS = 120
 """Steps of time that a chart has room for, and how long they may be."""
 _KEEP_S = 5.0
 """How often a run notes what it has spent."""
-
-
-class Home(Installation, Protocol):
-    """An installation with its state and its shop."""
-
-    @property
-    def store(self) -> Store: ...
-    @property
-    def local(self) -> Local: ...
-    def spent(self) -> dict[str, tuple[int, int]]:
-        """By connection: the calls paid for since it was opened, and their cost."""
-        ...
 
 
 @dataclass(slots=True)
@@ -76,7 +62,7 @@ class Standing:
 class Migrations:
     """One-off migrations of an installation. Made anew for each use; see `Connector.migrations`."""
 
-    of: Home
+    of: Installation
     hook: Hook = no_hook
 
     def make_hub(self, folder: Path) -> str:
@@ -101,15 +87,8 @@ class Migrations:
         Planning anew keeps the runs that were made. Raises: UsageError, and as `Connector.plan`.
         """
         way = route(self.of, start, end, kinds)
-        copy = Store(
-            copy_of(self.of.store.engine),
-            lease_s=self.of.settings.state.lease_s,
-            tenant=self.of.settings.tenant,
-        )
-        try:
+        with self.of.copy_of_store() as copy:
             scopes = self._planned(way, copy, progress)
-        finally:
-            copy.engine.dispose()
         now = self.of.clock.now().isoformat(timespec="seconds")
         plan = Plan(now, keeping.digest_of(self.of, way), [str(k) for k in way.kinds], scopes)
         before = keeping.load(self.of.store, way)

@@ -12,8 +12,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from connector.assembly import Installation
 from connector.errors import UsageError
+from connector.installation import Installation
 from connector.plugin import Kind
 from connector.records import field_of
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from connector.assembly import Installation
+from connector.installation import Installation
 from connector.migrating.route import Route
 from connector.store.database import Store
 from connector.sync.drift import mark_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from connector.assembly import Installation
 from connector.errors import UsageError
+from connector.installation import Installation
 from connector.plugin import Kind
 from connector.sync.decision import Side, other_side
 from connector.sync.drift import mark_of

@@ -10,7 +10,6 @@ from connector.app import Connector
 from connector.errors import RejectedError, SchemaDriftError, SettingsError, UsageError
 from connector.mapping.drift import SchemaChange, changes
 from connector.mapping.schema import Rule, VendorMapping
-from connector.mapping.translate import Pair
 from connector.plugin import FieldInfo, Kind, Remote, Schema
 from connector.store import scopes
 from connector.sync.drift import schema_from
@@ -160,7 +159,7 @@ def _describe(
     uses: dict[str, list[Use]] = {}
     for kind in kinds:
         mapping = connector.vendor_mapping(name, kind)
-        faults = _faults(connector, mapping, schema)
+        faults = _faults(connector, name, kind, schema)
         for own, use in _uses(mapping, faults):
             uses.setdefault(own, []).append(use)
     fields = [
@@ -201,18 +200,11 @@ def _use(kind: Kind, rule: Rule, faults: tuple[str, ...]) -> Use:
 
 
 def _faults(
-    connector: Connector, mapping: VendorMapping, schema: Schema
+    connector: Connector, name: str, kind: Kind, schema: Schema
 ) -> dict[tuple[str, str], tuple[str, ...]]:
     """By canonical and own name: what the account contradicts; nothing where no shop maps it."""
-    home = connector.settings.local
     try:
-        pair = Pair(
-            connector.local_mapping(mapping.kind),
-            mapping,
-            zone=home.zone,
-            phone_region=home.phone_region,
-            schema=schema,
-        )
+        pair = connector.pair(name, kind, schema)
     except SettingsError:
         return {}  # `doctor` tells of it
     found: dict[tuple[str, str], tuple[str, ...]] = {}

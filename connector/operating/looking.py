@@ -65,13 +65,10 @@ def look(connector: Connector, link: Link, *, live: bool) -> Look:
         standing = conflicts.of_links(tx, [link.id]).get(link.id, {})
         told = events.of_link(tx, link.id)
     document = scope.schema_doc if scope is not None else None
-    settings = connector.settings
-    pair = Pair(
-        connector.local_mapping(kind),
-        connector.vendor_mapping(link.connection, kind),
-        zone=settings.local.zone,
-        phone_region=settings.local.phone_region,
-        schema=schema_from(document) if document is not None else None,
+    pair = connector.pair(
+        link.connection,
+        kind,
+        schema_from(document) if document is not None else None,
         # asked for the keys only by a base that opened with them
         mark=lambda *told: field_mark(connector.vault, kind, *told),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from connector.app import Connector
 from connector.errors import UsageError
-from connector.operating.choosing import kinds_of
 from connector.plugin import Kind
 from connector.store import scopes
 
@@ -16,7 +15,7 @@ def set_paused(
 
     A run that is at work goes on to its end. Raises: UsageError.
     """
-    kinds = kinds_of(connector, connection)
+    kinds = connector.kinds(connection)
     if kind is not None and kind not in kinds:
         raise UsageError(
             f"The connection {connection} has no kind {kind}.",

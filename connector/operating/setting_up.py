@@ -9,7 +9,6 @@ from connector.account import Made, MissingField, SetsUp
 from connector.app import Connector
 from connector.doctor.lacking import lacking
 from connector.errors import RejectedError, SchemaDriftError, SettingsError
-from connector.mapping.translate import Pair
 from connector.plugin import Kind, Remote, Schema
 
 NO_API = "the vendor's API makes no fields"
@@ -84,15 +83,8 @@ def _notes(
             yield f"{schema.object}.{key.name}: {advice}"
     elif key is not None and not key.unique:
         yield f"{schema.object}.{key.name}: let it take no value twice."
-    home = connector.settings.local
     try:
-        pair = Pair(
-            connector.local_mapping(kind),
-            connector.vendor_mapping(name, kind),
-            zone=home.zone,
-            phone_region=home.phone_region,
-            schema=schema,
-        )
+        pair = connector.pair(name, kind, schema)
     except SettingsError:
         return  # `doctor` tells of it
     local = {rule.canonical for rule in pair.local.rules}

@@ -13,8 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from connector import registry
-from connector import settings as settings_module
-from connector.app import Connector, init_keys, open_connector
+from connector.app import Connector, open_connector
 from connector.demo.scene import QUICK, references, toml_table
 from connector.drivers import server_url
 from connector.plugin import Sandboxed, SandboxHandle
@@ -88,9 +87,8 @@ def opened(example: str, server: str, folder: Path) -> Iterator[Place]:
                 table["mappings"] = name
             parts.append(toml_table(f"connections.{name}", table))
         (folder / "connector.toml").write_text("\n".join(parts), encoding="utf-8")
-        settings = settings_module.load(folder / "connector.toml")
-        init_keys(settings)
-        connector = stack.enter_context(open_connector(settings))
+        connector = stack.enter_context(open_connector(folder / "connector.toml"))
+        connector.make_keys()
         connector.install_local()
         yield Place(engine, connector, boxes)
         engine.dispose()

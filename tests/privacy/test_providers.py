@@ -20,7 +20,7 @@ import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from connector.app import init_keys, open_connector
+from connector.app import open_connector
 from connector.errors import ConnectorError, SealError, SettingsError, UnreachableError
 from connector.http.aws import kms_client
 from connector.keeping.provider import kek_of
@@ -424,9 +424,9 @@ def test_without_boto3_the_settings_say_what_to_install() -> None:
 
 def test_an_installation_works_with_a_key_from_a_program(tmp_path: Path) -> None:
     own = settings(tmp_path, provider="command", command=printing(tmp_path, f"print({KEY!r})"))
-    init_keys(own)
-    assert not (tmp_path / "kek.bin").exists()
     with open_connector(own) as connector:
+        connector.make_keys()
+        assert not (tmp_path / "kek.bin").exists()
         sealed = connector.vault.seal_secret("x", b"invented")
     with open_connector(own) as connector:
         assert connector.vault.open_secret("x", sealed) == b"invented"
@@ -437,7 +437,7 @@ def test_an_installation_works_with_a_key_from_the_environment(
 ) -> None:
     monkeypatch.setenv("CRM_KEK", KEY)
     own = settings(tmp_path, provider="env", kek="env:CRM_KEK", allow_env_key=True)
-    init_keys(own)
     with open_connector(own) as connector:
+        connector.make_keys()
         assert connector.vault.open_secret("x", connector.vault.seal_secret("x", b"y")) == b"y"
     assert not (tmp_path / "kek.bin").exists()

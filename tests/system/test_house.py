@@ -127,11 +127,9 @@ def test_the_reading_finds_what_is_not_allowed(line: str) -> None:
 HOST = """
 import os, sys
 os.umask(0)
-from connector.app import init_keys, open_connector
-from connector.settings import load
-settings = load(sys.argv[1])
-init_keys(settings)
-with open_connector(settings) as connector:
+from connector.app import open_connector
+with open_connector(sys.argv[1]) as connector:
+    connector.make_keys()
     connector.install_local()
     report = connector.sync()
     assert report.exit == 0, report.errors
