@@ -39,7 +39,7 @@ simulate: $(STAMP)
 ifdef PLANT
 	@$(BIN)/python -m tools.mutants $(PLANT) --seeds $(or $(SEEDS),100) --start $(or $(START),1)
 else
-	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--seeds $(or $(SEEDS),100) --start $(or $(START),1))
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--seeds $(or $(SEEDS),100) --start $(or $(START),1) $(if $(JOURNAL),--journal $(JOURNAL)))
 endif
 
 mutants: $(STAMP)

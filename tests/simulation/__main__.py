@@ -11,7 +11,7 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -22,6 +22,7 @@ from tests.simulation.fates import FAULTS, STOPS
 from tests.simulation.shrink import shortest
 from tests.simulation.stage import Stage, Step, steps_of
 
+_TOLD_EVERY = 100
 ALL_FROM = 200
 """From so many seeds on, each fault and each stop must have struck."""
 
@@ -104,6 +105,7 @@ def main() -> int:
     parser.add_argument("--only", help="of --seed: the numbers of the steps to play, by commas")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--first", action="store_true", help="end at the first violation")
+    parser.add_argument("--journal", type=Path, help="keep verdicts here; those there count")
     chosen = parser.parse_args()
     logging.getLogger().addHandler(logging.NullHandler())  # a thousand pauses are no news here
     began = time.monotonic()
@@ -113,12 +115,17 @@ def main() -> int:
             print(line, file=sys.stderr)
     else:
         seeds = range(chosen.start, chosen.start + chosen.seeds)
+        verdicts = list(_kept(chosen.journal, seeds))
+        left = sorted({*seeds} - {one.seed for one in verdicts})
         with multiprocessing.Pool(chosen.processes) as pool:
-            verdicts = []
-            for verdict in pool.imap(play, seeds):
+            for verdict in _keeping(chosen.journal, pool.imap(play, left)):
                 verdicts.append(verdict)
                 if chosen.first and verdict.violations:
                     break
+                if len(verdicts) % _TOLD_EVERY == 0:
+                    bad_ones = sum(bool(one.violations) for one in verdicts)
+                    print(f"{len(verdicts)} seeds, {bad_ones} violations …", file=sys.stderr)
+        verdicts.sort(key=lambda one: one.seed)
     fired: Counter[str] = Counter()
     for verdict in verdicts:
         fired.update(verdict.fired)
@@ -153,6 +160,29 @@ def main() -> int:
         )
     )
     return 1 if bad or hole else 0
+
+
+def _kept(journal: Path | None, seeds: range) -> Iterator[Verdict]:
+    """Verdicts that an earlier call, broken off, left behind; a line cut in half is none."""
+    if journal is None or not journal.exists():
+        return
+    for line in journal.read_text(encoding="utf-8").splitlines(keepends=True):
+        if line.endswith("\n"):
+            told = json.loads(line)
+            if told["seed"] in seeds:
+                yield Verdict(**{**told, "fired": Counter(told["fired"])})
+
+
+def _keeping(journal: Path | None, verdicts: Iterable[Verdict]) -> Iterator[Verdict]:
+    """The same, each noted before the next."""
+    if journal is None:
+        yield from verdicts
+        return
+    with journal.open("a", encoding="utf-8") as file:
+        for verdict in verdicts:
+            file.write(json.dumps(vars(verdict)) + "\n")
+            file.flush()
+            yield verdict
 
 
 def _only(seed: int, numbers: str | None) -> list[Step] | None:
