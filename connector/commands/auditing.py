@@ -13,7 +13,6 @@ from connector.commands.group import LazyGroup, json_option
 from connector.commands.invocation import Invocation
 from connector.commands.spans import SPAN, moment
 from connector.commands.status import look_document, look_line
-from connector.errors import UsageError
 
 if TYPE_CHECKING:
     from connector.operating.disclosing import Disclosed
@@ -30,8 +29,7 @@ def audit() -> None:
 @click.command()
 @json_option
 @click.pass_obj
-@click.pass_context
-def verify(context: click.Context, invocation: Invocation) -> None:
+def verify(invocation: Invocation) -> int:
     """Walk through the log of events from its first entry. Exit 9 names the first entry that was
     changed, put in, taken out or moved. Exit 8: the log no longer holds the end that a run noted
     in the keys database, so its tail was cut, or the state was put back from an older copy, but not
@@ -53,13 +51,13 @@ def verify(context: click.Context, invocation: Invocation) -> None:
                 ],
             }
         )
-        context.exit(found.exit)
+        return found.exit
     if found.older:
         output.show(f"{found.older} entries are of an older release: nothing vouches for them.")
     if found.broken is not None:
         output.show(f"Entry {found.broken} is not as it was written, or not where it was.")
         output.show(f"{found.entries} entries before it are whole.")
-        context.exit(found.exit)
+        return found.exit
     output.show(f"{found.entries} entries are whole.")
     for one in found.missing:
         output.show(
@@ -71,7 +69,7 @@ def verify(context: click.Context, invocation: Invocation) -> None:
             f"Restored at {_when(back.at_us)} from a copy of {back.made}, whose last entry is"
             f" {back.end[0]}; whole since."
         )
-    context.exit(found.exit)
+    return found.exit
 
 
 def _when(us: int) -> str:
@@ -93,9 +91,7 @@ def report(invocation: Invocation, since: str | None) -> None:
 
     with invocation.connector() as connector:
         zone = connector.settings.local.zone
-        start = None if since is None else moment(since, connector.now(), zone)
-        if since is not None and start is None:
-            raise UsageError(f"--since takes a date, a time, or a span such as {SPAN}.")
+        start = None if since is None else moment("--since", since, connector.now(), zone)
         found = disclosed(connector, start)
         looked = looks(connector)
     if invocation.as_json:
@@ -117,8 +113,8 @@ def report(invocation: Invocation, since: str | None) -> None:
             [
                 one.connection,
                 one.class_,
-                str(one.people),
-                str(one.writes),
+                one.people,
+                one.writes,
                 f"{one.first:%Y-%m-%d %H:%M}",
                 f"{one.last:%Y-%m-%d %H:%M}",
                 ", ".join(one.purposes) or "-",

@@ -186,7 +186,8 @@ def destroy(invocation: Invocation, key: int, after: str | None, keep: bool) -> 
             ring.keep(key)
             state, said = "retired", f"Key {key} is kept."
         else:
-            date = _date(after, connector.now(), connector.settings.local.zone)
+            now, zone = connector.now(), connector.settings.local.zone
+            date = moment("--after", after, now, zone) if after is not None else None
             done = ring.destroy(key, after=date)
             state = "destroyed" if done else "retired"
             said = f"Key {key} is destroyed." if done else f"Key {key} may be destroyed later."
@@ -194,12 +195,3 @@ def destroy(invocation: Invocation, key: int, after: str | None, keep: bool) -> 
         output.document({"key": key, "state": state})
         return
     output.show(said)
-
-
-def _date(text: str | None, now: dt.datetime, zone: str) -> dt.datetime | None:
-    if text is None:
-        return None
-    found = moment(text, now, zone)
-    if found is None:
-        raise UsageError("--after: this is no date.", hint="Write it like 2027-01-31.")
-    return found

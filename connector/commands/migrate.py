@@ -16,7 +16,7 @@ from connector.commands.invocation import Invocation, chosen_kinds
 from connector.commands.pace import PaceLines
 from connector.commands.progress import ProgressLines
 from connector.commands.sync import as_document, print_report
-from connector.errors import UsageError, worst
+from connector.errors import UsageError
 
 if TYPE_CHECKING:
     from connector.migrating.facade import Standing
@@ -54,9 +54,7 @@ def plan(invocation: Invocation, start: str, end: str, kinds: str | None) -> int
     chosen = _kinds(kinds)
     lines = ProgressLines(invocation.stopping.check, done="planned")
     with invocation.connector() as connector, lines as progress, invocation.stopping.deferred():
-        kept = connector.migrations.plan(
-            start, end, kinds=chosen_kinds(chosen) if chosen else None, progress=progress
-        )
+        kept = connector.migrations.plan(start, end, kinds=chosen_kinds(chosen), progress=progress)
     code = WAITS if any(_waits(one) for one in kept.plan.scopes) else 0
     if invocation.as_json:
         output.document({**asdict(kept.plan), "from": start, "to": end, "exit": code})
@@ -239,7 +237,7 @@ def verify(invocation: Invocation, start: str, end: str, sample: int, seed: int)
         invocation.stopping.deferred(),
     ):
         proof = connector.migrations.verify(start, end, sample=sample, seed=seed, progress=progress)
-    code = worst([] if proof.good else [WAITS])
+    code = 0 if proof.good else WAITS
     if invocation.as_json:
         output.document({**asdict(proof), "good": proof.good, "exit": code})
     else:

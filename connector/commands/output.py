@@ -114,6 +114,13 @@ def told(error: ConnectorError) -> dict[str, Any]:
     return shown
 
 
+def say_what_failed(skipped: Sequence[str], errors: Sequence[ConnectorError]) -> None:
+    """Tell what a run left out, and what stopped parts of it."""
+    say(*(f"skipped: {sentence}" for sentence in skipped))
+    for error in errors:
+        say(*lines_of(error))
+
+
 def lines_of(error: ConnectorError) -> list[str]:
     """An error for a person: the sentence with its faults, and the way out."""
     faults = error.faults if isinstance(error, SettingsError) else ()

@@ -164,10 +164,7 @@ def _print(report: RunReport) -> None:
             f"After it would wait for a person: letters {report.letters}, conflicts"
             f" {report.conflicts}."
         )
-    for sentence in report.skipped:
-        output.say(f"skipped: {sentence}")
-    for error in report.errors:
-        output.say(*output.lines_of(error))
+    output.say_what_failed(report.skipped, report.errors)
 
 
 def bad_row_lines(report: RunReport, most: int | None = None) -> list[str]:

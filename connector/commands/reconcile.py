@@ -65,7 +65,4 @@ def _print(report: RunReport) -> None:
         output.say("  → Look at `crm-connector plan`, then run `crm-connector sync`.")
     elif not report.errors and not report.skipped:
         output.show("Nothing to reconcile: no database went back in time.")
-    for told in report.skipped:
-        output.say(f"skipped: {told}")
-    for error in report.errors:
-        output.say(*output.lines_of(error))
+    output.say_what_failed(report.skipped, report.errors)

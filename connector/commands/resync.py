@@ -57,12 +57,7 @@ def _since(
     from connector.operating.resync import resync_since
 
     with invocation.connector() as connector:
-        start = moment(since, connector.now(), connector.settings.local.zone)
-        if start is None:
-            raise UsageError(
-                "--since takes a date, a time or a span.",
-                hint=f"For example 2026-11-01, 2026-11-01T08:00+08:00, or {SPAN}.",
-            )
+        start = moment("--since", since, connector.now(), connector.settings.local.zone)
         found = resync_since(
             connector,
             start,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.commands import output
+from connector.commands.choosing import confirmed
 from connector.commands.group import json_option
 from connector.commands.invocation import Invocation
 from connector.errors import UsageError
@@ -209,19 +210,28 @@ def erase(
     from connector.rights.who import Who
 
     with invocation.connector() as connector:
-        people = connector.rights.find(who)
-        if len(people) == 1 and (dry_run or not yes):
-            if not invocation.as_json or not dry_run:
-                _print_person(people[0])
-            if dry_run:
-                if invocation.as_json:
-                    output.document({"person": asdict(people[0]), "erased": False})
-                return 0
-            click.confirm("Erase this person for good?", abort=True, err=True)
-        if len(people) == 1 and people[0].subjects:
-            who = Who(subject=people[0].subjects[0])
-        receipt = connector.rights.erase(who, basis=keep_basis, given_up=given_up)
+        rights = connector.rights
+        person = rights.find_one(who)
+        if dry_run:
+            return _would_erase(invocation, person)
+        if not yes and not invocation.as_json:
+            _print_person(person)
+        if not confirmed(invocation, "This person is erased for good.", yes=yes):
+            output.say("Nobody was erased.")
+            return 0
+        if person.subjects:
+            # Who was shown, whomever the values of a file may mean by now.
+            who = Who(subject=person.subjects[0])
+        receipt = rights.erase(who, basis=keep_basis, given_up=given_up)
     return _print_receipts(invocation, [receipt])
+
+
+def _would_erase(invocation: Invocation, person: FoundPerson) -> int:
+    if invocation.as_json:
+        output.document({"person": asdict(person), "erased": False})
+    else:
+        _print_person(person)
+    return 0
 
 
 def _given_up(text: str) -> tuple[str, str]:

@@ -139,10 +139,7 @@ def print_report(report: RunReport) -> None:
     if report.people_erased:
         output.say(f"people erased, as they were over their term: {report.people_erased}")
     output.say(*report.off)
-    for sentence in report.skipped:
-        output.say(f"skipped: {sentence}")
-    for error in report.errors:
-        output.say(*output.lines_of(error))
+    output.say_what_failed(report.skipped, report.errors)
 
 
 def _notes(one: PassReport) -> list[str]:

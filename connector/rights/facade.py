@@ -106,6 +106,11 @@ class Rights:
         finder = Finder(beside)
         return [_shown(beside, finder, person) for person in people(beside, who)]
 
+    def find_one(self, who: Who) -> FoundPerson:
+        """The one who is meant. Raises: UsageError if nobody is, or several people are."""
+        beside = self._beside()
+        return _shown(beside, Finder(beside), one_person(beside, who))
+
     # --- erasure --------------------------------------------------------------------------------
 
     def erase(

@@ -153,6 +153,15 @@ def test_an_erased_person_is_gone_and_the_receipt_holds_no_value(known: Rig) -> 
     assert known.run("privacy", "find", "--local", "1").out == "Nobody is known by that.\n"
 
 
+def test_where_nobody_can_be_asked_nobody_is_erased(known: Rig) -> None:
+    ran = known.run("privacy", "erase", "--local", "1", "--json")
+    assert (ran.code, ran.json["exit"]) == (2, 2)
+    ran = known.run("privacy", "erase", "--local", "1", "--dry-run", "--json")
+    assert (ran.code, ran.json["erased"]) == (0, False)
+    assert known.run("privacy", "erase", "--local", "99", "--dry-run").code == 2
+    assert _at_vendor(known.sandbox) != []
+
+
 def test_without_a_rule_for_the_rows_nobody_is_erased(known: Rig) -> None:
     known.write()
     ran = known.run("privacy", "erase", "--local", "1", "--yes")
