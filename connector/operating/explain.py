@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from connector.app import Connector
@@ -17,20 +17,21 @@ from connector.mapping.translate import Unit
 from connector.operating.finding import find_links
 from connector.operating.looking import Look, look
 from connector.operating.rules import RuleView, left_out_rules, rule_view
+from connector.operating.unsettled import Open, not_settled
 from connector.plugin import Kind
 from connector.privacy.masking import mask, plainly
 from connector.privacy.vault import Vault
 from connector.records import Canonical
-from connector.store import conflicts, intents, links
-from connector.store.conflicts import LEFT_OUT, RECORD
+from connector.store import conflicts, links
+from connector.store.conflicts import LEFT_OUT
 from connector.store.events import Event
 from connector.store.links import Link
 from connector.sync.causes import in_words
 from connector.sync.decision import KindRules, Situation
-from connector.sync.documents import Draft, unpack
+from connector.sync.documents import unpack
 from connector.sync.fields import moves_of
 from connector.sync.merge import Cause
-from connector.sync.scope import moment, reason_of
+from connector.sync.scope import moment
 from connector.sync.showing import Showing
 
 Shown = dict[str, str]
@@ -75,18 +76,6 @@ class FieldView:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """Something about the record that is not settled. `what` is a word for programs."""
-
-    what: str
-    id: str | None
-    side: str | None
-    field: str | None
-    since: str | None
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
 class Told:
     """One event. `values` are those that a policy overwrote."""
 
@@ -98,7 +87,7 @@ class Told:
     values: Shown
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """All that is known of one record at one connection. Times are ISO 8601 in UTC."""
 
@@ -114,9 +103,9 @@ class Explanation:
     remote_from: str
     url: str | None
     sealed: bool
-    fields: list[FieldView] = field(default_factory=list)
-    open: list[Open] = field(default_factory=list)
-    events: list[Told] = field(default_factory=list)
+    fields: list[FieldView]
+    open: list[Open]
+    events: list[Told]
 
 
 def explain(
@@ -202,33 +191,32 @@ def _explanation(
             _not_travelling(known, name)
         ]
     names = None if unit is None else {unit.name, *unit.fields, *known.pair.remote_fields_of(unit)}
+
+    def about(field: str | None) -> bool:
+        return names is None or field is None or field in names
+
     return Explanation(
-        link.connection,
-        link.kind,
-        link.id,
-        link.local_id,
-        link.remote_id,
-        link.state,
-        _STATES.get(link.state, link.state),
-        known.seen.version if known.seen is not None else link.remote_version,
-        moment(link.remote_observed_us or None),
-        known.seen_from,
-        connector.record_url(link.connection, link.kind, link.remote_id or ""),
-        known.sealed,
-        views,
-        [one for one in _open(connector, known) if names is None or one.field in (*names, None)],
-        [
-            Told(
-                moment(one.at_us),
-                one.run,
-                one.cause,
-                one.field,
-                in_words(one.cause),
-                values.lost(one),
-            )
-            for one in known.events
-            if names is None or one.field in (*names, None)
-        ],
+        connection=link.connection,
+        kind=link.kind,
+        link=link.id,
+        local_id=link.local_id,
+        remote_id=link.remote_id,
+        state=link.state,
+        sentence=_STATES.get(link.state, link.state),
+        remote_version=known.seen.version if known.seen is not None else link.remote_version,
+        remote_seen=moment(link.remote_observed_us or None),
+        remote_from=known.seen_from,
+        url=connector.record_url(link.connection, link.kind, link.remote_id or ""),
+        sealed=known.sealed,
+        fields=views,
+        open=[one for one in not_settled(connector, known) if about(one.field)],
+        events=[_told(one, values) for one in known.events if about(one.field)],
+    )
+
+
+def _told(one: Event, values: _Values) -> Told:
+    return Told(
+        moment(one.at_us), one.run, one.cause, one.field, in_words(one.cause), values.lost(one)
     )
 
 
@@ -332,77 +320,3 @@ def _not_travelling(known: Look, name: str) -> FieldView:
         )
     rule, sentence = rules[name]
     return FieldView(rule.canonical, {}, {}, {}, {}, None, None, rule, None, sentence)
-
-
-# --- what is not settled ------------------------------------------------------------------------
-
-
-def _open(connector: Connector, known: Look) -> Iterator[Open]:
-    for row in known.staged:
-        since = moment(row.observed_us)
-        if row.reason is not None:
-            reason = reason_of(row.reason)
-            letter = f"{row.connection}/{row.kind}/{row.side}/{row.record}"
-            yield Open("letter", letter, row.side, reason.field, since, reason.text)
-        elif row.waits_for is not None:
-            parent = row.waits_for.replace("/", " ")
-            yield Open("waits", None, row.side, None, since, f"it waits for {parent}")
-        else:
-            gone = "is gone" if row.gone is not None else "has news"
-            sentence = f"the {row.side} side {gone}, and the next sync decides"
-            yield Open("staged", None, row.side, None, since, sentence)
-    for one in known.intents:
-        yield Open(
-            "letter" if one.state == intents.LETTER else "intent",
-            one.id,
-            one.side,
-            None,
-            moment(one.sent_us),
-            _intent_sentence(connector, known, one),
-        )
-    for name, clash in known.conflicts.items():
-        yield Open(
-            "left_out" if clash.state == LEFT_OUT else "conflict",
-            clash.id,
-            None,
-            None if name == RECORD else name,
-            moment(clash.at_us),
-            _conflict_sentence(clash),
-        )
-
-
-def _intent_sentence(connector: Connector, known: Look, one: intents.Intent) -> str:
-    states = {
-        intents.SENDING: "is on its way",
-        intents.UNKNOWN: "had no answer; the next sync looks what became of it",
-    }
-    reason = reason_of(one.reason).text if one.reason is not None else "refused"
-    said = states.get(one.state, f"was refused: {reason}")
-    names = ", ".join(_written(connector, known, one))
-    of = f" of {names}" if names else ""
-    return f"{one.op} on the {one.side} side{of} {said} (try {one.attempt})"
-
-
-def _written(connector: Connector, known: Look, one: intents.Intent) -> list[str]:
-    """The own names that a write sets, if the person's key opens."""
-    link = known.link
-    if one.doc is None or link.subject is None:
-        return []
-    try:
-        plain = connector.vault.open(f"intent/{one.id}", link.kind, link.subject, link.id, one.doc)
-    except SealError:
-        return []
-    return list(Draft.unpack(one.side, one.op, plain).set)
-
-
-def _conflict_sentence(clash: conflicts.Conflict) -> str:
-    if clash.state == LEFT_OUT:
-        return reason_of(clash.reason or "{}").text if clash.reason else "left out"
-    if clash.field == RECORD:
-        gone = "the shop's row" if clash.rule == "local_gone" else "the vendor's record"
-        said = f"{gone} is gone, the other side's is there"
-    else:
-        said = f"both sides changed it (rule {clash.rule})"
-    if clash.state == conflicts.CHOSEN:
-        return f"{clash.who or 'a person'} chose the {clash.rule} side; the next sync writes it"
-    return f"{said}: a person decides"
