@@ -9,14 +9,15 @@ from __future__ import annotations
 import datetime as dt
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from connector.errors import UsageError
 from connector.operating.standing import Standing
-from connector.sync.status import Status
+from connector.sync.budgets import Budget
+from connector.sync.status import ScopeStatus, Status
 
 PREFIX: Final = "crm_connector_"
 READABLE: Final = 0o644
@@ -39,79 +40,74 @@ def exposition(status: Status, standings: Sequence[Standing]) -> str:
 def _gauges(
     status: Status, standings: Sequence[Standing]
 ) -> Iterator[tuple[str, str, list[Sample]]]:
-    now = dt.datetime.fromisoformat(status.now).timestamp()
-    yield "status_timestamp_seconds", "When this was looked at.", [({}, now)]
+    yield "status_timestamp_seconds", "When this was looked at.", [({}, _seconds(status.now))]
     yield "letters", "Records and writes set aside for a person.", [({}, status.letters)]
-    yield (
-        "conflicts",
-        "Fields that both sides changed and a person decides.",
-        [({}, status.conflicts)],
-    )
+    said = "Fields that both sides changed and a person decides."
+    yield "conflicts", said, [({}, status.conflicts)]
     every = [({"connection": one.connection, "kind": one.kind}, one) for one in standings]
-    yield (
-        "stale",
-        "Whether the last success is older than it may be.",
-        [(labels, one.stale) for labels, one in every],
-    )
-    ran = [(labels, one.scope) for labels, one in every if one.scope is not None]
-    for name, meaning, times in (
-        (
-            "last_success_timestamp_seconds",
-            "When a run last ended without an error.",
-            [(labels, scope.last_success) for labels, scope in ran],
-        ),
-        (
-            "read_until_timestamp_seconds",
-            "Until when the vendor's changes have been read.",
-            [(labels, scope.read_until) for labels, scope in ran],
-        ),
-    ):
-        yield (
-            name,
-            meaning,
-            [
-                (labels, dt.datetime.fromisoformat(told).timestamp())
-                for labels, told in times
-                if told is not None
-            ],
-        )
-    yield (
-        "last_success_duration_seconds",
-        "How long that run took.",
-        [(labels, scope.took_s) for labels, scope in ran if scope.took_s is not None],
-    )
-    yield (
-        "lag_seconds",
-        "How long the oldest record of the vendor waits undecided.",
-        [(labels, scope.lag_s or 0) for labels, scope in ran],
-    )
-    for name, meaning in (
-        ("links", "Pairs of a row and a record."),
-        ("staged", "Records seen and not yet decided."),
-        ("waiting", "Records that wait for another one."),
-        ("unknown", "Writes without an answer."),
-        ("running", "Whether a run is at work."),
-        ("paused", "Whether a person paused it."),
-    ):
-        yield name, meaning, [(labels, getattr(scope, name)) for labels, scope in ran]
-    yield (
-        "doubt",
-        "Whether nothing is written before a reconcile.",
-        [(labels, scope.doubt is not None) for labels, scope in ran],
-    )
-    yield (
-        "fields_off",
-        "Fields that are switched off because the account changed.",
-        [(labels, len(scope.off)) for labels, scope in ran],
-    )
+    said = "Whether the last success is older than it may be."
+    yield "stale", said, [(labels, one.stale) for labels, one in every]
+    scopes = [(labels, one.scope) for labels, one in every if one.scope is not None]
+    for name, value, said in _OF_SCOPE:
+        told = ((labels, value(scope)) for labels, scope in scopes)
+        yield name, said, [(labels, number) for labels, number in told if number is not None]
     budgets = [({"connection": b.connection, "budget": b.name}, b) for b in status.budgets]
-    for name, field, meaning in (
-        ("budget_units", "at_once", "Units that a whole budget gives at once."),
-        ("budget_left_units", "left", "Units that may be taken now."),
-        ("budget_whole_in_seconds", "whole_in_s", "Until all of them may be taken again."),
-        ("budget_rests_seconds", "rests_s", "For how long the vendor asked to be left alone."),
-    ):
-        yield name, meaning, [(labels, getattr(budget, field)) for labels, budget in budgets]
+    for name, of, said in _OF_BUDGET:
+        yield name, said, [(labels, of(budget)) for labels, budget in budgets]
+
+
+def _seconds(time: str) -> float:
+    return dt.datetime.fromisoformat(time).timestamp()
+
+
+def _when(time: str | None) -> float | None:
+    return _seconds(time) if time is not None else None
+
+
+_OF_SCOPE: Final[Sequence[tuple[str, Callable[[ScopeStatus], float | None], str]]] = (
+    (
+        "last_success_timestamp_seconds",
+        lambda one: _when(one.last_success),
+        "When a run last ended without an error.",
+    ),
+    (
+        "read_until_timestamp_seconds",
+        lambda one: _when(one.read_until),
+        "Until when the vendor's changes have been read.",
+    ),
+    ("last_success_duration_seconds", lambda one: one.took_s, "How long that run took."),
+    (
+        "lag_seconds",
+        lambda one: one.lag_s or 0,
+        "How long the oldest record of the vendor waits undecided.",
+    ),
+    ("links", lambda one: one.links, "Pairs of a row and a record."),
+    ("staged", lambda one: one.staged, "Records seen and not yet decided."),
+    ("waiting", lambda one: one.waiting, "Records that wait for another one."),
+    ("unknown", lambda one: one.unknown, "Writes without an answer."),
+    ("running", lambda one: one.running, "Whether a run is at work."),
+    ("paused", lambda one: one.paused, "Whether a person paused it."),
+    ("doubt", lambda one: one.doubt is not None, "Whether nothing is written before a reconcile."),
+    (
+        "fields_off",
+        lambda one: len(one.off),
+        "Fields that are switched off because the account changed.",
+    ),
+)
+_OF_BUDGET: Final[Sequence[tuple[str, Callable[[Budget], float], str]]] = (
+    ("budget_units", lambda one: one.at_once, "Units that a whole budget gives at once."),
+    ("budget_left_units", lambda one: one.left, "Units that may be taken now."),
+    (
+        "budget_whole_in_seconds",
+        lambda one: one.whole_in_s,
+        "Until all of them may be taken again.",
+    ),
+    (
+        "budget_rests_seconds",
+        lambda one: one.rests_s,
+        "For how long the vendor asked to be left alone.",
+    ),
+)
 
 
 def _labels(labels: Mapping[str, str]) -> str:
