@@ -143,6 +143,33 @@ def test_what_a_person_changes_after_a_migration_is_named_by_the_proof_without_v
 
 
 @pytest.mark.slow
+@pytest.mark.slow
+def test_very_many_records_are_read_by_a_job_and_a_killed_run_goes_on_with_it(ready: Rig) -> None:
+    _sql(ready, "DELETE FROM clients; DELETE FROM cards; DELETE FROM remarks;")
+    ready.write(query_page=1)  # so small a page makes a job cheaper from some 70 records on
+    stage = {"Customer_Stage": "新客户"}  # else the shop's table would fill it in by itself
+    for first in (0, 50):
+        people = [{"Last_Name": f"Novak{n}", **stage} for n in range(first, first + 50)]
+        ready.sandbox.seed("Contacts", people)
+    way = ("--from", "zoho", "--to", "local")
+    planned = ready.run("migrate", "plan", *way, "--kinds", "customer", "--json")
+    assert _by_kind(planned)["customer"]["create"] == 100, planned.all
+    ready.sandbox.limits(bulk_job_s=1.5)
+    process = ready.start("migrate", "run", *way)
+    _until(lambda: ready.sandbox.calls().get("bulk_read_state", 0) >= 1, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert ready.shop.rows("SELECT * FROM clients") == []
+    queries = ready.sandbox.calls()["coql"]
+    ran = ready.run("migrate", "run", *way, "--json")
+    assert ran.code == 0, ran.all
+    assert len(ready.shop.rows("SELECT * FROM clients")) == 100
+    assert ready.sandbox.calls()["bulk_read"] == 1
+    assert ready.sandbox.calls()["coql"] - queries < 100, "the rest came by queries"
+    proof = ready.run("migrate", "verify", *way, "--json")
+    assert (proof.code, proof.json["good"]) == (0, True), proof.all
+
+
 def test_from_zoho_to_fxiaoke_through_the_shop(rig: Rig, tenant: FxiaokeSandbox) -> None:
     def keep(key: str, value: str) -> str:
         (rig.folder / key).write_text(value, encoding="utf-8")
