@@ -73,6 +73,14 @@ BUGS: dict[str, Bug] = {
         stories=(_STORIES + "test_fields.py",),
     ),
     # --- writes with unknown outcome ---
+    "a-second-sending-speaks-for-the-first": Bug(
+        _SYNC + "answers.py",
+        "            elif result.outcome is Outcome.RETRY and job.may_land:\n",
+        "            elif False:\n",
+        "a create that lands late is met as a stranger's record and fills what was emptied since",
+        seeds=0,
+        stories=(_STORIES + "test_late_answers.py",),
+    ),
     "create-sent-again-on-timeout": Bug(
         _SYNC + "answers.py",
         "                settling.lost(job, result.reason)\n",

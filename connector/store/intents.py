@@ -84,6 +84,16 @@ def resend(tx: sa.Connection, ids: Sequence[str], fence: int, now_us: int) -> No
         )
 
 
+def not_sent(tx: sa.Connection, ids: Sequence[str]) -> None:
+    """Take back that these were sent once more: what became of the sending before is unknown."""
+    if ids:
+        tx.execute(
+            sa.update(intent)
+            .where(intent.c.id.in_(ids))
+            .values(state=UNKNOWN, attempt=intent.c.attempt - 1)
+        )
+
+
 def leaving(tx: sa.Connection, ids: Sequence[str], now_us: int) -> None:
     """Note the time right before the bytes leave: no earlier one bounds when they land."""
     if ids:

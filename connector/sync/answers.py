@@ -30,10 +30,15 @@ def settle_remote(scope: Scope, jobs: Mapping[str, Job], results: Sequence[Resul
                 if result.existing is not None and job.draft.op == Op.CREATE:
                     collided.append((job, result))
                     continue
+                if job.may_land:
+                    settling.not_sent(job)
+                    continue
                 if settling.scope.may_be_outdated(result.reason):
                     settling.overtaken(job)
                     continue
                 settling.refused(job, result.reason or _UNNAMED)
+            elif result.outcome is Outcome.RETRY and job.may_land:
+                settling.not_sent(job)
             elif result.outcome is Outcome.RETRY:
                 after = result.after.total_seconds() if result.after else POSTPONED_S
                 settling.put_off(job, after, result.reason)

@@ -42,8 +42,9 @@ def recover(scope: Scope, *, wait: bool) -> int:
     """Resolve every intent that was sent and has no outcome; returns how many must still wait.
 
     No remote write is judged before the vendor's `call_life` has passed: until then it may still
-    land. A create under a unique key is the exception, because there a late twin fails; one under
-    a plain key is looked for at once all the same, because what is found is found.
+    land. A create under a unique key is the exception, because there a late twin fails, unless a
+    policy has to rule on it anew; any other is looked for at once all the same, because what is
+    found is found.
     With `wait` the time is waited out, renewing the lease. Each is looked for once: what stays
     unknown (the vendor fails again, or the record is hidden from us) is the next run's.
     """
@@ -101,7 +102,8 @@ def _due_us(scope: Scope, intent: Intent) -> int:
         return 0
     life = scope.caps.call_life + LONGEST_WAIT
     if intent.op == Op.CREATE:
-        if scope.caps.external_key == "unique" and scope.caps.find_lag is not None:
+        unique = scope.caps.external_key == "unique" and scope.caps.find_lag is not None
+        if unique and scope.rules.gate is None:
             return 0
         life += life if scope.caps.find_lag is None else scope.caps.find_lag
     return (intent.sent_us or 0) + int(life.total_seconds() * 1_000_000)
@@ -204,13 +206,19 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool, send: b
             if mine is not None:
                 settling.jobs.append(job)
                 bind_probe(settling, job, mine)
-            elif not send or scope.rules.gate is not None or _is_held(scope, job):
-                # What was let out when it was planned may not be today: it is planned anew.
+            elif not send:
                 settling.jobs.append(job)
                 settling.overtaken(job)
+            elif scope.rules.gate is not None or _is_held(scope, job):
+                # What was let out when it was planned may not be today: it is planned anew, once
+                # it surely is not there.
+                if _would_show(scope, job, settling.now):
+                    settling.jobs.append(job)
+                    settling.overtaken(job)
             elif job.sent >= MOST_SENDINGS and _would_show(scope, job, settling.now):
                 _set_aside(settling, job, reason_of(job.reason) if job.reason else _NEVER_LANDS)
             else:
+                job.again, job.may_land = True, not _would_show(scope, job, settling.now)
                 again.append(job)
         intents.resend(tx, [j.intent for j in again], scope.lease.fence, settling.now)
         settling.finish()
@@ -218,8 +226,6 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool, send: b
         size = flight_size(scope.caps, Op.CREATE)
         for start in range(0, len(again), size):
             part = again[start : start + size]
-            for job in part:
-                job.again = True
             deliver(scope, part, [as_write(scope, job) for job in part])
 
 

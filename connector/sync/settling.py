@@ -34,6 +34,7 @@ class Settling:
         self.jobs: list[Job] = []
         self.finished: list[str] = []
         self.unknown: list[tuple[str, str | None]] = []
+        self.not_sent_again: list[str] = []
         self.saved: dict[str, Link] = {}
         self.activated: list[Link] = []
         self.postponed: list[staged.Staged] = []
@@ -121,6 +122,12 @@ class Settling:
         self.unknown.append((job.intent, reason_text(reason) if reason is not None else None))
         self.scope.counts.unknown += 1
 
+    def not_sent(self, job: Job) -> None:
+        """This sending surely had no effect; an earlier one of the same write still may have."""
+        job.work.failed()
+        self.not_sent_again.append(job.intent)
+        self.scope.counts.unknown += 1
+
     def possibly_overwritten(self, job: Job, fields: Iterable[str]) -> None:
         """Note for a person that somebody's value of these own fields may be gone."""
         self.events += [
@@ -134,6 +141,7 @@ class Settling:
         intents.finish(tx, self.finished)
         for intent_id, said in self.unknown:
             intents.mark(tx, [intent_id], intents.UNKNOWN, said)
+        intents.not_sent(tx, self.not_sent_again)
         for intent_id, reason in self.letters:
             intents.mark(tx, [intent_id], intents.LETTER, reason_text(reason))
         if scope.pair.digests:

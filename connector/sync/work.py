@@ -75,6 +75,8 @@ class Job:
     intent: str
     again: bool = False
     """It was sent before, with the same values, and what became of that is not known."""
+    may_land: bool = False
+    """That earlier sending may still land."""
     sent: int = 1
     """How often it was sent so far."""
     sent_us: int = 0

@@ -16,7 +16,7 @@ from connector.store import tables as t
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.privacy.ruled import Ruled
-from tests.story import C
+from tests.story import C, Slow
 from tests.sync.test_late_answers import die_at
 
 PLAIN = replace(PERFECT, external_key="plain", find_lag=timedelta(seconds=60))
@@ -97,6 +97,30 @@ def test_a_create_that_landed_is_known_though_its_person_is_restricted_since(fre
     [link] = links_of(free)
     assert (link.remote_id, link.state) == (record["ref"], "active")
     assert no_value_in(said(free))
+
+
+def test_under_a_policy_too_a_create_that_lands_late_is_ours(tmp_path: Path) -> None:
+    """It is planned anew when it surely is not there; before, a twin would meet it as a stranger's
+    record, and fill what was emptied meanwhile."""
+    story = Ruled(tmp_path, capabilities=replace(PERFECT, call_life=timedelta(seconds=120)))
+    story.vendor.rng = Slow()  # type: ignore[assignment]  # it lands as late as it may
+    number = story.person("王伟", mail=MAIL, city="Harbour")
+    fates = iter([Trouble.LATE, Trouble.THROTTLED])
+
+    def weather(op: str, phase: Phase) -> Trouble | None:
+        return next(fates, None) if (op, phase) == ("create", "before") else None
+
+    story.vendor.weather = weather
+    for _ in range(2):
+        story.run()
+    story.sql("UPDATE clients SET city = NULL WHERE no = :n", n=number)
+    for _ in range(3):
+        story.later(seconds=300)
+        story.run()
+    [row] = story.sql("SELECT city FROM clients")
+    [record] = story.vendor.dump(C)
+    assert (row["city"], record["fields"].get("City")) == (None, None)
+    story.close()
 
 
 def test_a_removal_of_somebody_restricted_since_is_not_sent_again(free: Ruled) -> None:

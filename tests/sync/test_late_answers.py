@@ -104,6 +104,32 @@ def test_a_create_is_not_repeated_before_a_search_must_show_it(tell: Tell) -> No
     assert story.vendor.calls["create"] == 1
 
 
+@pytest.mark.parametrize("second", [Trouble.THROTTLED, Trouble.LOST_BEFORE])
+def test_a_create_that_lands_late_is_ours_whatever_became_of_its_second_sending(
+    second: Trouble, tell: Tell
+) -> None:
+    """Else it is met as a stranger's record, and fills what was emptied meanwhile."""
+    story = tell(kinds=(C,), capabilities=replace(PERFECT, call_life=dt.timedelta(seconds=120)))
+    story.vendor.rng = Slow()  # type: ignore[assignment]  # it lands as late as it may
+    number = story.client("Ada", mail="ada@example.test", city="Harbour")
+    fates = iter([Trouble.LATE, second])
+
+    def weather(operation: str, phase: Phase) -> Trouble | None:
+        return next(fates, None) if (operation, phase) == ("create", "before") else None
+
+    story.vendor.weather = weather
+    while story.vendor.calls["create"] < 2:
+        story.run()
+        assert story.vendor.dump(C) == []
+    story.sql("UPDATE clients SET city = NULL WHERE no = :n", n=number)
+    for _ in range(3):
+        story.later(seconds=300)
+        story.run()
+    [row] = story.sql("SELECT city FROM clients")
+    assert (row["city"], story.people()["Ada"].get("City")) == (None, None)
+    assert len(story.vendor.dump(C)) == 1
+
+
 def test_a_row_edited_before_its_create_was_settled_is_kept_when_the_record_goes(
     tell: Tell,
 ) -> None:
