@@ -261,10 +261,12 @@ def at_work(rig: Rig, *words: str) -> subprocess.Popen[str]:
 
 def test_a_run_that_overlaps_another_leaves_the_work_to_it(rig: Rig) -> None:
     child = at_work(rig)
+    child.send_signal(signal.SIGSTOP)  # else it may be done before the third begins
     try:
         second = rig.run("sync", "--json")
         third = rig.run("sync", "--fail-if-locked")
     finally:
+        child.send_signal(signal.SIGCONT)
         _, err = child.communicate(timeout=60)
     assert (second.code, third.code, child.returncode) == (0, 7, 0), err
     assert second.json["skipped"]
