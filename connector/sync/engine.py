@@ -105,11 +105,13 @@ def finish_connection(scopes_in_order: Sequence[Scope]) -> bool:
     return looked
 
 
-def recover_now(scope: Scope) -> None:
-    """Resolve what an earlier run left open, as far as that needs no waiting."""
-    if scope.ports.dry is None:
-        resume_load(scope)
-        recover(scope, wait=False)
+def recover_now(scopes_in_order: Sequence[Scope]) -> None:
+    """Resolve what an earlier run left open, as far as that needs no waiting. Of a scope in doubt
+    that is the reconcile's."""
+    for scope in scopes_in_order:
+        if scope.doubt is None and scope.ports.dry is None:
+            resume_load(scope)
+            recover(scope, wait=False)
 
 
 # --- one pass over what is staged -----------------------------------------------------------------

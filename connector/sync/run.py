@@ -104,14 +104,12 @@ class Runner:
                 held = [scope for many in opened for scope in many]
                 report.bad_rows = bad_rows(ports.files, kinds, held, values=ports.dry is not None)
             doubtful = [s for many in opened for s in many if s.doubt is not None]
-            for scope in (s for many in opened for s in many):
-                # Before the local side is read: a row that a lost write of ours made is no news.
-                if scope.doubt is None:
-                    recover_now(scope)
-            self._go_back_over(doubtful, opened, report, fail_if_locked)
+            # Before the local side is read: a row that a lost write of ours made is no news.
+            left = [many for many in opened if self._tried(recover_now, many, report)]
+            self._go_back_over(doubtful, left, report, fail_if_locked)
             if not only_reconcile:
                 self._observe_local(opened, report, fail_if_locked)
-                self._travel(opened, report, fail_if_locked)
+                self._travel(left, report, fail_if_locked)
             with ports.store.read() as tx:
                 for scope in (s for many in opened for s in many):
                     waiting = staged.count_waiting(tx, scope.connection, scope.kind)
@@ -153,7 +151,7 @@ class Runner:
         place.next_generation(ports, self._configured())
         with ExitStack() as leases:
             (scope,) = self._open(connection, leases, reconciling=False)
-            recover_now(scope)
+            recover_now([scope])
             done = adopt(scope, id_map)
         if ports.dry is None and done.linked:
             # A copy of the state taken before is an older one from here on.
