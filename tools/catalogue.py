@@ -341,8 +341,8 @@ BUGS: dict[str, Bug] = {
         stories=("tests/docs/test_promise_stories.py", _STORIES + "test_cut_everywhere.py"),
     ),
     "a-no-waits-its-turn": Bug(
-        _SYNC + "run.py",
-        "            left = self._refusals_first(left, report)\n",
+        _SYNC + "rounds.py",
+        "            self._refusals_first()\n",
         "",
         "a person who opted out gets one more mail",
         seeds=0,
