@@ -18,7 +18,6 @@ class PassReport:
     connection: str
     kind: str
     counts: Counts
-    seconds: float = 0.0
 
 
 @dataclass(slots=True)

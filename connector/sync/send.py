@@ -124,7 +124,7 @@ def deliver_local(scope: Scope, jobs: Sequence[Job]) -> None:
 
 
 def store_intents(scope: Scope, jobs: Sequence[Job], side: str, *, load: bool = False) -> list[Job]:
-    """T4: the intents of a batch are SENDING before a byte leaves; links that die, die here.
+    """The intents of a batch are SENDING before a byte leaves; links that die, die here.
 
     `load`: they go by a job of the vendor's. Returns the jobs that still hold: one whose records
     have news since it was planned is dropped, and its rows are decided anew.

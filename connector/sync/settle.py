@@ -66,7 +66,7 @@ def _parents(scope: Scope, case: Case) -> str | None:
 
 
 class Settlement:
-    """One transaction's worth of decisions without writes (T3)."""
+    """One transaction, which carries out decisions as far as they need no write."""
 
     def __init__(self, scope: Scope, tx: sa.Connection) -> None:
         self.scope = scope

@@ -1,4 +1,4 @@
-"""Settling writes: one transaction (T5) ends the intents of a batch, and what hangs on them.
+"""Settling writes: one transaction ends the intents of a batch, and what hangs on them.
 
 Used with the answers to a batch, and with what a look has told of writes that had no answer.
 """
@@ -25,7 +25,7 @@ _TAKEN = Reason(code="twin", text="its row was made before and belongs to anothe
 
 
 class Settling:
-    """T5: one transaction settles a batch of answers."""
+    """One transaction, which settles a batch of answers."""
 
     def __init__(self, scope: Scope, tx: sa.Connection) -> None:
         self.scope = scope
