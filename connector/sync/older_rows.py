@@ -36,7 +36,7 @@ def take_back_older_rows(scope: Scope) -> None:
         for batch in _batches(scope, live=live):
             keys = [link.local_id for link in batch if link.local_id is not None]
             table = scope.ports.local.read(scope.kind, keys)
-            scope.ports.vault.preload({link.subject for link in batch if link.subject})
+            scope.preload(batch)
             with scope.store.write(scope.lease, "reconcile: older rows") as tx:
                 touched = staged.load(tx, scope.connection, scope.kind, LOCAL, keys)
                 if live:

@@ -97,7 +97,7 @@ def _forget_unreadable(scope: Scope) -> None:
     """Let links whose person's key is lost for good meet again as at first contact; ids stay."""
     vault = scope.ports.vault
     for batch in _batches(scope):
-        vault.preload({link.subject for link in batch if link.subject})
+        scope.preload(batch)
         lost = [
             link for link in batch if link.subject and vault.subject_state(link.subject) == MISSING
         ]

@@ -112,7 +112,7 @@ def _resolve(
 ) -> None:
     with scope.store.read() as tx:
         known = links.by_ids(tx, [i.link for i in due])
-    scope.ports.vault.preload({k.subject for k in known.values() if k.subject})
+    scope.preload(known.values())
     jobs = [one for i in due if i.link in known and (one := job_of(scope, known[i.link], i))]
     sides = {i.id: i.side for i in due}
     _local(scope, [j for j in jobs if sides[j.intent] == "local"])

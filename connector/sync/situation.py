@@ -22,8 +22,8 @@ from connector.sync.documents import Base
 from connector.sync.gate import LETTER
 from connector.sync.observe import open_seen
 from connector.sync.partners import add_partners
-from connector.sync.passes import Passes, rulings
 from connector.sync.retaining import add_due
+from connector.sync.rulings import Rulings, rule_on
 from connector.sync.scope import Scope
 from connector.sync.successors import add_successors
 from connector.sync.suppressed import suppressed_records, which_cases
@@ -62,7 +62,7 @@ class _Looked:
     """What was read of both sides for a batch."""
 
     standing: Mapping[str, dict[str, Conflict]]
-    passes: Passes | None
+    rulings: Rulings | None
     seen: Mapping[str, tuple[Seen, bool]]
     """By ref: the vendor's record, and whether it was read by id."""
     table: Mapping[str, Row]
@@ -107,23 +107,23 @@ def _look(
 ) -> _Looked:
     """Read both sides of these links; who was erased leaves `found`."""
     keys = [link.local_id for link, _ in found.values() if link.local_id is not None]
-    passes = rulings(scope, {i: link for i, (link, _) in found.items()}, keys)
+    rulings = rule_on(scope, [link for link, _ in found.values()])
     rows = [_distrusted(link, row) for link, many in found.values() for row in many]
     unsure = _unsure(found, standing)
-    if passes is not None:
+    if rulings is not None:
         # Not even an id of theirs goes there: what was read before is all that is known.
-        quiet = {found[i][0].remote_id for i in passes.stopped}
+        quiet = {found[i][0].remote_id for i in rulings.stopped}
         unsure = [ref for ref in unsure if ref not in quiet]
         rows = [r for r in rows if r.record not in quiet or r.payload or r.side == LOCAL]
     seen = _hydrate(scope, rows, unsure, batch)
-    table = passes.table if passes is not None else scope.ports.local.read(scope.kind, keys)
+    table = rulings.table if rulings is not None else scope.ports.local.read(scope.kind, keys)
     for link_id in which_cases(scope, found, {ref: one for ref, (one, _) in seen.items()}, table):
         batch.suppressed.append(found.pop(link_id))
     lost = [key for key in keys if key not in table]
     unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
     named = _referred(scope, keys)
-    scope.ports.vault.preload({link.subject for link, _ in found.values() if link.subject})
-    return _Looked(standing, passes, seen, table, unsaid, named)
+    scope.preload(link for link, _ in found.values())
+    return _Looked(standing, rulings, seen, table, unsaid, named)
 
 
 def _case(
@@ -152,9 +152,9 @@ def _case(
             shown = situation.local_record(scope.pair)
             situation.origins = origins.standing(scope, one, shown)
     case = Case(situation, staged_rows, by_id)
-    if looked.passes is not None:
-        situation.ruling = looked.passes.rulings.get(link.id)
-        case.stopped = looked.passes.stopped.get(link.id)
+    if looked.rulings is not None:
+        situation.ruling = looked.rulings.of.get(link.id)
+        case.stopped = looked.rulings.stopped.get(link.id)
     if case.stopped is None and _is_odd(scope, seen):
         case.stopped = _ODD
     return case
