@@ -7,7 +7,7 @@ be deleted was brought back by the copy and by nobody: it waits for a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -22,7 +22,6 @@ from connector.sync.marks import reread
 from connector.sync.scope import Scope, reason_text
 from connector.sync.settle import bury
 
-_BATCH = 500
 _BACK = Reason(
     code="restored_row",
     text="it was deleted before the shop's database was put back; `letters retry` takes it to the"
@@ -33,7 +32,8 @@ _BACK = Reason(
 def take_back_older_rows(scope: Scope) -> None:
     """Compare all links with the rows; those marked by now were edited since and stay edits."""
     for live in (True, False):
-        for batch in _batches(scope, live=live):
+        for some in links.batches(scope.store, scope.connection, scope.kind, live=live):
+            batch = [k for k in some if k.local_id is not None and k.remote_id is not None]
             keys = [link.local_id for link in batch if link.local_id is not None]
             table = scope.ports.local.read(scope.kind, keys)
             scope.preload(batch)
@@ -43,17 +43,6 @@ def take_back_older_rows(scope: Scope) -> None:
                     _compare(scope, tx, batch, table, touched)
                 else:
                     _set_aside(tx, batch, table, touched)
-
-
-def _batches(scope: Scope, *, live: bool) -> Iterator[list[Link]]:
-    after = ""
-    while True:
-        with scope.store.read() as tx:
-            found = links.after(tx, scope.connection, scope.kind, after, _BATCH, live=live)
-        if not found:
-            return
-        after = found[-1].id
-        yield [link for link in found if link.local_id is not None and link.remote_id is not None]
 
 
 def _compare(

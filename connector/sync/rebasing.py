@@ -41,14 +41,8 @@ def rebase(scope: Scope) -> None:
         return
     with scope.store.write(scope.lease, "begin digests") as tx:
         scope.store.ensure_scope(tx, scope.connection, name)
-    after = ""
-    while True:
-        with scope.store.read() as tx:
-            found = links.after(tx, scope.connection, scope.kind, after, _AT_ONCE)
-        if not found:
-            break
-        after = found[-1].id
-        _rebase(scope, [link for link in found if link.base is not None])
+    for some in links.batches(scope.store, scope.connection, scope.kind, _AT_ONCE):
+        _rebase(scope, [link for link in some if link.base is not None])
     with scope.store.write(scope.lease, "end digests") as tx:
         scopes.update(tx, scope.connection, name, fingerprint=now)
 

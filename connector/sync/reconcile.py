@@ -11,7 +11,7 @@ All of it may be repeated: a scope stays in doubt until the last step, and each 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -79,24 +79,10 @@ def _state_is_right(scope: Scope) -> bool:
     return set((scope.doubt or "").split()) <= {KEYS, SHOP}
 
 
-def _batches(scope: Scope, *, halves: bool = False) -> Iterator[list[Link]]:
-    """All live links of the scope in id order, or those that know the vendor's record alone."""
-    after = ""
-    while True:
-        with scope.store.read() as tx:
-            found = links.after(
-                tx, scope.connection, scope.kind, after, _BATCH, remote_halves=halves
-            )
-        if not found:
-            return
-        after = found[-1].id
-        yield found
-
-
 def _forget_unreadable(scope: Scope) -> None:
     """Let links whose person's key is lost for good meet again as at first contact; ids stay."""
     vault = scope.ports.vault
-    for batch in _batches(scope):
+    for batch in links.batches(scope.store, scope.connection, scope.kind):
         scope.preload(batch)
         lost = [
             link for link in batch if link.subject and vault.subject_state(link.subject) == MISSING
@@ -115,7 +101,7 @@ def _forget_unreadable(scope: Scope) -> None:
 
 def _look_for_rows(scope: Scope) -> None:
     """Mark the rows of all links that are gone or differ from what the links know."""
-    for batch in _batches(scope):
+    for batch in links.batches(scope.store, scope.connection, scope.kind):
         known = {link.local_id: link for link in batch if link.local_id is not None}
         table = scope.ports.local.read(scope.kind, list(known))
         lost = {key: link for key, link in known.items() if key not in table and link.remote_id}
@@ -177,7 +163,7 @@ def _join_by_key(scope: Scope) -> int:
 def _join_by_row(scope: Scope) -> int:
     """Give the vendor's records the rows that we made of them."""
     joined = 0
-    for batch in _batches(scope, halves=True):
+    for batch in links.batches(scope.store, scope.connection, scope.kind, remote_halves=True):
         ids = {
             scope.row_key(half.remote_id or "", epoch): (half, epoch)
             for half in batch

@@ -21,7 +21,7 @@ from connector.store.intents import Intent
 from connector.store.links import Link
 from connector.sync.attempts import intents_one_by_one, looking
 from connector.sync.documents import Base, Draft
-from connector.sync.marks import reread
+from connector.sync.marks import reread, row_again
 from connector.sync.observe import note_seen
 from connector.sync.partners import is_older
 from connector.sync.scope import NEVER, Scope, reason_of
@@ -322,4 +322,4 @@ def _patched(scope: Scope, settling: Settling, job: Job, seen: Seen) -> None:
     link.remote_version, link.remote_observed_us = seen.version, 0
     links.save(settling.tx, [link])
     note_seen(scope, settling.tx, [seen], NEVER)
-    settling.reread += [row for row in reread(link) if row.side == "local"]
+    settling.reread += row_again(link)

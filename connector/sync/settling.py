@@ -200,7 +200,7 @@ def bind_probe(settling: Settling, job: Job, seen: Seen, *, ours: bool = True) -
         settling.landed(job, blank(scope, job) | job.draft.set)
     else:
         settling.landed(job, shown_of(scope, job, seen))
-        settling.reread += [row for row in reread(link) if row.side == "local"]
+        settling.reread += row_again(link)
     links.save(settling.tx, [link])
     note_seen(scope, settling.tx, [seen], NEVER)
 
