@@ -66,9 +66,9 @@ BUGS: dict[str, Bug] = {
         stories=(_STORIES + "test_cut_everywhere.py",),
     ),
     "equal-version-dropped-unread": Bug(
-        _SYNC + "observe.py",
-        "    if equal and settled:\n",
-        "    if equal:\n",
+        _SYNC + "news.py",
+        "        if equal and settled:\n",
+        "        if equal:\n",
         "an edit in the second of our write, or of our look, is never seen",
         stories=(_STORIES + "test_fields.py",),
     ),
@@ -147,9 +147,10 @@ BUGS: dict[str, Bug] = {
         "a field that our user may not see for a day is cleared in the shop",
     ),
     "echo-by-actor": Bug(
-        _SYNC + "observe.py",
-        "    equal = bool(held) and one.version == held\n",
-        "    if one.by_us:\n        return None\n    equal = bool(held) and one.version == held\n",
+        _SYNC + "news.py",
+        "        equal = bool(held) and one.version == held\n",
+        "        if one.by_us:\n            return\n"
+        "        equal = bool(held) and one.version == held\n",
         "an edit that came before our own write is taken for its echo",
         stories=(_STORIES + "test_fields.py", _STORIES + "test_cut_everywhere.py"),
     ),
@@ -214,9 +215,9 @@ BUGS: dict[str, Bug] = {
         stories=(_STORIES + "test_sweep.py",),
     ),
     "tombstone-not-checked": Bug(
-        _SYNC + "observe.py",
-        "        link = known.get(one.ref) or halves.get(one.ref)\n",
-        "        link = known.get(one.ref) or halves.get(one.ref)\n"
+        _SYNC + "news.py",
+        "        link = self.known.get(one.ref)\n",
+        "        link = self.known.get(one.ref)\n"
         "        if link is not None and link.live is None:\n"
         "            link = None\n",
         "a late copy of a record that was removed brings it back",

@@ -20,10 +20,10 @@ from connector.store.claims import Value
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.badrows import BadRow
-from connector.sync.observe import seal_seen
 from connector.sync.reconcile import EPOCHS
 from connector.sync.rulings import stopped
 from connector.sync.scope import Scope
+from connector.sync.staging import seal_seen
 from connector.sync.suppressed import (
     record_label,
     suppressed_ids,

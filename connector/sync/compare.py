@@ -19,7 +19,7 @@ from connector.store.links import Link
 from connector.store.staged import REMOTE, Staged
 from connector.sync.documents import Base
 from connector.sync.marks import reread
-from connector.sync.observe import note_rows
+from connector.sync.news import note_rows
 from connector.sync.rulings import stopped
 from connector.sync.scope import Scope
 from connector.sync.successors import keep_units

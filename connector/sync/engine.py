@@ -17,7 +17,8 @@ from connector.sync.compare import compare
 from connector.sync.decision import Decision
 from connector.sync.direct import direct_for
 from connector.sync.loads import resume_load
-from connector.sync.observe import observe_changes, take_marks
+from connector.sync.noticing import take_marks
+from connector.sync.observe import observe_changes
 from connector.sync.place import in_doubt
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches

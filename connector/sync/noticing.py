@@ -20,7 +20,7 @@ from connector.store.database import Lease
 from connector.store.links import ACTIVE
 from connector.store.staged import LOCAL
 from connector.sync.documents import pack
-from connector.sync.observe import note_rows
+from connector.sync.news import note_rows
 from connector.sync.pages import PAGE, Pages
 from connector.sync.scope import LOCAL_SCOPE, Ports, Scope, as_us, from_us
 from connector.sync.suppressed import row_label, suppressed_ids
@@ -119,6 +119,22 @@ def _observe_column(ports: Ports, names: Names, lease: Lease, opened: Sequence[S
                 break
     with ports.store.write(lease, "shop's watermark") as tx:
         scopes.advance(tx, LOCAL_SCOPE, first, as_us(now), ports.store.now_us(tx))
+
+
+def take_marks(scope: Scope) -> None:
+    """Look at the rows that others marked for this connection and that no link of it knows."""
+    after = ""
+    while True:
+        with scope.store.read() as tx:
+            rows = staged.unlinked(tx, scope.connection, scope.kind, after, _AT_ONCE)
+        if not rows:
+            return
+        after = rows[-1].record
+        keys = [row.record for row in rows]
+        table = scope.ports.local.read(scope.kind, keys)
+        with scope.store.write(scope.lease, "take marks") as tx:
+            staged.settle(tx, rows)
+            note_rows(scope, tx, keys, table)
 
 
 def look_at_all_rows(scope: Scope) -> None:

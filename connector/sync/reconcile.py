@@ -21,8 +21,9 @@ from connector.store import conflicts, events, intents, links, scopes, staged
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.marks import reread
+from connector.sync.news import note_rows
 from connector.sync.noticing import look_at_rows_again
-from connector.sync.observe import note_rows, observe_changes
+from connector.sync.observe import observe_changes
 from connector.sync.older_rows import take_back_older_rows
 from connector.sync.place import KEYS, SHOP
 from connector.sync.recover import look_back

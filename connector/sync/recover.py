@@ -22,7 +22,7 @@ from connector.store.links import Link
 from connector.sync.attempts import intents_one_by_one, looking
 from connector.sync.documents import Base, Draft
 from connector.sync.marks import reread, row_again
-from connector.sync.observe import note_seen
+from connector.sync.news import note_seen
 from connector.sync.partners import is_older
 from connector.sync.scope import NEVER, Scope, reason_of
 from connector.sync.send import as_write, deliver, flight_size

@@ -22,12 +22,12 @@ from connector.store.links import ACTIVE
 from connector.store.staged import LOCAL, Staged
 from connector.sync.attempts import Phase, is_suspect
 from connector.sync.decision import Decision
-from connector.sync.observe import open_seen
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches
 from connector.sync.scope import Scope
 from connector.sync.settle import Settlement, ensure_subjects
 from connector.sync.situation import Case, gather
+from connector.sync.staging import open_staged
 from connector.sync.work import Job
 
 
@@ -94,7 +94,7 @@ def _refusing(scope: Scope, consents: Pair, rows: Sequence[Staged]) -> list[Stag
         row
         for row in rows
         if row.payload is None
-        or says_no(consents.read_remote(of(open_seen(scope, row).fields, fields)))
+        or says_no(consents.read_remote(of(open_staged(scope.ports.vault, row).fields, fields)))
     ]
 
 

@@ -16,7 +16,7 @@ from connector.sync import origins
 from connector.sync.decision import EXPIRED
 from connector.sync.disclosed import classes_told
 from connector.sync.marks import reread, row_again
-from connector.sync.observe import note_seen
+from connector.sync.news import note_seen
 from connector.sync.scope import NEVER, Scope, reason_text
 from connector.sync.settle import waiting_names
 from connector.sync.work import Job, settled_rows

@@ -20,11 +20,11 @@ from connector.sync import origins
 from connector.sync.decision import Parent, Situation
 from connector.sync.documents import Base
 from connector.sync.gate import LETTER
-from connector.sync.observe import open_seen
 from connector.sync.partners import add_partners
 from connector.sync.retaining import add_due
 from connector.sync.rulings import Rulings, rule_on
 from connector.sync.scope import Scope
+from connector.sync.staging import open_staged
 from connector.sync.successors import add_successors
 from connector.sync.suppressed import suppressed_records, which_cases
 
@@ -332,7 +332,7 @@ def _hydrate(
         if row.payload is None or row.gone is not None:
             by_id[row.record] = row
         else:
-            seen[row.record] = (open_seen(scope, row), False)
+            seen[row.record] = (open_staged(scope.ports.vault, row), False)
     asked = [*by_id, *(ref for ref in others if ref not in by_id)]
     if asked:
         for one in scope.read(asked):
