@@ -20,7 +20,6 @@ from connector.store.claims import Value
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.badrows import BadRow
-from connector.sync.reconcile import EPOCHS
 from connector.sync.rulings import stopped
 from connector.sync.scope import Scope
 from connector.sync.staging import seal_seen
@@ -30,6 +29,7 @@ from connector.sync.suppressed import (
     suppressed_records,
     suppressed_rows,
 )
+from connector.sync.tombstones import EPOCHS
 
 _BATCH = 500
 
@@ -216,9 +216,7 @@ def _link(
             links.hand_over_claims(tx, stranger.id, link.id)
         link.remote_id, link.remote_version, link.epoch = pair.remote_id, None, epoch
         link.remote_digest = link.remote_observed_us = None
-        link.external_key = scope.ports.vault.external_key(
-            scope.connection, scope.kind, pair.local_id, epoch
-        )
+        scope.give_key(link)
         values[link.id] = [
             *scope.identities("local", row.values),
             *scope.identities("remote", seen.fields),

@@ -19,13 +19,15 @@ from connector.sync.direct import direct_for
 from connector.sync.loads import resume_load
 from connector.sync.noticing import take_marks
 from connector.sync.observe import observe_changes
+from connector.sync.people import ensure_subjects
 from connector.sync.place import in_doubt
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches
 from connector.sync.recover import recover
 from connector.sync.refusals import send_refusals
 from connector.sync.scope import Scope
-from connector.sync.settle import Settlement, ensure_subjects, set_aside_broken
+from connector.sync.settle import set_aside_broken, take
+from connector.sync.settlement import Settlement
 from connector.sync.situation import Batch, Case, gather
 from connector.sync.suppressed import turn_away
 from connector.sync.sweep import sweep
@@ -147,12 +149,12 @@ def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:
     ]
     turn_away(scope, batch.suppressed)
     set_aside_broken(scope, batch.broken)
-    ensure_subjects(scope, [(c, d) for c, d in passed if _needs_subject(d)])
+    ensure_subjects(scope, [(c.situation, d) for c, d in passed if _needs_subject(d)])
     works: list[tuple[Work, Decision]] = []
     with scope.store.write(scope.lease, "plan batch") as tx:
         settlement = Settlement(scope, tx)
         for case, decision in passed:
-            work = settlement.take(case, decision)
+            work = take(settlement, case, decision)
             if work is not None:
                 works.append((work, decision))
         settlement.finish()

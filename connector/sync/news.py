@@ -235,7 +235,7 @@ def note_rows(
             continue
         else:
             half = Link(scope.store.new_id(), scope.connection, scope.kind, local_id=key)
-            half.external_key = scope.ports.vault.external_key(scope.connection, scope.kind, key, 1)
+            scope.give_key(half)
             halves.append(half)
             wanted[half.id] = [] if scope.careful else scope.identities("local", row.values)
         marks.append(Staged(scope.connection, scope.kind, LOCAL, key, gone=gone))

@@ -20,7 +20,7 @@ from connector.sync.decision import DETACHED
 from connector.sync.documents import Base
 from connector.sync.marks import reread
 from connector.sync.scope import Scope, reason_text
-from connector.sync.settle import bury
+from connector.sync.tombstones import bury
 
 _BACK = Reason(
     code="restored_row",
@@ -104,7 +104,7 @@ def _make_again(scope: Scope, tx: sa.Connection, link: Link, row: Row | None) ->
     if row is not None:
         key, epoch = row.key, link.epoch + 1
         other = Link(scope.store.new_id(), link.connection, link.kind, local_id=key, epoch=epoch)
-        other.external_key = scope.ports.vault.external_key(link.connection, link.kind, key, epoch)
+        scope.give_key(other)
         new.append(other)
         links.insert(tx, new)
         values = {other.id: scope.identities("local", row.values)}

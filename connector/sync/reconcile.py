@@ -28,11 +28,9 @@ from connector.sync.older_rows import take_back_older_rows
 from connector.sync.place import KEYS, SHOP
 from connector.sync.recover import look_back
 from connector.sync.scope import Scope
-from connector.sync.settle import bury
 from connector.sync.sweep import list_all
+from connector.sync.tombstones import EPOCHS, bury
 
-EPOCHS = range(1, 9)
-"""How often a record may have been brought back and still be known again by its key."""
 _BATCH = 500
 
 
@@ -207,9 +205,7 @@ def _join(
             links.insert(tx, [link])
         links.forget(tx, half.id)
         link.remote_id, link.epoch = half.remote_id, max(epoch, half.epoch)
-        link.external_key = scope.ports.vault.external_key(
-            scope.connection, scope.kind, key, link.epoch
-        )
+        scope.give_key(link)
         known[key] = link
         links.save(tx, [link])
         links.hand_over_claims(tx, half.id, link.id)

@@ -22,10 +22,12 @@ from connector.store.links import ACTIVE
 from connector.store.staged import LOCAL, Staged
 from connector.sync.attempts import Phase, is_suspect
 from connector.sync.decision import Decision
+from connector.sync.people import ensure_subjects
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches
 from connector.sync.scope import Scope
-from connector.sync.settle import Settlement, ensure_subjects
+from connector.sync.settle import take
+from connector.sync.settlement import Settlement
 from connector.sync.situation import Case, gather
 from connector.sync.staging import open_staged
 from connector.sync.work import Job
@@ -131,14 +133,14 @@ def _taken(scope: Scope, decided: Sequence[tuple[Case, Decision]]) -> list[Job]:
     if not decided:
         return []
     jobs = []
-    ensure_subjects(scope, decided)
+    ensure_subjects(scope, [(case.situation, decision) for case, decision in decided])
     with scope.store.write(scope.lease, "plan refusals") as tx:
         settlement = Settlement(scope, tx)
         for case, decision in decided:
             assert all(draft.op == Op.UPDATE for draft in decision.drafts)
             case.rows = []
             decision.left, decision.clashes = [], []
-            work = settlement.take(case, decision)
+            work = take(settlement, case, decision)
             if work is not None:
                 jobs += [Job(work, draft, scope.store.new_id()) for draft in decision.drafts]
         settlement.finish()

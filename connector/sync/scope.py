@@ -362,6 +362,13 @@ class Scope:
         it is found again after any loss of the state."""
         return self.ports.vault.external_key(f"{self.connection}/rows", self.kind, ref, epoch)
 
+    def give_key(self, link: Link) -> None:
+        """Give a link the key that its row carries at the vendor in this life of the record."""
+        assert link.local_id is not None
+        link.external_key = self.ports.vault.external_key(
+            link.connection, link.kind, link.local_id, link.epoch
+        )
+
     def intent_id(self, link: Link, draft: Draft) -> str:
         if draft.side == "local" and draft.op == Op.CREATE:
             assert link.remote_id is not None

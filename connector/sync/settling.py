@@ -17,8 +17,8 @@ from connector.sync.decision import EXPIRED
 from connector.sync.disclosed import classes_told
 from connector.sync.marks import reread, row_again
 from connector.sync.news import note_seen
+from connector.sync.references import waiting_names
 from connector.sync.scope import NEVER, Scope, reason_text
-from connector.sync.settle import waiting_names
 from connector.sync.work import Job, settled_rows
 
 _TAKEN = Reason(code="twin", text="its row was made before and belongs to another record by now")
@@ -144,7 +144,7 @@ class Settling:
         staged.stage_both(tx, self.reread)
         staged.mark(tx, scope.peers, scope.kind, self.fanned)
         conflicts.close(tx, [c for job in self.jobs if job.work.done for c in job.work.close])
-        staged.wake(tx, scope.connection, waiting_names(scope, self.activated))
+        staged.wake(tx, scope.connection, waiting_names(scope.kind, self.activated))
         events.append(tx, self.events)
 
 
@@ -217,9 +217,7 @@ def found_local(settling: Settling, job: Job, key: str) -> None:
         links.forget(settling.tx, known.id)
         links.hand_over_claims(settling.tx, known.id, link.id)
     link.local_id = key
-    link.external_key = scope.ports.vault.external_key(
-        scope.connection, scope.kind, key, link.epoch
-    )
+    scope.give_key(link)
     settling.saved[link.id] = link
     settling.overtaken(job)
 
@@ -229,9 +227,7 @@ def wrote_local(settling: Settling, job: Job, key: str, held: Mapping[str, objec
     link, scope = job.work.link, settling.scope
     if link.local_id is None:
         link.local_id = key
-        link.external_key = scope.ports.vault.external_key(
-            scope.connection, scope.kind, key, link.epoch
-        )
+        scope.give_key(link)
     if job.draft.op == Op.CREATE:
         # What the table filled in by itself is the shop's own news: it travels like an edit.
         shown = {n: v if n in job.draft.set else None for n, v in held.items()}

@@ -21,6 +21,7 @@ from connector.sync.decision import Parent, Situation
 from connector.sync.documents import Base
 from connector.sync.gate import LETTER
 from connector.sync.partners import add_partners
+from connector.sync.people import subjects_of
 from connector.sync.retaining import add_due
 from connector.sync.rulings import Rulings, rule_on
 from connector.sync.scope import Scope
@@ -172,34 +173,11 @@ def _row_of(looked: _Looked, link: Link, base: Base | None) -> Row | None:
 def _hold(scope: Scope, cases: Sequence[Case]) -> None:
     """Mark what is of people whose data may not be used for now, through whatever connection that
     is known of them."""
-    vault = scope.ports.vault
-    whose = {case.situation.link.id: _subject_of(scope, case.situation) for case in cases}
-    lacking = {
-        case.situation.link.local_id: case.situation.link.id
-        for case in cases
-        if whose[case.situation.link.id] is None and case.situation.link.local_id is not None
-    }
-    if lacking and scope.peers:
-        with scope.store.read() as tx:
-            known = links.subjects_of(tx, scope.kind, list(lacking))
-        whose |= {lacking[local_id]: subject for local_id, subject in known.items()}
-    vault.preload({subject for subject in whose.values() if subject})
+    vault, whose = scope.ports.vault, subjects_of(scope, [case.situation for case in cases])
+    vault.preload(set(whose.values()))
     for case in cases:
-        subject = whose[case.situation.link.id]
+        subject = whose.get(case.situation.link.id)
         case.held = subject is not None and vault.subject_state(subject) == RESTRICTED
-
-
-def _subject_of(scope: Scope, case: Situation) -> str | None:
-    """The person behind a record: its link's, or its parent's if it has no link's yet."""
-    if case.link.subject is not None or not scope.parent_kinds or case.row is None:
-        return case.link.subject
-    record = case.local_record(scope.pair)
-    for name in scope.parent_kinds:
-        raw = record.get(name)
-        parent = case.parents.get((LOCAL, raw)) if isinstance(raw, str) else None
-        if parent is not None:
-            return parent.subject
-    return None
 
 
 _ODD = Reason(
