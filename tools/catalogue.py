@@ -202,11 +202,11 @@ BUGS: dict[str, Bug] = {
     ),
     # --- removals ---
     "absence-is-believed": Bug(
-        _SYNC + "situation.py",
+        _SYNC + "looked.py",
         "        if row.payload is None or row.gone is not None:\n            by_id",
         "        if row.gone == Gone.ABSENT:\n"
         "            gone = Seen(\n"
-        "                ref=Ref(row.record), version=row.version, changed_at=None, fields={},\n"
+        "                ref=row.record, version=row.version, changed_at=None, fields={},\n"
         "                gone=Gone.ABSENT,\n"
         "            )\n"
         "            seen[row.record] = (gone, True)\n"
@@ -278,7 +278,7 @@ BUGS: dict[str, Bug] = {
         stories=(_STORIES + "test_removals_look_first.py",),
     ),
     "another-vendors-removal-is-carried-on-unread": Bug(
-        _SYNC + "situation.py",
+        _SYNC + "looked.py",
         "row.gone in (Gone.EXPLICIT, Gone.NOT_FOUND) for row in rows)\n",
         "row.gone == Gone.EXPLICIT for row in rows)\n",
         "a removal at one vendor removes an edit at another that its feed does not show yet",
