@@ -46,9 +46,9 @@ from connector.store.copies import copy_of
 from connector.store.database import Hook, Store, no_hook, open_engine
 from connector.sync.adopt import Adoption
 from connector.sync.beside import Beside
+from connector.sync.ports import Progress, no_progress
 from connector.sync.review import Letter, OpenConflict, Review, Where, nowhere
 from connector.sync.run import Runner, RunReport
-from connector.sync.scope import Progress, no_progress
 from connector.sync.status import Status, status_of
 
 

@@ -16,8 +16,9 @@ from connector.policy.load import Policy
 from connector.privacy.vault import Vault
 from connector.settings import Settings
 from connector.store.database import Hook, Store, no_hook
+from connector.sync.counts import Limits
+from connector.sync.ports import Ports, Progress
 from connector.sync.run import Connection, KindSetup, Setup
-from connector.sync.scope import Limits, Ports, Progress
 
 
 class Installation(Protocol):

@@ -89,7 +89,7 @@ BUGS: dict[str, Bug] = {
     ),
     "a-patch-is-judged-too-early": Bug(
         _SYNC + "recover.py",
-        "    return (intent.sent_us or 0) + int(life.total_seconds() * 1_000_000)\n",
+        "    return (intent.sent_us or 0) + us_in(life)\n",
         "    return 0 if intent.op != Op.CREATE else (intent.sent_us or 0) + int(\n"
         "        life.total_seconds() * 1_000_000\n"
         "    )\n",

@@ -27,10 +27,10 @@ from connector.store.events import Event
 from connector.store.links import Link
 from connector.sync.causes import in_words
 from connector.sync.decision import KindRules, Situation
-from connector.sync.documents import Draft, unpack
+from connector.sync.documents import Draft, reason_of, unpack
 from connector.sync.fields import moves_of
 from connector.sync.merge import Cause
-from connector.sync.scope import moment, reason_of
+from connector.sync.moments import moment
 from connector.sync.showing import Showing
 
 Shown = dict[str, str]

@@ -18,7 +18,8 @@ from connector.plugin import Reason
 from connector.store import events, intents, links, staged
 from connector.store.intents import Intent
 from connector.store.staged import KILLS, SUSPECT, Staged
-from connector.sync.scope import Scope, reason_text
+from connector.sync.documents import reason_text
+from connector.sync.scope import Scope
 
 _POISON = Reason(
     code="poison",

@@ -11,7 +11,8 @@ from connector.store.database import Lease
 from connector.sync import place
 from connector.sync.noticing import families
 from connector.sync.opening import Opener
-from connector.sync.scope import LOCAL_SCOPE, Ports, Scope
+from connector.sync.ports import LOCAL_SCOPE, Ports
+from connector.sync.scope import Scope
 from connector.sync.setup import Connection, Setup
 
 Leases = Mapping[tuple[str, str], Lease]

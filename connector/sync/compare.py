@@ -19,12 +19,13 @@ from connector.store.links import Link
 from connector.store.staged import REMOTE, Staged
 from connector.sync.documents import Base
 from connector.sync.marks import reread
+from connector.sync.moments import us_in
 from connector.sync.news import note_rows
 from connector.sync.rulings import stopped
 from connector.sync.scope import Scope
 from connector.sync.successors import keep_units
 
-EVERY_US = dt.timedelta(hours=24) // dt.timedelta(microseconds=1)
+EVERY_US = us_in(dt.timedelta(hours=24))
 _AT_ONCE = 100
 SEEN_ONCE = 1
 """`remote_observed_us` of a version that a read by id confirmed, nobody knows when: never late

@@ -20,6 +20,7 @@ from connector.plugin import FieldInfo, Kind, Remote, Schema
 from connector.store import scopes
 from connector.store.database import Lease, Store
 from connector.sync.marks import reread_all
+from connector.sync.moments import us_in
 
 SCHEMA_LIFE = dt.timedelta(hours=24)
 """Metadata is read again after this, or when the vendor contradicts it."""
@@ -47,7 +48,7 @@ def schema_of(
     with store.read() as tx:
         known = scopes.get(tx, name, kind)
         now = store.now_us(tx)
-    oldest = now - SCHEMA_LIFE // dt.timedelta(microseconds=1)
+    oldest = now - us_in(SCHEMA_LIFE)
     if not fresh and known is not None and known.schema_doc and (known.schema_us or 0) > oldest:
         schema = schema_from(known.schema_doc)
     else:

@@ -17,8 +17,9 @@ from connector.store.claims import Claim, Value
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.decision import DETACHED
+from connector.sync.moments import as_us
 from connector.sync.place import FOREIGN
-from connector.sync.scope import Scope, as_us
+from connector.sync.scope import Scope
 from connector.sync.staging import seal_seen
 from connector.sync.suppressed import note_suppressed, suppressed_records, suppressed_rows
 

@@ -20,16 +20,18 @@ from connector.store.database import Lease
 from connector.store.links import ACTIVE
 from connector.store.staged import LOCAL
 from connector.sync.documents import pack
+from connector.sync.moments import as_us, from_us, us_in
 from connector.sync.news import note_rows
 from connector.sync.pages import PAGE, Pages
-from connector.sync.scope import LOCAL_SCOPE, Ports, Scope, as_us, from_us
+from connector.sync.ports import LOCAL_SCOPE, Ports
+from connector.sync.scope import Scope
 from connector.sync.suppressed import row_label, suppressed_ids
 
 OVERLAP = dt.timedelta(minutes=10)
 """How long a transaction of the shop's may take between setting a row's time and its commit."""
 
 DAILY = dt.timedelta(hours=24)
-_DAY_US = DAILY // dt.timedelta(microseconds=1)
+_DAY_US = us_in(DAILY)
 
 _AT_ONCE = 500
 _LINKS = b"\x00"

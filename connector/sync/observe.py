@@ -8,9 +8,10 @@ from connector.errors import CursorExpiredError
 from connector.plugin import Page
 from connector.store import scopes, staged
 from connector.sync.documents import pack, unpack
+from connector.sync.moments import as_us, from_us
 from connector.sync.news import Taker, note_seen
 from connector.sync.reading import pages_since
-from connector.sync.scope import Scope, as_us, from_us
+from connector.sync.scope import Scope
 
 FRESH = dt.timedelta(seconds=30)
 """How old a look at the vendor may be when a write leaves that the vendor cannot refuse."""

@@ -17,9 +17,9 @@ from connector.store import claims, events, links, staged
 from connector.store.links import Link
 from connector.store.staged import LOCAL, Staged
 from connector.sync.decision import DETACHED
-from connector.sync.documents import Base
+from connector.sync.documents import Base, reason_text
 from connector.sync.marks import reread
-from connector.sync.scope import Scope, reason_text
+from connector.sync.scope import Scope
 from connector.sync.tombstones import bury
 
 _BACK = Reason(

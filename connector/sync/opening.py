@@ -18,9 +18,10 @@ from connector.sync import place, retaining
 from connector.sync.decision import KindRules
 from connector.sync.drift import fingerprint, schema_of, working_pair
 from connector.sync.gate import Gate, check_fit, field_mark, gate_for
+from connector.sync.ports import Ports
 from connector.sync.rebasing import rebase
 from connector.sync.renewed import notice
-from connector.sync.scope import Ports, Scope
+from connector.sync.scope import Scope
 from connector.sync.setup import Connection, KindSetup, Setup
 from connector.sync.terms import Terms, terms_at
 

@@ -10,9 +10,10 @@ from connector.plugin import Op
 from connector.store import links, staged
 from connector.store.links import ACTIVE
 from connector.sync import origins
+from connector.sync.counts import PlannedWrite
 from connector.sync.disclosed import classes_in
 from connector.sync.references import waiting_names
-from connector.sync.scope import PlannedWrite, Scope
+from connector.sync.scope import Scope
 from connector.sync.work import Job
 
 

@@ -20,11 +20,12 @@ from connector.store import intents, links, staged
 from connector.store.intents import Intent
 from connector.store.links import Link
 from connector.sync.attempts import intents_one_by_one, looking
-from connector.sync.documents import Base, Draft
+from connector.sync.documents import Base, Draft, reason_of
 from connector.sync.marks import reread, row_again
+from connector.sync.moments import NEVER, us_in
 from connector.sync.news import note_seen
 from connector.sync.partners import is_older
-from connector.sync.scope import NEVER, Scope, reason_of
+from connector.sync.scope import Scope
 from connector.sync.send import as_write, deliver, flight_size
 from connector.sync.settling import Settling, bind_probe, blank, shown_of, wrote_local
 from connector.sync.work import Job, Work
@@ -104,7 +105,7 @@ def _due_us(scope: Scope, intent: Intent) -> int:
         if scope.caps.external_key == "unique" and scope.caps.find_lag is not None:
             return 0
         life += life if scope.caps.find_lag is None else scope.caps.find_lag
-    return (intent.sent_us or 0) + int(life.total_seconds() * 1_000_000)
+    return (intent.sent_us or 0) + us_in(life)
 
 
 def _resolve(
@@ -233,7 +234,7 @@ def _is_held(scope: Scope, job: Job) -> bool:
 def _would_show(scope: Scope, job: Job, now_us: int) -> bool:
     """Whether a search would show the create by now, had it landed when it was sent last."""
     lag = (scope.caps.find_lag or dt.timedelta(0)) + scope.caps.call_life + LONGEST_WAIT
-    return now_us >= job.sent_us + lag // dt.timedelta(microseconds=1)
+    return now_us >= job.sent_us + us_in(lag)
 
 
 def _cannot_know(scope: Scope, jobs: Sequence[Job]) -> None:

@@ -28,10 +28,11 @@ from connector.sync.decision import EXPIRED, Situation
 from connector.sync.documents import Base
 from connector.sync.expiry import holds_nothing
 from connector.sync.marks import reread, row_again
+from connector.sync.moments import us_in
 from connector.sync.scope import Scope
 from connector.sync.terms import Terms
 
-EVERY_US: Final = dt.timedelta(hours=24) // dt.timedelta(microseconds=1)
+EVERY_US: Final = us_in(dt.timedelta(hours=24))
 _AT_ONCE: Final = 500
 
 

@@ -22,9 +22,9 @@ from connector.store.database import Store
 from connector.store.intents import Intent
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, SUSPECT, Staged
-from connector.sync.documents import unpack
+from connector.sync.documents import reason_of, unpack
 from connector.sync.marks import reread
-from connector.sync.scope import from_us, moment, reason_of
+from connector.sync.moments import from_us, moment
 from connector.sync.showing import Showing
 from connector.sync.situation import AS_NEW
 

@@ -23,8 +23,9 @@ from connector.sync.engine import (
 from connector.sync.noticing import families, look_at_all_rows, observe_local
 from connector.sync.opening import Opener
 from connector.sync.pausing import paused_kinds
+from connector.sync.ports import LOCAL_SCOPE
 from connector.sync.report import RunReport
-from connector.sync.scope import LOCAL_SCOPE, Scope
+from connector.sync.scope import Scope
 from connector.sync.upkeep import keep_up
 
 OfOne = Sequence[Scope]

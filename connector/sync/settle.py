@@ -12,13 +12,13 @@ from connector.store.conflicts import LEFT_OUT, OPEN, RECORD, Conflict
 from connector.store.links import ACTIVE, GONE, Link
 from connector.store.staged import REMOTE, Staged
 from connector.sync.decision import EXPIRED, Clash, Decision
-from connector.sync.documents import Base, Own, pack
+from connector.sync.documents import Base, Own, pack, reason_text
 from connector.sync.gate import LETTER
 from connector.sync.kin import facts_moved, note_facts
 from connector.sync.marks import reread, row_again
 from connector.sync.merge import Cause
 from connector.sync.relinking import bind, rebirth, replace, succeed
-from connector.sync.scope import Scope, reason_text
+from connector.sync.scope import Scope
 from connector.sync.settlement import Settlement
 from connector.sync.situation import Case
 from connector.sync.tombstones import bury

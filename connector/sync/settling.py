@@ -15,10 +15,12 @@ from connector.store.links import ACTIVE, Link
 from connector.sync import origins
 from connector.sync.decision import EXPIRED
 from connector.sync.disclosed import classes_told
+from connector.sync.documents import reason_text
 from connector.sync.marks import reread, row_again
+from connector.sync.moments import NEVER
 from connector.sync.news import note_seen
 from connector.sync.references import waiting_names
-from connector.sync.scope import NEVER, Scope, reason_text
+from connector.sync.scope import Scope
 from connector.sync.work import Job, settled_rows
 
 _TAKEN = Reason(code="twin", text="its row was made before and belongs to another record by now")

@@ -11,9 +11,9 @@ from connector.store import conflicts, intents, links, scopes, staged
 from connector.store.database import Store
 from connector.sync.budgets import Budget, budgets_of
 from connector.sync.drift import Fields, sentences
+from connector.sync.moments import moment
 from connector.sync.place import sentence
 from connector.sync.retaining import LastLook, last_looks
-from connector.sync.scope import moment
 
 
 @dataclass(frozen=True, slots=True)

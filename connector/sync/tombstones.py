@@ -16,6 +16,7 @@ from connector.local.contract import RowState
 from connector.plugin import Gone, Ref
 from connector.store import conflicts, events, links
 from connector.store.links import GONE, Link
+from connector.sync.moments import us_in
 from connector.sync.scope import Scope
 
 EPOCHS: Final = range(1, 9)
@@ -58,7 +59,7 @@ def remember(
 
 def _until(scope: Scope, now_us: int) -> int:
     """How long a tombstone that is made now is kept."""
-    return now_us + scope.tombstone_life // dt.timedelta(microseconds=1)
+    return now_us + us_in(scope.tombstone_life)
 
 
 def forget_the_dead(scope: Scope) -> None:
@@ -77,7 +78,7 @@ def forget_the_dead(scope: Scope) -> None:
         here = row is not None and row.state is not RowState.DELETED
         there = link.remote_id is not None and seen.get(Ref(link.remote_id)) in (None, Gone.HIDDEN)
         if here or there:
-            link.keep_until_us = now + ASKED_AGAIN // dt.timedelta(microseconds=1)
+            link.keep_until_us = now + us_in(ASKED_AGAIN)
         else:
             gone.append(link)
     # What the shop keeps of rows that we made goes first: a record of the same id is a new one.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from connector.store import staged
-from connector.sync.scope import Ports, Scope
+from connector.sync.ports import Ports
+from connector.sync.scope import Scope
 from connector.sync.tombstones import forget_the_dead
 
 _BATCH = 500
