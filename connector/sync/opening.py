@@ -12,7 +12,7 @@ from connector.errors import ConnectorError, StopRequest
 from connector.mapping.translate import Pair
 from connector.plugin import Kind, Schema
 from connector.records import may_leave
-from connector.store import links, scopes, staged
+from connector.store import links, scopes, starts
 from connector.store.database import Lease
 from connector.sync import place, retaining
 from connector.sync.decision import KindRules
@@ -107,7 +107,7 @@ class _Opening:
         with ports.store.read() as tx:
             known = scopes.get(tx, connection.name, kind)
             any_link = links.has_live(tx, connection.name, kind)
-            killers = staged.killers(tx, connection.name, kind)
+            killers = starts.killers(tx, connection.name, kind)
 
         def renew(scope: Scope) -> None:
             scope.use(*self._pair(self._schema(fresh=True), gate))

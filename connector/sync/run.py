@@ -13,7 +13,7 @@ from connector.errors import (
     SettingsError,
 )
 from connector.local.idmap import IdMap
-from connector.store import conflicts, intents, staged
+from connector.store import conflicts, tally
 from connector.sync import place
 from connector.sync.adopt import Adoption, adopt
 from connector.sync.audit import note_head
@@ -71,7 +71,7 @@ class Runner:
         self._end(changed=any(one.counts.written for one in report.passes))
         with ports.store.read() as tx:
             report.conflicts = conflicts.count(tx, conflicts.OPEN)
-            report.letters = staged.count_letters(tx) + intents.count_letters(tx)
+            report.letters = tally.letters(tx)
         return report
 
     def adopt(self, id_map: IdMap) -> Adoption:
@@ -138,7 +138,7 @@ class Runner:
         report.writes = self._ports.dry or []
         for scope in opened:
             with self._ports.store.read() as tx:
-                scope.counts.waiting = staged.count_waiting(tx, scope.connection, scope.kind)
+                scope.counts.waiting = tally.waiting_children(tx, scope.connection, scope.kind)
             report.passes.append(PassReport(scope.connection, scope.kind, scope.counts))
             report.off += sentences(scope.connection, scope.kind, scope.off)
             if scope.stopped is not None:

@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from connector.mapping.translate import Pair
 from connector.plugin import Capabilities, Kind, Op, Reason, Ref, Remote, Seen
 from connector.records import Canonical, Digest, discreet
-from connector.store import claims, staged
+from connector.store import claims
 from connector.store.claims import Value
 from connector.store.database import Lease, Store
 from connector.store.events import Event
 from connector.store.links import Link
+from connector.store.starts import SUSPECT
 from connector.sync.counts import Counts, Limits
 from connector.sync.decision import KindRules, Side
 from connector.sync.documents import Base, Draft, Own, pack
@@ -111,7 +112,7 @@ class Scope:
     @property
     def careful(self) -> bool:
         """Whether so many runs died that nothing is looked into before it is counted."""
-        return self.lease.deaths >= staged.SUSPECT
+        return self.lease.deaths >= SUSPECT
 
     @property
     def peers(self) -> tuple[str, ...]:
