@@ -1,4 +1,4 @@
-"""One run: observe both sides, plan, apply, settle, until nothing is left to decide.
+"""One connection's part in a run: observe, plan, apply, settle, until nothing is left to decide.
 
 The steps of a round, for all kinds of a connection: removals, children before parents; then
 creates and updates, parents before children. Nothing is written to a side that was not observed
@@ -120,22 +120,20 @@ def recover_now(scopes_in_order: Sequence[Scope]) -> None:
 # --- one pass over what is staged -----------------------------------------------------------------
 
 
-def _pass(scope: Scope, *, gone: bool) -> int:
-    """Decide and carry out all staged rows that are ready; returns how many rows that were."""
+def _pass(scope: Scope, *, gone: bool) -> bool:
+    """Decide and carry out all staged rows that are ready; says whether that moved anything."""
     if scope.asks_anew:
         scope.renew_fields()
     held = _over_the_cap(scope, gone=gone)
     queue = Queue(scope, held, for_removals=gone)
-    decided = 0
     phase = Phase(scope, gone)
     with phase.counted():
         for rows in batches(phase):
-            decided += len(rows)
             _decide_batch(scope, rows, queue)
             if is_suspect(rows):
                 queue.flush()
         queue.flush()
-    return decided if queue.progressed else 0
+    return queue.progressed
 
 
 def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:
