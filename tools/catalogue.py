@@ -271,8 +271,8 @@ BUGS: dict[str, Bug] = {
     ),
     "a-removal-is-sent-again-unread": Bug(
         _SYNC + "recover.py",
-        "                if seen.gone is None and _edited_since(job.work.link, seen):\n",
-        "                if False:\n",
+        "    if seen.gone is None and _edited_since(link, seen):\n",
+        "    if False:\n",
         "an edit made while a removal was on its way is removed with the record",
         seeds=0,
         stories=(_STORIES + "test_removals_look_first.py",),

@@ -181,27 +181,19 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool, send: b
     if target is None or scope.caps.external_key == "none":
         _cannot_know(scope, jobs)
         return
-    keys = [j.work.link.external_key or "" for j in jobs]
-    found: dict[str, Seen] = {}
-    scope.ports.hook("before call: find")
-    for seen in scope.remote.find(scope.kind, target, keys):
-        if seen.external_key is not None:
-            known = found.setdefault(seen.external_key, seen)
-            if is_older(seen, known):
-                found[seen.external_key] = seen
-    scope.ports.hook("after call: find")
+    found = _by_key(scope, target, jobs)
+    shown = [j for j in jobs if _key(j) in found]
     if not absent_means_lost:
-        jobs = [j for j in jobs if (j.work.link.external_key or "") in found]
+        jobs = shown
     elif scope.caps.find_lag is None and send:
         # Where the search promises nothing, not finding is no evidence: a person must look.
-        lost = [j for j in jobs if (j.work.link.external_key or "") not in found]
-        _cannot_know(scope, lost)
-        jobs = [j for j in jobs if j not in lost]
+        _cannot_know(scope, [j for j in jobs if _key(j) not in found])
+        jobs = shown
     again = []
     with scope.store.write(scope.lease, "recover creates") as tx:
         settling = Settling(scope, tx)
         for job in jobs:
-            mine = found.get(job.work.link.external_key or "")
+            mine = found.get(_key(job))
             if mine is not None:
                 settling.jobs.append(job)
                 bind_probe(settling, job, mine)
@@ -215,13 +207,31 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool, send: b
                 again.append(job)
         intents.resend(tx, [j.intent for j in again], scope.lease.fence, settling.now)
         settling.finish()
-    if again:
-        size = flight_size(scope.caps, Op.CREATE)
-        for start in range(0, len(again), size):
-            part = again[start : start + size]
-            for job in part:
-                job.again = True
-            deliver(scope, part, [as_write(scope, job) for job in part])
+    _send_again(scope, again, flight_size(scope.caps, Op.CREATE))
+
+
+def _key(job: Job) -> str:
+    return job.work.link.external_key or ""
+
+
+def _by_key(scope: Scope, field: str, jobs: Sequence[Job]) -> dict[str, Seen]:
+    """The vendor's records that carry these creates' keys; of two the older."""
+    found: dict[str, Seen] = {}
+    scope.ports.hook("before call: find")
+    for seen in scope.remote.find(scope.kind, field, [_key(job) for job in jobs]):
+        key = seen.external_key
+        if key is not None and (key not in found or is_older(seen, found[key])):
+            found[key] = seen
+    scope.ports.hook("after call: find")
+    return found
+
+
+def _send_again(scope: Scope, jobs: Sequence[Job], size: int) -> None:
+    for start in range(0, len(jobs), size):
+        part = jobs[start : start + size]
+        for job in part:
+            job.again = True
+        deliver(scope, part, [as_write(scope, job) for job in part])
 
 
 def _is_held(scope: Scope, job: Job) -> bool:
@@ -278,20 +288,8 @@ def _changes(scope: Scope, jobs: Sequence[Job], send: bool) -> None:
             if seen is None:
                 continue
             if job.draft.op in (Op.REMOVE, Op.PURGE):
-                if seen.gone is None and _edited_since(job.work.link, seen):
-                    # The edit wins: its news brings the record back, as it does to a tombstone.
-                    settling.finished.append(job.intent)
-                    job.work.link.base = None
-                    settling.saved[job.work.link.id] = job.work.link
-                    note_seen(scope, tx, [seen], NEVER)
-                elif seen.gone is None and send and not _is_held(scope, job):
+                if _is_to_be_removed(scope, settling, job, seen, send):
                     again.append(job)
-                elif seen.gone is None:
-                    settling.jobs.append(job)
-                    settling.overtaken(job)
-                else:
-                    settling.jobs.append(job)
-                    settling.landed(job, {})
             elif seen.gone is Gone.HIDDEN:
                 continue  # what became of it cannot be seen now
             elif seen.gone is not None:
@@ -302,8 +300,27 @@ def _changes(scope: Scope, jobs: Sequence[Job], send: bool) -> None:
                 _patched(scope, settling, job, seen)
         intents.resend(tx, [j.intent for j in again], scope.lease.fence, settling.now)
         settling.finish()
-    for job in again:
-        deliver(scope, [job], [as_write(scope, job)])
+    _send_again(scope, again, 1)
+
+
+def _is_to_be_removed(scope: Scope, settling: Settling, job: Job, seen: Seen, send: bool) -> bool:
+    """Settle a removal by what is there; whether it has to be sent once more."""
+    link = job.work.link
+    if seen.gone is None and _edited_since(link, seen):
+        # The edit wins: its news brings the record back, as it does to a tombstone.
+        settling.finished.append(job.intent)
+        link.base = None
+        settling.saved[link.id] = link
+        note_seen(scope, settling.tx, [seen], NEVER)
+        return False
+    if seen.gone is None and send and not _is_held(scope, job):
+        return True
+    settling.jobs.append(job)
+    if seen.gone is None:
+        settling.overtaken(job)
+    else:
+        settling.landed(job, {})
+    return False
 
 
 def _edited_since(link: Link, seen: Seen) -> bool:
