@@ -262,7 +262,7 @@ BUGS: dict[str, Bug] = {
         stories=(_STORIES + "test_planning.py",),
     ),
     "a-stop-loses-whose-a-conflict-is": Bug(
-        _SYNC + "settlement.py",
+        _SYNC + "notes.py",
         "        links.save_subjects(tx, self.named)\n",
         "",
         "after a stop a conflict opens for nobody, and every run ends there",

@@ -13,10 +13,12 @@ from connector.plugin import Gone, Op
 from connector.store import links, staged
 from connector.store.staged import Staged
 from connector.sync.attempts import Phase, is_suspect
+from connector.sync.carrying import carry_out, set_aside_broken
 from connector.sync.compare import compare
 from connector.sync.decision import Decision
 from connector.sync.direct import direct_for
 from connector.sync.loads import resume_load
+from connector.sync.notes import Notes
 from connector.sync.noticing import take_marks
 from connector.sync.observe import observe_changes
 from connector.sync.people import ensure_subjects
@@ -26,8 +28,6 @@ from connector.sync.queue import Queue, batches
 from connector.sync.recover import recover
 from connector.sync.refusals import send_refusals
 from connector.sync.scope import Scope
-from connector.sync.settle import set_aside_broken, take
-from connector.sync.settlement import Settlement
 from connector.sync.situation import Batch, Case, gather
 from connector.sync.suppressed import turn_away
 from connector.sync.sweep import sweep
@@ -150,13 +150,13 @@ def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:
     ensure_subjects(scope, [(c.situation, d) for c, d in passed if _needs_subject(d)])
     works: list[tuple[Work, Decision]] = []
     with scope.store.write(scope.lease, "plan batch") as tx:
-        settlement = Settlement(scope, tx)
+        notes = Notes(scope, tx)
         for case, decision in passed:
-            work = take(settlement, case, decision)
+            work = carry_out(notes, case, decision)
             if work is not None:
                 works.append((work, decision))
-        settlement.finish()
-    queue.progressed = queue.progressed or settlement.woke
+        notes.finish()
+    queue.progressed = queue.progressed or notes.woke
     queue.progressed = queue.progressed or any(
         d.bind or d.replaces or d.succeeds or d.rebirth or d.reread or d.drafts for _, d in passed
     )

@@ -21,13 +21,13 @@ from connector.records import Canonical, field_of
 from connector.store.links import ACTIVE
 from connector.store.staged import LOCAL, Staged
 from connector.sync.attempts import Phase, is_suspect
+from connector.sync.carrying import carry_out
 from connector.sync.decision import Decision
+from connector.sync.notes import Notes
 from connector.sync.people import ensure_subjects
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches
 from connector.sync.scope import Scope
-from connector.sync.settle import take
-from connector.sync.settlement import Settlement
 from connector.sync.situation import Case, gather
 from connector.sync.staging import open_staged
 from connector.sync.work import Job
@@ -135,13 +135,13 @@ def _taken(scope: Scope, decided: Sequence[tuple[Case, Decision]]) -> list[Job]:
     jobs = []
     ensure_subjects(scope, [(case.situation, decision) for case, decision in decided])
     with scope.store.write(scope.lease, "plan refusals") as tx:
-        settlement = Settlement(scope, tx)
+        notes = Notes(scope, tx)
         for case, decision in decided:
             assert all(draft.op == Op.UPDATE for draft in decision.drafts)
             case.rows = []
             decision.left, decision.clashes = [], []
-            work = take(settlement, case, decision)
+            work = carry_out(notes, case, decision)
             if work is not None:
                 jobs += [Job(work, draft, scope.store.new_id()) for draft in decision.drafts]
-        settlement.finish()
+        notes.finish()
     return jobs

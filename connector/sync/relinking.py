@@ -9,13 +9,13 @@ from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.decision import Decision, Replaced
 from connector.sync.marks import reread
-from connector.sync.settlement import Settlement
+from connector.sync.notes import Notes
 from connector.sync.situation import Case
 from connector.sync.successors import repoint
 from connector.sync.tombstones import bury, remember
 
 
-def bind(to: Settlement, mine: Link, other_id: str) -> None:
+def bind(to: Notes, mine: Link, other_id: str) -> None:
     """Two halves become one link; the local half's id and key stay."""
     other = links.by_ids(to.tx, [other_id]).get(other_id)
     if other is None or other.live is None:
@@ -35,7 +35,7 @@ def bind(to: Settlement, mine: Link, other_id: str) -> None:
     to.tell(winner.id, "bound")
 
 
-def replace(to: Settlement, case: Case, replaced: Replaced) -> None:
+def replace(to: Notes, case: Case, replaced: Replaced) -> None:
     """A link goes on with an older record that carries its key; the one it held so far becomes a
     stranger, which its key will tell to be the twin."""
     scope, seen = to.scope, case.situation.seen
@@ -54,7 +54,7 @@ def replace(to: Settlement, case: Case, replaced: Replaced) -> None:
     to.tell(link.id, "older_kept")
 
 
-def succeed(to: Settlement, case: Case) -> None:
+def succeed(to: Notes, case: Case) -> None:
     """A link goes on with the record that its own was merged into."""
     link, seen, successor = case.situation.link, case.situation.seen, case.situation.successor
     assert seen is not None and successor is not None
@@ -65,7 +65,7 @@ def succeed(to: Settlement, case: Case) -> None:
     to.tell(link.id, "merged")
 
 
-def rebirth(to: Settlement, case: Case, decision: Decision) -> None:
+def rebirth(to: Notes, case: Case, decision: Decision) -> None:
     """A record lives again on one side: its dead link stays, a new epoch begins."""
     old, side, scope = decision.link, decision.rebirth, to.scope
     if old.live is not None:
@@ -93,7 +93,7 @@ def rebirth(to: Settlement, case: Case, decision: Decision) -> None:
     to.new_rows += reread(new)
 
 
-def _stake(to: Settlement, case: Case, half: Link) -> None:
+def _stake(to: Notes, case: Case, half: Link) -> None:
     """Let a half be found by its identity values, as one that was just seen would be."""
     row, seen, scope = case.situation.row, case.situation.seen, to.scope
     if half.local_id is not None:

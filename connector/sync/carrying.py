@@ -17,16 +17,16 @@ from connector.sync.gate import LETTER
 from connector.sync.kin import facts_moved, note_facts
 from connector.sync.marks import reread, row_again
 from connector.sync.merge import Cause
+from connector.sync.notes import Notes
 from connector.sync.relinking import bind, rebirth, replace, succeed
 from connector.sync.scope import Scope
-from connector.sync.settlement import Settlement
 from connector.sync.situation import Case
 from connector.sync.tombstones import bury
 from connector.sync.work import Work
 
 
-def take(to: Settlement, case: Case, decision: Decision) -> Work | None:
-    """Note one decision; a Work if there are writes to send."""
+def carry_out(to: Notes, case: Case, decision: Decision) -> Work | None:
+    """Carry out one decision as far as it needs no write; a Work if there are writes to send."""
     _note(to, case, decision)
     if decision.letter is not None or decision.waits_for is not None:
         _set_aside(to, case.rows, decision)
@@ -48,7 +48,7 @@ def take(to: Settlement, case: Case, decision: Decision) -> Work | None:
     return None
 
 
-def _work(to: Settlement, case: Case, decision: Decision) -> Work:
+def _work(to: Notes, case: Case, decision: Decision) -> Work:
     """The writes of a decision, and what is settled when they have landed."""
     link, situation = decision.link, case.situation
     base = decision.base or situation.base or Base()
@@ -65,7 +65,7 @@ def _work(to: Settlement, case: Case, decision: Decision) -> Work:
     return work
 
 
-def _advance(to: Settlement, case: Case, decision: Decision) -> None:
+def _advance(to: Notes, case: Case, decision: Decision) -> None:
     """Nothing to write: the base, the state and the versions move, the rows are done."""
     link, scope = decision.link, to.scope
     to.close += decision.close
@@ -115,7 +115,7 @@ def _shown(case: Case) -> dict[str, tuple[Own, Canonical]]:
     return found
 
 
-def _set_aside(to: Settlement, rows: Sequence[Staged], decision: Decision) -> None:
+def _set_aside(to: Notes, rows: Sequence[Staged], decision: Decision) -> None:
     letter = decision.letter
     for row in rows:
         row.waits_for = decision.waits_for
@@ -145,7 +145,7 @@ def set_aside_broken(scope: Scope, broken: Sequence[tuple[Staged, Reason]]) -> N
 # --- what is noted of every decision --------------------------------------------------------------
 
 
-def _note(to: Settlement, case: Case, decision: Decision) -> None:
+def _note(to: Notes, case: Case, decision: Decision) -> None:
     """Note why each unit came out as it did, and what waits for a person."""
     link, standing = decision.link, case.situation.conflicts
     if link.subject is not None and facts_moved(to.scope, case.situation):
@@ -165,7 +165,7 @@ def _note(to: Settlement, case: Case, decision: Decision) -> None:
         _note_clash(to, link, clash, standing.get(clash.field))
 
 
-def _note_left(to: Settlement, decision: Decision) -> None:
+def _note_left(to: Notes, decision: Decision) -> None:
     to.scope.counts.left_out += len(decision.left)
     for left in decision.left:
         one = _conflict(to, decision.link, left.field, left.reason.code, LEFT_OUT, None)
@@ -173,7 +173,7 @@ def _note_left(to: Settlement, decision: Decision) -> None:
         to.clashes.append(one)
 
 
-def _note_expired(to: Settlement, decision: Decision) -> None:
+def _note_expired(to: Notes, decision: Decision) -> None:
     """What a policy let lose earlier is not kept longer than what won."""
     link = decision.link
     if decision.expired:
@@ -183,7 +183,7 @@ def _note_expired(to: Settlement, decision: Decision) -> None:
         to.tell(link.id, "retention")
 
 
-def _note_clash(to: Settlement, link: Link, clash: Clash, standing: Conflict | None) -> None:
+def _note_clash(to: Notes, link: Link, clash: Clash, standing: Conflict | None) -> None:
     scope = to.scope
     shown = scope.pair.digests.shown
     sides = {"local": clash.local, "remote": clash.remote, "base": clash.base}
@@ -198,7 +198,7 @@ def _note_clash(to: Settlement, link: Link, clash: Clash, standing: Conflict | N
 
 
 def _conflict(
-    to: Settlement, link: Link, field: str, rule: str, state: str, doc: bytes | None
+    to: Notes, link: Link, field: str, rule: str, state: str, doc: bytes | None
 ) -> Conflict:
     scope = to.scope
     about = (scope.store.new_id(), scope.connection, scope.kind, link.id, field)

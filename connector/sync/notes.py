@@ -18,8 +18,8 @@ from connector.sync.scope import Scope
 
 
 @dataclass(slots=True)
-class Settlement:
-    """Filled decision by decision (`settle.py`), then stored by `finish`."""
+class Notes:
+    """Filled decision by decision (`carrying.py`), then stored by `finish`."""
 
     scope: Scope
     tx: sa.Connection
