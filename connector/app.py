@@ -38,9 +38,10 @@ from connector.settings import Settings
 from connector.store.database import Hook, Store, no_hook
 from connector.sync.adopt import Adoption
 from connector.sync.beside import Beside
-from connector.sync.review import Letter, OpenConflict, Review, Where, nowhere
+from connector.sync.letters import Letter
+from connector.sync.ports import Progress, no_progress
+from connector.sync.review import OpenConflict, Review, Where, nowhere
 from connector.sync.run import Runner, RunReport
-from connector.sync.scope import Progress, no_progress
 from connector.sync.status import Status, status_of
 
 

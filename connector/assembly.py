@@ -13,8 +13,9 @@ from connector.local.contract import Local
 from connector.local.files import FileLocal
 from connector.plugin import Kind
 from connector.store.database import Hook, Store, no_hook
+from connector.sync.counts import Limits
+from connector.sync.ports import Ports, Progress
 from connector.sync.run import Connection, KindSetup, Setup
-from connector.sync.scope import Limits, Ports, Progress
 
 
 def parts(

@@ -146,12 +146,12 @@ class StoreHost:
         allowed = parse_rate(rate)
         longest_us = LONGEST_WAIT // dt.timedelta(microseconds=1)
 
-        def take(tat_us: int, now_us: int) -> tuple[int | None, int]:
-            tat, wait = reserve(tat_us, now_us, cost, allowed)
-            return (None if wait > longest_us else tat), wait
+        def take(tat_us: int, now_us: int) -> tuple[int, int]:
+            return reserve(tat_us, now_us, cost, allowed)
 
-        wait_us = scopes.reserve(self._store, self._connection, path, rate, take)
-        if wait_us < 0 or wait_us > longest_us:
+        budget = (self._connection, path, rate, longest_us)
+        wait_us = scopes.reserve(self._store, *budget, take)
+        if wait_us is None:
             raise RateLimitedError(
                 f"The rate budget of {self._connection} is spent for now.",
                 hint="Run again later: it goes on where it stopped.",

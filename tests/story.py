@@ -29,8 +29,10 @@ from connector.shop import in_row
 from connector.store.copies import copy_of
 from connector.store.database import Lease, Store, open_engine
 from connector.sync.beside import Beside
+from connector.sync.counts import PlannedWrite
+from connector.sync.moments import as_us
+from connector.sync.ports import Ports
 from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
-from connector.sync.scope import PlannedWrite, Ports, as_us
 from connector.testing.clock import ManualClock
 from connector.testing.memory import MemoryRemote, MemoryVendor
 from connector.testing.world import PERFECT

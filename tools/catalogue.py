@@ -66,9 +66,9 @@ BUGS: dict[str, Bug] = {
         stories=(_STORIES + "test_cut_everywhere.py",),
     ),
     "equal-version-dropped-unread": Bug(
-        _SYNC + "observe.py",
-        "    if equal and settled:\n",
-        "    if equal:\n",
+        _SYNC + "news.py",
+        "        if equal and settled:\n",
+        "        if equal:\n",
         "an edit in the second of our write, or of our look, is never seen",
         stories=(_STORIES + "test_fields.py",),
     ),
@@ -97,7 +97,7 @@ BUGS: dict[str, Bug] = {
     ),
     "a-patch-is-judged-too-early": Bug(
         _SYNC + "recover.py",
-        "    return (intent.sent_us or 0) + int(life.total_seconds() * 1_000_000)\n",
+        "    return (intent.sent_us or 0) + us_in(life)\n",
         "    return 0 if intent.op != Op.CREATE else (intent.sent_us or 0) + int(\n"
         "        life.total_seconds() * 1_000_000\n"
         "    )\n",
@@ -155,9 +155,10 @@ BUGS: dict[str, Bug] = {
         "a field that our user may not see for a day is cleared in the shop",
     ),
     "echo-by-actor": Bug(
-        _SYNC + "observe.py",
-        "    equal = bool(held) and one.version == held\n",
-        "    if one.by_us:\n        return None\n    equal = bool(held) and one.version == held\n",
+        _SYNC + "news.py",
+        "        equal = bool(held) and one.version == held\n",
+        "        if one.by_us:\n            return\n"
+        "        equal = bool(held) and one.version == held\n",
         "an edit that came before our own write is taken for its echo",
         stories=(_STORIES + "test_fields.py", _STORIES + "test_cut_everywhere.py"),
     ),
@@ -209,11 +210,11 @@ BUGS: dict[str, Bug] = {
     ),
     # --- removals ---
     "absence-is-believed": Bug(
-        _SYNC + "situation.py",
+        _SYNC + "looked.py",
         "        if row.payload is None or row.gone is not None:\n            by_id",
         "        if row.gone == Gone.ABSENT:\n"
         "            gone = Seen(\n"
-        "                ref=Ref(row.record), version=row.version, changed_at=None, fields={},\n"
+        "                ref=row.record, version=row.version, changed_at=None, fields={},\n"
         "                gone=Gone.ABSENT,\n"
         "            )\n"
         "            seen[row.record] = (gone, True)\n"
@@ -222,9 +223,9 @@ BUGS: dict[str, Bug] = {
         stories=(_STORIES + "test_sweep.py",),
     ),
     "tombstone-not-checked": Bug(
-        _SYNC + "observe.py",
-        "        link = known.get(one.ref) or halves.get(one.ref)\n",
-        "        link = known.get(one.ref) or halves.get(one.ref)\n"
+        _SYNC + "news.py",
+        "        link = self.known.get(one.ref)\n",
+        "        link = self.known.get(one.ref)\n"
         "        if link is not None and link.live is None:\n"
         "            link = None\n",
         "a late copy of a record that was removed brings it back",
@@ -269,7 +270,7 @@ BUGS: dict[str, Bug] = {
         stories=(_STORIES + "test_planning.py",),
     ),
     "a-stop-loses-whose-a-conflict-is": Bug(
-        _SYNC + "settle.py",
+        _SYNC + "notes.py",
         "        links.save_subjects(tx, self.named)\n",
         "",
         "after a stop a conflict opens for nobody, and every run ends there",
@@ -278,14 +279,14 @@ BUGS: dict[str, Bug] = {
     ),
     "a-removal-is-sent-again-unread": Bug(
         _SYNC + "recover.py",
-        "                if seen.gone is None and _edited_since(job.work.link, seen):\n",
-        "                if False:\n",
+        "    if seen.gone is None and _edited_since(link, seen):\n",
+        "    if False:\n",
         "an edit made while a removal was on its way is removed with the record",
         seeds=0,
         stories=(_STORIES + "test_removals_look_first.py",),
     ),
     "another-vendors-removal-is-carried-on-unread": Bug(
-        _SYNC + "situation.py",
+        _SYNC + "looked.py",
         "row.gone in (Gone.EXPLICIT, Gone.NOT_FOUND) for row in rows)\n",
         "row.gone == Gone.EXPLICIT for row in rows)\n",
         "a removal at one vendor removes an edit at another that its feed does not show yet",
@@ -349,8 +350,8 @@ BUGS: dict[str, Bug] = {
         stories=("tests/docs/test_promise_stories.py", _STORIES + "test_cut_everywhere.py"),
     ),
     "a-no-waits-its-turn": Bug(
-        _SYNC + "run.py",
-        "            left = self._refusals_first(left, report)\n",
+        _SYNC + "rounds.py",
+        "            self._refusals_first()\n",
         "",
         "a person who opted out gets one more mail",
         seeds=0,

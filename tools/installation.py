@@ -36,7 +36,7 @@ class NotingClock(MachineClock):
         self._waiting = False
 
     def progress(self, connection: str, kind: str, phase: str, count: int) -> None:
-        """A `connector.sync.scope.Progress`: a sleep right after "waiting" is such a one."""
+        """A `connector.sync.ports.Progress`: a sleep right after "waiting" is such a one."""
         self._waiting = phase == "waiting"
 
     def sleep(self, seconds: float) -> None:

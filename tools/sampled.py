@@ -24,7 +24,7 @@ PRIVACY = {
     ),
     "audit": ("store/events.py", "sync/audit.py", "sync/disclosed.py"),
 }
-"""Parts of the privacy path and the files in which they begin. `sync/passes.py` is not among them:
+"""Parts of the privacy path and the files in which they begin. `sync/rulings.py` is not among them:
 most of its time goes into reading the rows, which are read once, policy or no policy."""
 
 

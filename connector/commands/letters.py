@@ -13,7 +13,7 @@ from connector.commands.group import json_option
 from connector.commands.invocation import Invocation
 
 if TYPE_CHECKING:
-    from connector.sync.review import Letter
+    from connector.sync.letters import Letter
 
 
 def _where(command: Any) -> Any:

@@ -17,8 +17,8 @@ from connector.commands.progress import ProgressLines
 from connector.errors import worst
 from connector.privacy.masking import mask
 from connector.sync.badrows import BadRow
+from connector.sync.counts import PlannedWrite
 from connector.sync.run import RunReport
-from connector.sync.scope import PlannedWrite
 
 CHANGES_PENDING = 10
 

@@ -102,7 +102,7 @@ def _by_ids(
 
 
 def _document(one: Rewound) -> dict[str, Any]:
-    from connector.sync.scope import moment as shown
+    from connector.sync.moments import moment as shown
 
     return {
         "connection": one.connection,

@@ -15,8 +15,8 @@ from connector.commands.group import json_option
 from connector.commands.invocation import Invocation
 from connector.commands.spans import SPAN, Span
 from connector.spans import spoken
+from connector.sync.moments import moment
 from connector.sync.place import WAY_OUT
-from connector.sync.scope import moment
 
 if TYPE_CHECKING:
     from connector.operating.standing import Standing

@@ -18,8 +18,8 @@ from connector.operating.standing import Standing, standings
 from connector.plugin import Clock
 from connector.spans import spoken
 from connector.store import scopes
+from connector.sync.moments import from_us
 from connector.sync.place import WAY_OUT
-from connector.sync.scope import from_us
 from connector.sync.status import Status
 
 Room = Callable[[Path], int]

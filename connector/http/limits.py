@@ -75,8 +75,3 @@ def left(tat_us: int, now_us: int, rate: Rate) -> int:
     """
     taken = -(-max(0, tat_us - now_us) // rate.step_us)
     return max(0, rate.burst - taken)
-
-
-def pause_until(tat_us: int, until_us: int, rate: Rate) -> int:
-    """The arrival time that lets nobody through before `until_us`."""
-    return max(tat_us, until_us + rate.burst * rate.step_us)

@@ -23,6 +23,7 @@ from urllib3.exceptions import SSLError as TlsError
 from connector.errors import UnknownOutcomeError, UnreachableError, UsageError, VendorError
 from connector.http import wire
 from connector.http.allow import Gate
+from connector.http.settings import EXCHANGE
 from connector.plugin import AllowList, Clock, Response
 from connector.version import __version__
 
@@ -35,8 +36,6 @@ MAX_BYTES: Final = 32 << 20
 ATTEMPTS: Final = 3
 CONNECT_S: Final = 10.0
 """Most seconds for one address of a host to answer."""
-ATTEMPT_LIFE: Final = 1.5
-"""One exchange may take so many times `timeout_s`, however steadily it drips."""
 CALL_LIFE: Final = 3.0
 """A call with all its repeats begins no exchange after so many times `timeout_s`."""
 IDLE_S: Final = 15.0
@@ -177,7 +176,7 @@ class HttpSession:
     def _exchange(
         self, prepared: requests.PreparedRequest, about: str, cap: int, into: BinaryIO | None
     ) -> Response:
-        wire.begin(ATTEMPT_LIFE * self._timeout_s)
+        wire.begin(EXCHANGE * self._timeout_s)
         begun = time.monotonic()
         status, size = "lost", 0
         try:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from connector.http.limits import parse_rate
 
 EXCHANGE: Final = 1.5
-"""A session lets one exchange take so many times `timeout_s`."""
+"""A session lets one exchange take so many times `timeout_s`, however steadily it drips."""
 
 
 def _no_slash(url: str) -> str:
@@ -66,5 +66,5 @@ class HttpSettings(BaseModel):
     @model_validator(mode="after")
     def _lives_long_enough(self) -> Self:
         if self.call_life_s < EXCHANGE * self.timeout_s:
-            raise ValueError("call_life_s must be at least 1.5 times timeout_s")
+            raise ValueError(f"call_life_s must be at least {EXCHANGE} times timeout_s")
         return self

@@ -108,16 +108,8 @@ class _Plain(HTTPConnection):
         super().send(data)
 
 
-class _Tls(HTTPSConnection):
-    response_class = _TimedResponse
-
-    def connect(self) -> None:
-        _now.progress = Progress.CONNECTING
-        super().connect()
-
-    def send(self, data: Any) -> None:
-        _note_sending(self)
-        super().send(data)
+class _Tls(_Plain, HTTPSConnection):
+    """The same over TLS: what `_Plain` calls its `super()` is an HTTPSConnection here."""
 
 
 def _note_sending(connection: HTTPConnection) -> None:
@@ -140,16 +132,8 @@ class _PlainPool(HTTPConnectionPool):
         super()._put_conn(conn)
 
 
-class _TlsPool(HTTPSConnectionPool):
+class _TlsPool(_PlainPool, HTTPSConnectionPool):
     ConnectionCls = _Tls
-    idle_s = float("inf")
-
-    def _get_conn(self, timeout: float | None = None) -> Any:
-        return _fresh(super()._get_conn(timeout), self.idle_s)
-
-    def _put_conn(self, conn: Any) -> None:
-        _stamp(conn)
-        super()._put_conn(conn)
 
 
 def _stamp(connection: Any) -> None:

@@ -39,7 +39,7 @@ from connector.store.links import Link
 from connector.store.staged import REMOTE
 from connector.sync.beside import Beside
 from connector.sync.documents import Base
-from connector.sync.observe import open_staged
+from connector.sync.staging import open_staged
 
 Told = Callable[[int], None]
 """Told after each page how many rows it has made or deleted."""

@@ -22,9 +22,10 @@ from connector.plugin import Kind
 from connector.store import tally
 from connector.store.database import Hook, Store, no_hook
 from connector.sync.beside import Beside
+from connector.sync.counts import Limits
+from connector.sync.ports import Ports, Progress, no_progress
 from connector.sync.report import RunReport
 from connector.sync.run import Runner
-from connector.sync.scope import Limits, Ports, Progress, no_progress
 from connector.sync.setup import Connection, Setup
 
 SAMPLE = 300

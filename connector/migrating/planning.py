@@ -14,8 +14,8 @@ from connector.migrating.route import Leg
 from connector.plugin import Kind, Remote
 from connector.store import tally
 from connector.store.tally import Linked
+from connector.sync.counts import Counts, PlannedWrite
 from connector.sync.report import RunReport
-from connector.sync.scope import Counts, PlannedWrite
 
 Key = tuple[str, str, str, str]
 """Connection, kind, side, operation."""

@@ -19,7 +19,7 @@ from connector.records import Canonical
 from connector.store import conflicts, links, tally
 from connector.store.links import Link
 from connector.sync.documents import Base
-from connector.sync.passes import rulings
+from connector.sync.rulings import stopped
 from connector.sync.scope import Scope
 
 CONFIDENCE = 0.95
@@ -170,13 +170,12 @@ def _compare(scope: Scope, leg: Leg, ids: Sequence[str], proof: ScopeProof) -> l
     scope.store.renew(scope.lease)
     keys = [link.local_id or "" for link in some]
     rows = scope.ports.local.read(scope.kind, keys)
-    passes = rulings(scope, {link.id: link for link in some}, keys)
-    stopped = passes.stopped if passes is not None else {}
-    some = [link for link in some if link.id not in stopped]
+    left_out = stopped(scope, some)
+    some = [link for link in some if link.id not in left_out]
     read = {
         s.ref: s for s in scope.remote.fetch(scope.kind, [Ref(k.remote_id or "") for k in some])
     }
-    scope.ports.vault.preload({link.subject for link in some if link.subject})
+    scope.preload(some)
     found = []
     for link in some:
         proof.sampled += 1

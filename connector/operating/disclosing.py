@@ -11,7 +11,7 @@ from connector.plugin import Op
 from connector.policy.compile import Compiled
 from connector.store import events
 from connector.sync.gate import compiled_for
-from connector.sync.scope import as_us, from_us
+from connector.sync.moments import as_us, from_us
 
 _WRITES = tuple(f"{op}_remote" for op in Op)
 

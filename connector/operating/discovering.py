@@ -13,7 +13,7 @@ from connector.mapping.schema import Rule, VendorMapping
 from connector.plugin import FieldInfo, Kind, Remote, Schema
 from connector.store import scopes
 from connector.sync.drift import schema_from
-from connector.sync.scope import moment
+from connector.sync.moments import moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

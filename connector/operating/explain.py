@@ -31,7 +31,7 @@ from connector.sync.decision import KindRules, Situation
 from connector.sync.documents import unpack
 from connector.sync.fields import moves_of
 from connector.sync.merge import Cause
-from connector.sync.scope import moment
+from connector.sync.moments import moment
 from connector.sync.showing import Showing
 
 Shown = dict[str, str]

@@ -21,7 +21,7 @@ from connector.sync.decision import Parent
 from connector.sync.documents import Base, unpack
 from connector.sync.drift import schema_from
 from connector.sync.gate import field_mark
-from connector.sync.observe import open_staged
+from connector.sync.staging import open_staged
 
 
 @discreet

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from connector.app import Connector
 from connector.operating.choosing import chosen
 from connector.plugin import Kind
+from connector.sync.moments import as_us
 from connector.sync.resync import Marked, Rewound, mark, rewind
-from connector.sync.scope import as_us
 
 
 def resync_since(

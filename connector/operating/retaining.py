@@ -13,8 +13,8 @@ from connector.policy.load import Policy
 from connector.policy.retention import AHEAD, KEPT, NO_START, OVER
 from connector.store import scopes
 from connector.sync import retaining
+from connector.sync.ports import LOCAL_SCOPE
 from connector.sync.retaining import LastLook, Tallies
-from connector.sync.scope import LOCAL_SCOPE
 from connector.sync.terms import terms_for
 
 WORDS: Final = (OVER, KEPT, NO_START, AHEAD)

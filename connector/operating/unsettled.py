@@ -10,8 +10,8 @@ from connector.errors import SealError
 from connector.operating.looking import Look
 from connector.store import conflicts, intents
 from connector.store.conflicts import LEFT_OUT, RECORD
-from connector.sync.documents import Draft
-from connector.sync.scope import moment, reason_of
+from connector.sync.documents import Draft, reason_of
+from connector.sync.moments import moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from connector.plugin import Kind
 from connector.store import links, scopes
 from connector.sync import retaining
 from connector.sync.beside import Beside
+from connector.sync.ports import LOCAL_SCOPE
 from connector.sync.retaining import Tallies, as_document, tally
-from connector.sync.scope import LOCAL_SCOPE
 from connector.sync.terms import terms_of
 
 PEOPLE: Final = "people"

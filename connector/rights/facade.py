@@ -24,8 +24,9 @@ from connector.store.database import Hook, no_hook
 from connector.sync.audit import note_head
 from connector.sync.beside import Beside
 from connector.sync.clocks import stop_if_clock_went_back
+from connector.sync.moments import moment
+from connector.sync.ports import Progress, no_progress
 from connector.sync.replay import replay_erasures
-from connector.sync.scope import Progress, moment, no_progress
 from connector.sync.showing import Showing
 
 Made: TypeAlias = Callable[[Progress, Hook], Beside]

@@ -44,7 +44,7 @@ def links_of_records(
 
 
 def waiting_for(tx: sa.Connection, connection: str, names: Iterable[str]) -> list[Staged]:
-    """Staged rows that wait for these parents (see `settle.waiting_names`)."""
+    """Staged rows that wait for these parents (see `sync/references.py`)."""
     wanted = list(names)
     if not wanted:
         return []

@@ -152,7 +152,7 @@ def creates_rows(tx: sa.Connection, connections: Sequence[str], kind: str) -> bo
             intent.c.kind == kind,
             intent.c.side == "local",
             intent.c.op == "create",
-            intent.c.state.in_([SENDING, UNKNOWN]),
+            _OPEN,
         )
         .limit(1)
     )
@@ -176,10 +176,3 @@ def of_link(tx: sa.Connection, link: str) -> list[Intent]:
 def letters(tx: sa.Connection) -> list[Intent]:
     rows = tx.execute(sa.select(*_COLUMNS).where(intent.c.state == LETTER).order_by(intent.c.id))
     return [Intent(*row) for row in rows]
-
-
-def count_letters(tx: sa.Connection) -> int:
-    """Number of outbound letters, of all scopes."""
-    return tx.execute(
-        sa.select(sa.func.count()).select_from(intent).where(intent.c.state == LETTER)
-    ).scalar_one()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
 
+from connector.store.database import Store
 from connector.store.rows import many, parameters
 from connector.store.tables import claim, link
 
@@ -150,6 +151,26 @@ def after(
     if remote_halves:
         query = query.where(c.local_id.is_(None))
     return [Link(*row) for row in tx.execute(query.order_by(c.id).limit(limit))]
+
+
+def batches(
+    store: Store,
+    connection: str,
+    kind: str,
+    size: int = 500,
+    *,
+    live: bool = True,
+    remote_halves: bool = False,
+) -> Iterator[list[Link]]:
+    """As `after`, from the first to the last, each batch read in a transaction of its own."""
+    last = ""
+    while True:
+        with store.read() as tx:
+            found = after(tx, connection, kind, last, size, live=live, remote_halves=remote_halves)
+        if not found:
+            return
+        last = found[-1].id
+        yield found
 
 
 def children(tx: sa.Connection, connection: str, subjects: Iterable[str]) -> list[Link]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
@@ -99,11 +100,19 @@ def doubt(tx: sa.Connection, why: str) -> None:
     )
 
 
-def reserve(store: Store, connection: str, path: str, rate: str, take: Any) -> int:
-    """Take from a rate budget; returns the µs to wait, or -1 if nothing was taken.
+def reserve(
+    store: Store,
+    connection: str,
+    path: str,
+    rate: str,
+    longest_us: int,
+    take: Callable[[int, int], tuple[int, int]],
+) -> int | None:
+    """Take from a rate budget; returns the µs to wait. None, with nothing taken, if that would be
+    longer than `longest_us`.
 
-    `take(tat_us, now_us)` is the pure arithmetic: it returns (new tat_us or None, wait_us). `rate`
-    is kept for whoever looks at the budget.
+    `take(tat_us, now_us)` is the pure arithmetic: it returns (new tat_us, wait_us). `rate` is kept
+    for whoever looks at the budget.
     """
     kind = f"*/{path}"
     with store.write(None, "rate") as tx:
@@ -113,10 +122,11 @@ def reserve(store: Store, connection: str, path: str, rate: str, take: Any) -> i
         now = store.now_us(tx)
         start = max(now, row.not_before_us or 0)
         tat, wait = take(row.tat_us or 0, start)
-        if tat is None:
-            return -1
+        wait += start - now
+        if wait > longest_us:
+            return None
         update(tx, connection, kind, tat_us=tat, fingerprint=rate)
-        return int(wait) + start - now
+        return wait
 
 
 def budgets(tx: sa.Connection) -> list[Scope]:

@@ -14,11 +14,6 @@ from connector.store.tables import link, staged
 
 LOCAL, REMOTE = "local", "remote"
 
-SUSPECT = 3
-"""What was begun so often and never ended is worked on alone."""
-KILLS = 99
-"""The `starts` of what ended its process when it was worked on alone."""
-
 
 @dataclass(slots=True)
 class Staged:
@@ -107,11 +102,6 @@ _LOAD = sa.select(*_COLUMNS).where(
     staged.c.record.in_(sa.bindparam("records", expanding=True)),
 )
 _UNLINKED = _unlinked()
-_KILLERS = sa.select(staged.c.side, staged.c.record).where(
-    staged.c.connection == sa.bindparam("connection"),
-    staged.c.kind == sa.bindparam("kind"),
-    staged.c.starts >= KILLS,
-)
 _READY = {gone: _ready(gone=gone) for gone in (True, False)}
 _WAITING = (
     sa.select(staged.c.kind, staged.c.gone.is_not(None).label("gone"))
@@ -292,53 +282,6 @@ def save(tx: sa.Connection, rows: Sequence[Staged]) -> None:
         )
 
 
-def begin(tx: sa.Connection, rows: Sequence[Staged]) -> None:
-    """Count that work on these rows of one scope and side begins."""
-    tx.execute(sa.update(staged).where(*_these(rows)).values(starts=staged.c.starts + 1))
-
-
-def ended(tx: sa.Connection, rows: Sequence[Staged], *, whole: bool) -> None:
-    """The work on these rows ended. `whole`: it was all there is to do with them, and they are not
-    suspect; else they are as suspect as before."""
-    c = staged.c
-    where = (*_these(rows), c.starts > 0)
-    tx.execute(sa.update(staged).where(*where).values(starts=0 if whole else c.starts - 1))
-
-
-def _these(rows: Sequence[Staged]) -> tuple[sa.ColumnElement[bool], ...]:
-    c, first = staged.c, rows[0]
-    return (
-        c.connection == first.connection,
-        c.kind == first.kind,
-        c.side == first.side,
-        c.record.in_([row.record for row in rows]),
-    )
-
-
-def any_begun(tx: sa.Connection, connection: str, kind: str, *, gone: bool) -> bool:
-    """Whether work on such a row of the scope was begun and is not known to have ended."""
-    query = sa.select(staged.c.record).where(*_begun(connection, kind, gone))
-    return tx.execute(query.limit(1)).first() is not None
-
-
-def all_ended(tx: sa.Connection, connection: str, kind: str, *, gone: bool, whole: bool) -> None:
-    """The same for all such rows of a scope; what was found to kill stays marked."""
-    where = _begun(connection, kind, gone)
-    tx.execute(sa.update(staged).where(*where).values(starts=0 if whole else staged.c.starts - 1))
-
-
-def _begun(connection: str, kind: str, gone: bool) -> tuple[sa.ColumnElement[bool], ...]:
-    c = staged.c
-    news = c.gone.is_not(None) if gone else c.gone.is_(None)
-    return (c.connection == connection, c.kind == kind, news, c.starts > 0, c.starts < KILLS)
-
-
-def killers(tx: sa.Connection, connection: str, kind: str) -> frozenset[tuple[str, str]]:
-    """Side and record of what was found to end whatever process works on it."""
-    rows = tx.execute(_KILLERS, {"connection": connection, "kind": kind})
-    return frozenset((row.side, row.record) for row in rows)
-
-
 def wake(tx: sa.Connection, connection: str, parents: Sequence[str]) -> None:
     """Let the rows go on that waited for these parents."""
     if parents:
@@ -373,39 +316,9 @@ def count(tx: sa.Connection, connection: str, kind: str, *, gone: bool | None = 
     return tx.execute(query).scalar_one()
 
 
-def letters(tx: sa.Connection, connection: str | None = None) -> list[Staged]:
-    query = sa.select(*_COLUMNS).where(staged.c.reason.is_not(None))
-    if connection is not None:
-        query = query.where(staged.c.connection == connection)
-    return [Staged(*row) for row in tx.execute(query.order_by(*_COLUMNS[:4]))]
-
-
-def count_waiting(tx: sa.Connection, connection: str, kind: str) -> int:
-    """Rows that wait for their parent."""
-    c = staged.c
-    return tx.execute(
-        sa.select(sa.func.count())
-        .select_from(staged)
-        .where(c.connection == connection, c.kind == kind, c.waits_for.is_not(None))
-    ).scalar_one()
-
-
-def oldest_us(tx: sa.Connection, connection: str, kind: str) -> int | None:
-    """When the remote row was seen that has waited longest and is no letter; None if none waits."""
-    c = staged.c
-    found: int | None = tx.execute(
-        sa.select(sa.func.min(c.observed_us)).where(
-            c.connection == connection, c.kind == kind, c.side == REMOTE, c.reason.is_(None)
-        )
-    ).scalar()
-    return found
-
-
-def count_letters(tx: sa.Connection) -> int:
-    """Number of inbound letters, of all scopes."""
-    return tx.execute(
-        sa.select(sa.func.count()).select_from(staged).where(staged.c.reason.is_not(None))
-    ).scalar_one()
+def letters(tx: sa.Connection) -> list[Staged]:
+    query = sa.select(*_COLUMNS).where(staged.c.reason.is_not(None)).order_by(*_COLUMNS[:4])
+    return [Staged(*row) for row in tx.execute(query)]
 
 
 def held(tx: sa.Connection, connection: str, kind: str, *, after: str, limit: int) -> list[Staged]:

@@ -81,11 +81,17 @@ scope = sa.Table(
 """One row for each (connection, kind): its lease, cursor, account, metadata cache. `doubt` says why
 nothing may be written before a reconcile (a word of `sync/place.py`).
 
-Connection `local` is the observer of the local side. A kind `*/NAME` is a rate budget (`tat_us`,
-its rate as `fingerprint`) or a secret slot of the connection (`resume` holds the sealed secret,
-`not_before_us` its end of life), `*/pass/KIND` the last pass that ended well (from `since_us` to
-`success_us`),
-`*/rows/KIND` the look at all rows of the shop, `*/paused/KIND` a person's pause.
+Connection `local` is the observer of the local side. Rows of other kinds are no scopes:
+
+    */NAME            a rate budget: `tat_us`, its rate as `fingerprint`, `not_before_us` its rest
+    */secret/NAME     a secret slot: `resume` is sealed, `not_before_us` its end of life
+    */pass/KIND       the last pass that ended well, from `since_us` to `success_us`
+    */paused/KIND     a person's pause, since `since_us`
+    */rows/KIND       the look at all rows of the shop; `listing` holds its pages
+    */compare/KIND    the slow look at linked records
+    */retention/KIND  the look for records over their term; `fields_doc` holds its counts
+    */digests/KIND    under which mapping the digests of bases were made
+    */bulk/KIND       a load's token, sealed in `resume`
 """
 
 link = sa.Table(

@@ -1,4 +1,4 @@
-"""How many there are of what, for a plan, a proof and a report; no sealed value is opened."""
+"""How many there are of what, for people; no sealed value is opened."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from connector.store import intents, links
 from connector.store.links import ACTIVE, PENDING
+from connector.store.staged import REMOTE
 from connector.store.tables import conflict, event, intent, link, staged
 
 
@@ -82,6 +83,35 @@ def waiting(tx: sa.Connection, connection: str, kind: str, side: str) -> tuple[i
     )
     found = {bool(waits): number for waits, number in rows}
     return found.get(True, 0), found.get(False, 0)
+
+
+def waiting_children(tx: sa.Connection, connection: str, kind: str) -> int:
+    """Rows that wait for their parent."""
+    c = staged.c
+    return tx.execute(
+        sa.select(sa.func.count())
+        .select_from(staged)
+        .where(c.connection == connection, c.kind == kind, c.waits_for.is_not(None))
+    ).scalar_one()
+
+
+def oldest_us(tx: sa.Connection, connection: str, kind: str) -> int | None:
+    """When the remote row was seen that has waited longest and is no letter; None if none waits."""
+    c = staged.c
+    found: int | None = tx.execute(
+        sa.select(sa.func.min(c.observed_us)).where(
+            c.connection == connection, c.kind == kind, c.side == REMOTE, c.reason.is_(None)
+        )
+    ).scalar()
+    return found
+
+
+def letters(tx: sa.Connection) -> int:
+    """Letters of all scopes, inbound and outbound."""
+    inbound = sa.select(sa.func.count()).select_from(staged).where(staged.c.reason.is_not(None))
+    outbound = sa.select(sa.func.count()).select_from(intent)
+    outbound = outbound.where(intent.c.state == intents.LETTER)
+    return tx.execute(inbound).scalar_one() + tx.execute(outbound).scalar_one()
 
 
 def disputed(tx: sa.Connection, connection: str, kind: str) -> int:

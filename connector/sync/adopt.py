@@ -20,16 +20,16 @@ from connector.store.claims import Value
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.badrows import BadRow
-from connector.sync.observe import seal_seen
-from connector.sync.passes import rulings
-from connector.sync.reconcile import EPOCHS
+from connector.sync.rulings import stopped
 from connector.sync.scope import Scope
+from connector.sync.staging import seal_seen
 from connector.sync.suppressed import (
     record_label,
     suppressed_ids,
     suppressed_records,
     suppressed_rows,
 )
+from connector.sync.tombstones import EPOCHS
 
 _BATCH = 500
 
@@ -95,7 +95,7 @@ def _adopt(scope: Scope, id_map: IdMap, pairs: Sequence[IdPair], done: Adoption)
     label = record_label(scope.connection, scope.kind)
     there = suppressed_ids(scope.ports, label, [pair.remote_id for pair in pairs])
     left: list[IdPair] = []
-    stopped = _stopped(scope, pairs)
+    stopped_rows = _stopped_rows(scope, pairs)
     for pair in pairs:
         if pair.local_id in turned or pair.remote_id in there:
             done.bad.append(_bad(scope, id_map, pair.line, _SUPPRESSED))
@@ -103,8 +103,8 @@ def _adopt(scope: Scope, id_map: IdMap, pairs: Sequence[IdPair], done: Adoption)
             done.already += 1
         elif why := _why_not(pair, known, rows.get(pair.local_id)):
             done.bad.append(_bad(scope, id_map, pair.line, why))
-        elif pair.local_id in stopped:
-            reason = stopped[pair.local_id]
+        elif pair.local_id in stopped_rows:
+            reason = stopped_rows[pair.local_id]
             done.bad.append(_bad(scope, id_map, pair.line, (reason.code, reason.text)))
         else:
             left.append(pair)
@@ -127,12 +127,10 @@ def _adopt(scope: Scope, id_map: IdMap, pairs: Sequence[IdPair], done: Adoption)
     done.linked += len(sound)
 
 
-def _stopped(scope: Scope, pairs: Sequence[IdPair]) -> Mapping[str, Reason]:
+def _stopped_rows(scope: Scope, pairs: Sequence[IdPair]) -> Mapping[str, Reason]:
     """The rows whose records may not go to this vendor: theirs are not asked for there either."""
-    keys = [pair.local_id for pair in pairs]
-    asked = {key: Link(key, scope.connection, scope.kind, key) for key in keys}
-    passes = rulings(scope, asked, keys)
-    return passes.stopped if passes is not None else {}
+    keys = dict.fromkeys(pair.local_id for pair in pairs)
+    return stopped(scope, [Link(key, scope.connection, scope.kind, key) for key in keys])
 
 
 def _known(scope: Scope, pairs: Sequence[IdPair]) -> _Known:
@@ -218,9 +216,7 @@ def _link(
             links.hand_over_claims(tx, stranger.id, link.id)
         link.remote_id, link.remote_version, link.epoch = pair.remote_id, None, epoch
         link.remote_digest = link.remote_observed_us = None
-        link.external_key = scope.ports.vault.external_key(
-            scope.connection, scope.kind, pair.local_id, epoch
-        )
+        scope.give_key(link)
         values[link.id] = [
             *scope.identities("local", row.values),
             *scope.identities("remote", seen.fields),

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from connector.local.contract import LocalResult
 from connector.plugin import Op, Outcome, Reason, Result, Seen
 from connector.sync.marks import reread
-from connector.sync.scope import Scope, as_us
+from connector.sync.moments import as_us
+from connector.sync.scope import Scope
 from connector.sync.settling import Settling, bind_probe, blank, found_local, wrote_local
 from connector.sync.work import Job
 

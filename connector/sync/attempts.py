@@ -15,10 +15,12 @@ from dataclasses import dataclass, field
 
 from connector.errors import ConnectorError, StopRequest
 from connector.plugin import Reason
-from connector.store import events, intents, links, staged
+from connector.store import events, intents, links, staged, starts
 from connector.store.intents import Intent
-from connector.store.staged import KILLS, SUSPECT, Staged
-from connector.sync.scope import Scope, reason_text
+from connector.store.staged import Staged
+from connector.store.starts import KILLS, SUSPECT
+from connector.sync.documents import reason_text
+from connector.sync.scope import Scope
 
 _POISON = Reason(
     code="poison",
@@ -60,7 +62,7 @@ class Phase:
             if some:
                 self._now = some
                 with scope.store.write(scope.lease, "count attempt") as tx:
-                    staged.begin(tx, some)
+                    starts.begin(tx, some)
                 yield some
                 if some is not together or not self.whole:
                     self._ended()
@@ -83,7 +85,7 @@ class Phase:
 
     def _ended(self) -> None:
         with self.scope.store.write(self.scope.lease, "attempt ended") as tx:
-            staged.ended(tx, self._now, whole=self.whole)
+            starts.ended(tx, self._now, whole=self.whole)
         if not self.whole:
             self._now = []
 
@@ -92,11 +94,11 @@ class Phase:
         if not self._now:
             return
         with scope.store.read() as tx:
-            begun = staged.any_begun(tx, scope.connection, scope.kind, gone=self.gone)
+            begun = starts.any_begun(tx, scope.connection, scope.kind, gone=self.gone)
         if begun:
             with scope.store.write(scope.lease, "attempts ended") as tx:
                 where = (scope.connection, scope.kind)
-                staged.all_ended(tx, *where, gone=self.gone, whole=whole)
+                starts.all_ended(tx, *where, gone=self.gone, whole=whole)
 
 
 def is_suspect(rows: Sequence[Staged]) -> bool:

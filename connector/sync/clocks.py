@@ -15,7 +15,8 @@ from connector.errors import PolicyError
 from connector.store import events
 from connector.store.database import Store
 from connector.store.events import Event
-from connector.sync.scope import Ports, from_us
+from connector.sync.moments import from_us
+from connector.sync.ports import Ports
 
 TOLERANCE: Final = dt.timedelta(minutes=5)
 """How far clocks of several hosts may be apart, and how far one is put back to be set right."""

@@ -19,12 +19,13 @@ from connector.store.links import Link
 from connector.store.staged import REMOTE, Staged
 from connector.sync.documents import Base
 from connector.sync.marks import reread
-from connector.sync.observe import note_rows
-from connector.sync.passes import rulings
+from connector.sync.moments import us_in
+from connector.sync.news import note_rows
+from connector.sync.rulings import stopped
 from connector.sync.scope import Scope
 from connector.sync.successors import keep_units
 
-EVERY_US = dt.timedelta(hours=24) // dt.timedelta(microseconds=1)
+EVERY_US = us_in(dt.timedelta(hours=24))
 _AT_ONCE = 100
 SEEN_ONCE = 1
 """`remote_observed_us` of a version that a read by id confirmed, nobody knows when: never late
@@ -71,14 +72,12 @@ def _begin(scope: Scope) -> str | None:
 
 
 def _look_at(scope: Scope, some: Sequence[Link], *, in_order: bool) -> bool:
-    passes = rulings(scope, {link.id: link for link in some}, [k.local_id or "" for k in some])
-    stopped = passes.stopped if passes is not None else {}
-    refs = [Ref(link.remote_id or "") for link in some if link.id not in stopped]
+    left = stopped(scope, some)
+    refs = [Ref(link.remote_id or "") for link in some if link.id not in left]
     read = {one.ref: one for one in scope.remote.fetch(scope.kind, refs)}
     keys = [link.local_id or "" for link in some]
     rows = scope.ports.local.read(scope.kind, keys)
-    subjects = {link.subject for link in some if link.subject}
-    scope.ports.vault.preload(subjects)
+    scope.preload(some)
     name = f"*/compare/{scope.kind}"
     with scope.store.write(scope.lease, "compare") as tx:
         before = staged.count(tx, scope.connection, scope.kind)

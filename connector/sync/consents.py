@@ -12,7 +12,6 @@ from dataclasses import replace
 from connector.mapping.translate import Pair, Unit
 from connector.policy.consent import (
     NEGATIVE,
-    STAFF,
     SUBJECT,
     VENDOR,
     Consent,
@@ -66,8 +65,7 @@ def _stands(
     assert not isinstance(sides.local, Missing) and not isinstance(sides.remote, Missing)
     row = case.row.values if case.row is not None else {}
     mine = consent_in({**gate.people.record(row), **sides.local}, unit.name)
-    if mine.source is None:
-        mine = replace(mine, source=gate.local_consent)
+    mine = _sourced(mine, gate.local_consent)
     if based and not moved_there:
         if moved_here and mine.source == SUBJECT and mine.at is None:
             return mine  # what both agreed on is older than this edit, whatever the clocks say
@@ -76,23 +74,17 @@ def _stands(
         agreed = consent_in({**gate.people.record(held), **sides.base_local}, unit.name)
         return mine if not moved_here else join(mine, _sourced(agreed, gate.local_consent))
     theirs = consent_in(sides.remote, unit.name)
-    if theirs.source is None:
-        theirs = replace(theirs, source=VENDOR)
+    theirs = _sourced(theirs, VENDOR)
     if theirs.at is None and theirs.state in NEGATIVE and case.seen is not None:
         theirs = replace(theirs, at=case.seen.changed_at)
-    if based and not moved_here and _is_undone(sides, unit.name, theirs):
+    if based and not moved_here and theirs.source == VENDOR and theirs.state not in NEGATIVE:
         # What was agreed came from there too: a vendor's empty box takes nothing back.
         return mine
     return join(mine, theirs)
 
 
 def _sourced(one: Consent, source: str) -> Consent:
-    return one if one.source is not None else replace(one, source=source or STAFF)
-
-
-def _is_undone(sides: Sides, name: str, theirs: Consent) -> bool:
-    assert not isinstance(sides.local, Missing)
-    return theirs.source == VENDOR and theirs.state not in NEGATIVE
+    return one if one.source is not None else replace(one, source=source)
 
 
 def _towards(

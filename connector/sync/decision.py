@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -213,29 +213,3 @@ class Decision:
     @property
     def removes(self) -> bool:
         return any(d.op in (Op.REMOVE, Op.PURGE) for d in self.drafts)
-
-
-def is_quiet(decision: Decision) -> bool:
-    """Whether a decision changes nothing at all.
-
-    >>> is_quiet(Decision(Link("1", "crm", "customer")))
-    True
-    """
-    parts: Sequence[object] = (
-        decision.drafts,
-        decision.base,
-        decision.clashes,
-        decision.close,
-        decision.left,
-        decision.expired,
-        decision.letter,
-        decision.waits_for,
-        decision.bind,
-        decision.replaces,
-        decision.succeeds,
-        decision.drop,
-        decision.state,
-        decision.rebirth,
-        decision.reread,
-    )
-    return not any(parts)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from connector.policy.compile import class_of
 from connector.records import field_of
+from connector.sync.counts import PlannedWrite
 from connector.sync.documents import Draft
-from connector.sync.scope import PlannedWrite, Scope
+from connector.sync.scope import Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
-"""The plain content of sealed documents: how values become bytes and come back the same."""
+"""What the state keeps of values: how they become bytes or text, and come back the same."""
 
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Protocol
 
 import orjson
 
+from connector.plugin import Reason
 from connector.records import Digest, discreet
 
 Own = dict[str, Any]
@@ -224,3 +226,15 @@ class Draft:
             turns=_unpack_turns(d),
             stand_ins=d.get("S", {}),
         )
+
+
+# --- reasons, which hold no values ----------------------------------------------------------------
+
+
+def reason_text(reason: Reason) -> str:
+    """A reason as the store keeps it."""
+    return json.dumps(asdict(reason), ensure_ascii=False)
+
+
+def reason_of(text: str) -> Reason:
+    return Reason(**json.loads(text))

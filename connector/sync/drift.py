@@ -17,13 +17,13 @@ from connector.errors import SchemaDriftError
 from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.mapping.translate import Pair
 from connector.plugin import FieldInfo, Kind, Remote, Schema
-from connector.store import links, scopes, staged
+from connector.store import scopes
 from connector.store.database import Lease, Store
-from connector.sync.marks import reread
+from connector.sync.marks import reread_all
+from connector.sync.moments import us_in
 
 SCHEMA_LIFE = dt.timedelta(hours=24)
 """Metadata is read again after this, or when the vendor contradicts it."""
-_BATCH = 500
 
 
 @dataclass(slots=True)
@@ -48,7 +48,7 @@ def schema_of(
     with store.read() as tx:
         known = scopes.get(tx, name, kind)
         now = store.now_us(tx)
-    oldest = now - SCHEMA_LIFE // dt.timedelta(microseconds=1)
+    oldest = now - us_in(SCHEMA_LIFE)
     if not fresh and known is not None and known.schema_doc and (known.schema_us or 0) > oldest:
         schema = schema_from(known.schema_doc)
     else:
@@ -112,7 +112,8 @@ def working_pair(
     _needed(name, whole, schema, off)
     back = {own for own in before.off if own in mapped and own not in faults}
     if back:
-        _look_at_all(store, name, kind, lease)
+        # Edits made meanwhile were seen and passed over.
+        reread_all(store, lease, "fields are back")
     now = Fields(sorted(mapped - faults.keys()), off)
     if now != before:
         with store.write(lease, "fields") as tx:
@@ -139,18 +140,6 @@ def _needed(name: str, pair: Pair, schema: Schema, off: Mapping[str, str]) -> No
             f"{name}: {'; '.join(lost)}. Nothing of this connection is done without it.",
             hint="Bring the field or the right back, or change the mapping.",
         )
-
-
-def _look_at_all(store: Store, name: str, kind: Kind, lease: Lease) -> None:
-    """Have both sides of all links read again: edits made meanwhile were seen and passed over."""
-    after = ""
-    while True:
-        with store.write(lease, "fields are back") as tx:
-            found = links.after(tx, name, kind, after, _BATCH)
-            staged.stage_both(tx, [mark for link in found for mark in reread(link)])
-        if not found:
-            return
-        after = found[-1].id
 
 
 def sentences(name: str, kind: str, off: Mapping[str, str]) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from connector.store import scopes
-from connector.sync.scope import Ports, Scope
+from connector.sync.ports import Ports
+from connector.sync.scope import Scope
 
 
 def note_ended(

@@ -1,4 +1,4 @@
-"""One run: observe both sides, plan, apply, settle, until nothing is left to decide.
+"""One connection's part in a run: observe, plan, apply, settle, until nothing is left to decide.
 
 The steps of a round, for all kinds of a connection: removals, children before parents; then
 creates and updates, parents before children. Nothing is written to a side that was not observed
@@ -13,18 +13,21 @@ from connector.plugin import Gone, Op
 from connector.store import links, staged
 from connector.store.staged import Staged
 from connector.sync.attempts import Phase, is_suspect
+from connector.sync.carrying import carry_out, set_aside_broken
 from connector.sync.compare import compare
 from connector.sync.decision import Decision
 from connector.sync.direct import direct_for
 from connector.sync.loads import resume_load
-from connector.sync.observe import observe_changes, take_marks
+from connector.sync.notes import Notes
+from connector.sync.noticing import take_marks
+from connector.sync.observe import observe_changes
+from connector.sync.people import ensure_subjects
 from connector.sync.place import in_doubt
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches
 from connector.sync.recover import recover
 from connector.sync.refusals import send_refusals
 from connector.sync.scope import Scope
-from connector.sync.settle import Settlement, ensure_subjects, set_aside_broken
 from connector.sync.situation import Batch, Case, gather
 from connector.sync.suppressed import turn_away
 from connector.sync.sweep import sweep
@@ -105,32 +108,32 @@ def finish_connection(scopes_in_order: Sequence[Scope]) -> bool:
     return looked
 
 
-def recover_now(scope: Scope) -> None:
-    """Resolve what an earlier run left open, as far as that needs no waiting."""
-    if scope.ports.dry is None:
-        resume_load(scope)
-        recover(scope, wait=False)
+def recover_now(scopes_in_order: Sequence[Scope]) -> None:
+    """Resolve what an earlier run left open, as far as that needs no waiting. Of a scope in doubt
+    that is the reconcile's."""
+    for scope in scopes_in_order:
+        if scope.doubt is None and scope.ports.dry is None:
+            resume_load(scope)
+            recover(scope, wait=False)
 
 
 # --- one pass over what is staged -----------------------------------------------------------------
 
 
-def _pass(scope: Scope, *, gone: bool) -> int:
-    """Decide and carry out all staged rows that are ready; returns how many rows that were."""
+def _pass(scope: Scope, *, gone: bool) -> bool:
+    """Decide and carry out all staged rows that are ready; says whether that moved anything."""
     if scope.asks_anew:
         scope.renew_fields()
     held = _over_the_cap(scope, gone=gone)
     queue = Queue(scope, held, for_removals=gone)
-    decided = 0
     phase = Phase(scope, gone)
     with phase.counted():
         for rows in batches(phase):
-            decided += len(rows)
             _decide_batch(scope, rows, queue)
             if is_suspect(rows):
                 queue.flush()
         queue.flush()
-    return decided if queue.progressed else 0
+    return queue.progressed
 
 
 def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:
@@ -144,16 +147,16 @@ def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:
     ]
     turn_away(scope, batch.suppressed)
     set_aside_broken(scope, batch.broken)
-    ensure_subjects(scope, [(c, d) for c, d in passed if _needs_subject(d)])
+    ensure_subjects(scope, [(c.situation, d) for c, d in passed if _needs_subject(d)])
     works: list[tuple[Work, Decision]] = []
     with scope.store.write(scope.lease, "plan batch") as tx:
-        settlement = Settlement(scope, tx)
+        notes = Notes(scope, tx)
         for case, decision in passed:
-            work = settlement.take(case, decision)
+            work = carry_out(notes, case, decision)
             if work is not None:
                 works.append((work, decision))
-        settlement.finish()
-    queue.progressed = queue.progressed or settlement.woke
+        notes.finish()
+    queue.progressed = queue.progressed or notes.woke
     queue.progressed = queue.progressed or any(
         d.bind or d.replaces or d.succeeds or d.rebirth or d.reread or d.drafts for _, d in passed
     )

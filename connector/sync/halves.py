@@ -55,25 +55,15 @@ def _create(pair: Pair, rules: KindRules, case: Situation, side: Side) -> Decisi
         if name in shown
     }
     changed: list[Unit] = []
-    shut: set[str] = set()
     raw = wanted
     if side == "remote":
         wanted, changed = _as_let_out(pair, rules, case, shown, wanted)
-    elif rules.gate is not None:
-        # What a record shows in a field that is only written there is not known to be anybody's.
-        hidden = rules.gate.shut
-        shut = {
-            n
-            for unit in pair.units
-            if hidden.intersection(unit.fields)
-            for n in pair.remote_fields_of(unit)
-        }
     out = outgoing(pair, rules, case, side, wanted, raw, create=True)
     if isinstance(out, Decision):
         return out
     own_names = pair.columns_of if side == "remote" else pair.remote_fields_of
     without = {n for unit in pair.units if unit.name in out.ties.without for n in own_names(unit)}
-    known = frozenset(pair.own_columns if side == "remote" else pair.remote_fields) - shut
+    known = frozenset(pair.own_columns) if side == "remote" else _readable(pair, rules)
     facts = facts_in(rules, pair.kind, own) if side == "remote" else {}
     draft = Draft(
         side,
@@ -86,6 +76,16 @@ def _create(pair: Pair, rules: KindRules, case: Situation, side: Side) -> Decisi
     for unit in changed:
         draft.stand_ins[unit.name] = {n: out.fields.get(n) for n in pair.remote_fields_of(unit)}
     return Decision(case.link, [draft], left=out.left)
+
+
+def _readable(pair: Pair, rules: KindRules) -> frozenset[str]:
+    """The vendor's fields that are not only written there: what a record shows in one of those is
+    not known to be anybody's."""
+    fields = frozenset(pair.remote_fields)
+    if rules.gate is None:
+        return fields
+    shut = [unit for unit in pair.units if rules.gate.shut.intersection(unit.fields)]
+    return fields.difference(*(pair.remote_fields_of(unit) for unit in shut))
 
 
 def _as_let_out(

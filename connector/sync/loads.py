@@ -23,8 +23,8 @@ from connector.store import intents, links, scopes, staged
 from connector.store.intents import Intent
 from connector.sync.answers import settle_remote
 from connector.sync.observe import look_again
-from connector.sync.passes import rulings
 from connector.sync.recover import job_of
+from connector.sync.rulings import stopped
 from connector.sync.scope import Scope
 from connector.sync.send import as_write, deliver, flight_size, send_remote, store_intents
 from connector.sync.settling import Settling
@@ -106,13 +106,12 @@ def _rebuilt(scope: Scope, marked: Sequence[Intent]) -> list[Job]:
         some = marked[start : start + _AT_ONCE]
         with scope.store.read() as tx:
             known = links.by_ids(tx, [one.link for one in some])
-        passes = rulings(scope, known, [k.local_id or "" for k in known.values()])
-        stopped = passes.stopped if passes is not None else {}
-        scope.ports.vault.preload({k.subject for k in known.values() if k.subject})
+        left = stopped(scope, known.values())
+        scope.preload(known.values())
         for one in some:
             if one.link not in known:
                 continue
-            job = None if one.link in stopped else job_of(scope, known[one.link], one)
+            job = None if one.link in left else job_of(scope, known[one.link], one)
             if job is None:
                 held.append(one)
             else:

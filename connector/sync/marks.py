@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from connector.store import links, staged
+from connector.store.database import Lease, Store
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 
@@ -17,6 +19,13 @@ def reread(link: Link) -> list[Staged]:
     return marks
 
 
+def reread_all(store: Store, lease: Lease, what: str) -> None:
+    """Have both sides of all live links of a scope read by id and decided once more."""
+    for some in links.batches(store, lease.connection, lease.kind):
+        with store.write(lease, what) as tx:
+            staged.stage_both(tx, [mark for link in some for mark in reread(link)])
+
+
 def row_again(link: Link) -> list[Staged]:
-    """The mark by which the row of a dead link is decided once more."""
+    """The mark by which the row of a link is decided once more, and that alone."""
     return [mark for mark in reread(link) if mark.side == LOCAL]

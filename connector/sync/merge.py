@@ -105,25 +105,6 @@ def agree(same: Same, a: Values, b: Values) -> bool:
     return a.keys() == b.keys() and all(same(field, a[field], b[field]) for field in a)
 
 
-def pick(base: object, local: object, remote: object) -> str:
-    """Say which side moved one value since both last agreed.
-
-    >>> pick("a", "a", "b")
-    'remote'
-    >>> pick("a", "b", "b")
-    'agree'
-    >>> pick("a", "b", "c")
-    'both'
-    >>> pick("a", MISSING, "a")
-    'neither'
-    """
-    left = local is not MISSING and local != base
-    right = remote is not MISSING and remote != base
-    if left and right:
-        return "agree" if local == remote else "both"
-    return "local" if left else "remote" if right else "neither"
-
-
 def merge(rule: Rule, same: Same, sides: Sides) -> Move:
     """Decide one unit by the table above."""
     local, remote = sides.local, sides.remote

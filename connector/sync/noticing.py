@@ -20,16 +20,18 @@ from connector.store.database import Lease
 from connector.store.links import ACTIVE
 from connector.store.staged import LOCAL
 from connector.sync.documents import pack
-from connector.sync.observe import note_rows
+from connector.sync.moments import as_us, from_us, us_in
+from connector.sync.news import note_rows
 from connector.sync.pages import PAGE, Pages
-from connector.sync.scope import LOCAL_SCOPE, Ports, Scope, as_us, from_us
+from connector.sync.ports import LOCAL_SCOPE, Ports
+from connector.sync.scope import Scope
 from connector.sync.suppressed import row_label, suppressed_ids
 
 OVERLAP = dt.timedelta(minutes=10)
 """How long a transaction of the shop's may take between setting a row's time and its commit."""
 
 DAILY = dt.timedelta(hours=24)
-_DAY_US = DAILY // dt.timedelta(microseconds=1)
+_DAY_US = us_in(DAILY)
 
 _AT_ONCE = 500
 _LINKS = b"\x00"
@@ -119,6 +121,22 @@ def _observe_column(ports: Ports, names: Names, lease: Lease, opened: Sequence[S
                 break
     with ports.store.write(lease, "shop's watermark") as tx:
         scopes.advance(tx, LOCAL_SCOPE, first, as_us(now), ports.store.now_us(tx))
+
+
+def take_marks(scope: Scope) -> None:
+    """Look at the rows that others marked for this connection and that no link of it knows."""
+    after = ""
+    while True:
+        with scope.store.read() as tx:
+            rows = staged.unlinked(tx, scope.connection, scope.kind, after, _AT_ONCE)
+        if not rows:
+            return
+        after = rows[-1].record
+        keys = [row.record for row in rows]
+        table = scope.ports.local.read(scope.kind, keys)
+        with scope.store.write(scope.lease, "take marks") as tx:
+            staged.settle(tx, rows)
+            note_rows(scope, tx, keys, table)
 
 
 def look_at_all_rows(scope: Scope) -> None:

@@ -7,7 +7,7 @@ be deleted was brought back by the copy and by nobody: it waits for a person.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -17,12 +17,11 @@ from connector.store import claims, events, links, staged
 from connector.store.links import Link
 from connector.store.staged import LOCAL, Staged
 from connector.sync.decision import DETACHED
-from connector.sync.documents import Base
+from connector.sync.documents import Base, reason_text
 from connector.sync.marks import reread
-from connector.sync.scope import Scope, reason_text
-from connector.sync.settle import bury
+from connector.sync.scope import Scope
+from connector.sync.tombstones import bury
 
-_BATCH = 500
 _BACK = Reason(
     code="restored_row",
     text="it was deleted before the shop's database was put back; `letters retry` takes it to the"
@@ -33,27 +32,17 @@ _BACK = Reason(
 def take_back_older_rows(scope: Scope) -> None:
     """Compare all links with the rows; those marked by now were edited since and stay edits."""
     for live in (True, False):
-        for batch in _batches(scope, live=live):
+        for some in links.batches(scope.store, scope.connection, scope.kind, live=live):
+            batch = [k for k in some if k.local_id is not None and k.remote_id is not None]
             keys = [link.local_id for link in batch if link.local_id is not None]
             table = scope.ports.local.read(scope.kind, keys)
-            scope.ports.vault.preload({link.subject for link in batch if link.subject})
+            scope.preload(batch)
             with scope.store.write(scope.lease, "reconcile: older rows") as tx:
                 touched = staged.load(tx, scope.connection, scope.kind, LOCAL, keys)
                 if live:
                     _compare(scope, tx, batch, table, touched)
                 else:
                     _set_aside(tx, batch, table, touched)
-
-
-def _batches(scope: Scope, *, live: bool) -> Iterator[list[Link]]:
-    after = ""
-    while True:
-        with scope.store.read() as tx:
-            found = links.after(tx, scope.connection, scope.kind, after, _BATCH, live=live)
-        if not found:
-            return
-        after = found[-1].id
-        yield [link for link in found if link.local_id is not None and link.remote_id is not None]
 
 
 def _compare(
@@ -115,7 +104,7 @@ def _make_again(scope: Scope, tx: sa.Connection, link: Link, row: Row | None) ->
     if row is not None:
         key, epoch = row.key, link.epoch + 1
         other = Link(scope.store.new_id(), link.connection, link.kind, local_id=key, epoch=epoch)
-        other.external_key = scope.ports.vault.external_key(link.connection, link.kind, key, epoch)
+        scope.give_key(other)
         new.append(other)
         links.insert(tx, new)
         values = {other.id: scope.identities("local", row.values)}

@@ -15,7 +15,7 @@ from connector.store.claims import Claim, Value
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.decision import Partner, Replaced, Situation
-from connector.sync.passes import quiet
+from connector.sync.rulings import quiet
 from connector.sync.scope import Scope
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from connector.plugin import Kind
 from connector.store import scopes
 from connector.store.database import Store
-
-if TYPE_CHECKING:
-    from connector.sync.run import Connection
+from connector.sync.setup import Connection
 
 
 def going(

@@ -14,7 +14,7 @@ from connector.errors import SafetyStopError, SettingsError
 from connector.plugin import Kind
 from connector.store import scopes
 from connector.store.database import Lease
-from connector.sync.scope import Ports
+from connector.sync.ports import Ports
 
 STATE, KEYS, SHOP, LOST, FOREIGN = "state", "keys", "shop", "lost", "foreign"
 

@@ -12,8 +12,8 @@ from connector.plugin import Gone, Kind
 from connector.store.conflicts import RECORD
 from connector.store.links import ACTIVE, GONE, OUT
 from connector.sync.decision import Decision, KindRules, Situation
+from connector.sync.drafting import decide_fields
 from connector.sync.expiry import decide_expired
-from connector.sync.fields import decide_fields
 from connector.sync.gone import decide_gone, decide_merged, decide_tombstone, decide_waiting
 from connector.sync.halves import decide_half
 

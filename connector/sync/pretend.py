@@ -10,9 +10,10 @@ from connector.plugin import Op
 from connector.store import links, staged
 from connector.store.links import ACTIVE
 from connector.sync import origins
+from connector.sync.counts import PlannedWrite
 from connector.sync.disclosed import classes_in
-from connector.sync.scope import PlannedWrite, Scope
-from connector.sync.settle import waiting_names
+from connector.sync.references import waiting_names
+from connector.sync.scope import Scope
 from connector.sync.work import Job
 
 
@@ -48,7 +49,7 @@ def pretend(scope: Scope, jobs: Sequence[Job]) -> None:
             marks[link.local_id] = origins.told(scope, link.local_id, draft, held)
     with scope.store.write(scope.lease, "plan") as tx:
         links.save(tx, made)
-        staged.wake(tx, scope.connection, waiting_names(scope, made))
+        staged.wake(tx, scope.connection, waiting_names(scope.kind, made))
         staged.settle(tx, [row for job in jobs for row in job.work.rows])
         staged.mark(tx, scope.peers, scope.kind, marks)
 

@@ -20,7 +20,7 @@ from connector.store import conflicts, events, links, scopes, staged
 from connector.store.links import Link
 from connector.sync.documents import Base, Own
 from connector.sync.marks import reread
-from connector.sync.passes import rulings
+from connector.sync.rulings import stopped
 from connector.sync.scope import Scope
 
 _AT_ONCE: Final = 100
@@ -41,20 +41,14 @@ def rebase(scope: Scope) -> None:
         return
     with scope.store.write(scope.lease, "begin digests") as tx:
         scope.store.ensure_scope(tx, scope.connection, name)
-    after = ""
-    while True:
-        with scope.store.read() as tx:
-            found = links.after(tx, scope.connection, scope.kind, after, _AT_ONCE)
-        if not found:
-            break
-        after = found[-1].id
-        _rebase(scope, [link for link in found if link.base is not None])
+    for some in links.batches(scope.store, scope.connection, scope.kind, _AT_ONCE):
+        _rebase(scope, [link for link in some if link.base is not None])
     with scope.store.write(scope.lease, "end digests") as tx:
         scopes.update(tx, scope.connection, name, fingerprint=now)
 
 
 def _rebase(scope: Scope, some: Sequence[Link]) -> None:
-    scope.ports.vault.preload({link.subject for link in some if link.subject})
+    scope.preload(some)
     bases = {link.id: base for link in some if (base := scope.open_base(link)) is not None}
     stale = [link for link in some if link.id in bases and _is_stale(scope, bases[link.id])]
     rows, seen = _read(scope, stale) if stale else ({}, {})
@@ -99,9 +93,8 @@ def _read(
 ) -> tuple[Mapping[str, Mapping[str, Any]], Mapping[str, Mapping[str, Any]]]:
     """Both sides' own values. A record that may not go to the vendor is not asked for there."""
     keys = [link.local_id or "" for link in some]
-    passes = rulings(scope, {link.id: link for link in some}, keys)
-    stopped = passes.stopped if passes is not None else {}
-    refs = [Ref(k.remote_id) for k in some if k.remote_id and k.id not in stopped]
+    left = stopped(scope, some)
+    refs = [Ref(k.remote_id) for k in some if k.remote_id and k.id not in left]
     rows = {key: row.values for key, row in scope.ports.local.read(scope.kind, keys).items()}
     read = scope.remote.fetch(scope.kind, refs) if refs else ()
     return rows, {one.ref: one.fields for one in read if one.gone is None}

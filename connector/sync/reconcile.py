@@ -11,7 +11,7 @@ All of it may be repeated: a scope stays in doubt until the last step, and each 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -21,17 +21,16 @@ from connector.store import conflicts, events, intents, links, scopes, staged
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.marks import reread
+from connector.sync.news import note_rows
 from connector.sync.noticing import look_at_rows_again
-from connector.sync.observe import note_rows, observe_changes
+from connector.sync.observe import observe_changes
 from connector.sync.older_rows import take_back_older_rows
 from connector.sync.place import KEYS, SHOP
 from connector.sync.recover import look_back
 from connector.sync.scope import Scope
-from connector.sync.settle import bury
 from connector.sync.sweep import list_all
+from connector.sync.tombstones import EPOCHS, bury
 
-EPOCHS = range(1, 9)
-"""How often a record may have been brought back and still be known again by its key."""
 _BATCH = 500
 
 
@@ -79,25 +78,11 @@ def _state_is_right(scope: Scope) -> bool:
     return set((scope.doubt or "").split()) <= {KEYS, SHOP}
 
 
-def _batches(scope: Scope, *, halves: bool = False) -> Iterator[list[Link]]:
-    """All live links of the scope in id order, or those that know the vendor's record alone."""
-    after = ""
-    while True:
-        with scope.store.read() as tx:
-            found = links.after(
-                tx, scope.connection, scope.kind, after, _BATCH, remote_halves=halves
-            )
-        if not found:
-            return
-        after = found[-1].id
-        yield found
-
-
 def _forget_unreadable(scope: Scope) -> None:
     """Let links whose person's key is lost for good meet again as at first contact; ids stay."""
     vault = scope.ports.vault
-    for batch in _batches(scope):
-        vault.preload({link.subject for link in batch if link.subject})
+    for batch in links.batches(scope.store, scope.connection, scope.kind):
+        scope.preload(batch)
         lost = [
             link for link in batch if link.subject and vault.subject_state(link.subject) == MISSING
         ]
@@ -115,7 +100,7 @@ def _forget_unreadable(scope: Scope) -> None:
 
 def _look_for_rows(scope: Scope) -> None:
     """Mark the rows of all links that are gone or differ from what the links know."""
-    for batch in _batches(scope):
+    for batch in links.batches(scope.store, scope.connection, scope.kind):
         known = {link.local_id: link for link in batch if link.local_id is not None}
         table = scope.ports.local.read(scope.kind, list(known))
         lost = {key: link for key, link in known.items() if key not in table and link.remote_id}
@@ -177,7 +162,7 @@ def _join_by_key(scope: Scope) -> int:
 def _join_by_row(scope: Scope) -> int:
     """Give the vendor's records the rows that we made of them."""
     joined = 0
-    for batch in _batches(scope, halves=True):
+    for batch in links.batches(scope.store, scope.connection, scope.kind, remote_halves=True):
         ids = {
             scope.row_key(half.remote_id or "", epoch): (half, epoch)
             for half in batch
@@ -220,9 +205,7 @@ def _join(
             links.insert(tx, [link])
         links.forget(tx, half.id)
         link.remote_id, link.epoch = half.remote_id, max(epoch, half.epoch)
-        link.external_key = scope.ports.vault.external_key(
-            scope.connection, scope.kind, key, link.epoch
-        )
+        scope.give_key(link)
         known[key] = link
         links.save(tx, [link])
         links.hand_over_claims(tx, half.id, link.id)

@@ -20,11 +20,12 @@ from connector.store import intents, links, staged
 from connector.store.intents import Intent
 from connector.store.links import Link
 from connector.sync.attempts import intents_one_by_one, looking
-from connector.sync.documents import Base, Draft
-from connector.sync.marks import reread
-from connector.sync.observe import note_seen
+from connector.sync.documents import Base, Draft, reason_of
+from connector.sync.marks import reread, row_again
+from connector.sync.moments import NEVER, us_in
+from connector.sync.news import note_seen
 from connector.sync.partners import is_older
-from connector.sync.scope import NEVER, Scope, reason_of
+from connector.sync.scope import Scope
 from connector.sync.send import as_write, deliver, flight_size
 from connector.sync.settling import Settling, bind_probe, blank, shown_of, wrote_local
 from connector.sync.work import Job, Work
@@ -106,7 +107,7 @@ def _due_us(scope: Scope, intent: Intent) -> int:
         if unique and scope.rules.gate is None:
             return 0
         life += life if scope.caps.find_lag is None else scope.caps.find_lag
-    return (intent.sent_us or 0) + int(life.total_seconds() * 1_000_000)
+    return (intent.sent_us or 0) + us_in(life)
 
 
 def _resolve(
@@ -114,7 +115,7 @@ def _resolve(
 ) -> None:
     with scope.store.read() as tx:
         known = links.by_ids(tx, [i.link for i in due])
-    scope.ports.vault.preload({k.subject for k in known.values() if k.subject})
+    scope.preload(known.values())
     jobs = [one for i in due if i.link in known and (one := job_of(scope, known[i.link], i))]
     sides = {i.id: i.side for i in due}
     _local(scope, [j for j in jobs if sides[j.intent] == "local"])
@@ -182,27 +183,19 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool, send: b
     if target is None or scope.caps.external_key == "none":
         _cannot_know(scope, jobs)
         return
-    keys = [j.work.link.external_key or "" for j in jobs]
-    found: dict[str, Seen] = {}
-    scope.ports.hook("before call: find")
-    for seen in scope.remote.find(scope.kind, target, keys):
-        if seen.external_key is not None:
-            known = found.setdefault(seen.external_key, seen)
-            if is_older(seen, known):
-                found[seen.external_key] = seen
-    scope.ports.hook("after call: find")
+    found = _by_key(scope, target, jobs)
+    shown = [j for j in jobs if _key(j) in found]
     if not absent_means_lost:
-        jobs = [j for j in jobs if (j.work.link.external_key or "") in found]
+        jobs = shown
     elif scope.caps.find_lag is None and send:
         # Where the search promises nothing, not finding is no evidence: a person must look.
-        lost = [j for j in jobs if (j.work.link.external_key or "") not in found]
-        _cannot_know(scope, lost)
-        jobs = [j for j in jobs if j not in lost]
+        _cannot_know(scope, [j for j in jobs if _key(j) not in found])
+        jobs = shown
     again = []
     with scope.store.write(scope.lease, "recover creates") as tx:
         settling = Settling(scope, tx)
         for job in jobs:
-            mine = found.get(job.work.link.external_key or "")
+            mine = found.get(_key(job))
             if mine is not None:
                 settling.jobs.append(job)
                 bind_probe(settling, job, mine)
@@ -218,15 +211,35 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool, send: b
             elif job.sent >= MOST_SENDINGS and _would_show(scope, job, settling.now):
                 _set_aside(settling, job, reason_of(job.reason) if job.reason else _NEVER_LANDS)
             else:
-                job.again, job.may_land = True, not _would_show(scope, job, settling.now)
+                job.may_land = not _would_show(scope, job, settling.now)
                 again.append(job)
         intents.resend(tx, [j.intent for j in again], scope.lease.fence, settling.now)
         settling.finish()
-    if again:
-        size = flight_size(scope.caps, Op.CREATE)
-        for start in range(0, len(again), size):
-            part = again[start : start + size]
-            deliver(scope, part, [as_write(scope, job) for job in part])
+    _send_again(scope, again, flight_size(scope.caps, Op.CREATE))
+
+
+def _key(job: Job) -> str:
+    return job.work.link.external_key or ""
+
+
+def _by_key(scope: Scope, field: str, jobs: Sequence[Job]) -> dict[str, Seen]:
+    """The vendor's records that carry these creates' keys; of two the older."""
+    found: dict[str, Seen] = {}
+    scope.ports.hook("before call: find")
+    for seen in scope.remote.find(scope.kind, field, [_key(job) for job in jobs]):
+        key = seen.external_key
+        if key is not None and (key not in found or is_older(seen, found[key])):
+            found[key] = seen
+    scope.ports.hook("after call: find")
+    return found
+
+
+def _send_again(scope: Scope, jobs: Sequence[Job], size: int) -> None:
+    for start in range(0, len(jobs), size):
+        part = jobs[start : start + size]
+        for job in part:
+            job.again = True
+        deliver(scope, part, [as_write(scope, job) for job in part])
 
 
 def _is_held(scope: Scope, job: Job) -> bool:
@@ -239,7 +252,7 @@ def _is_held(scope: Scope, job: Job) -> bool:
 def _would_show(scope: Scope, job: Job, now_us: int) -> bool:
     """Whether a search would show the create by now, had it landed when it was sent last."""
     lag = (scope.caps.find_lag or dt.timedelta(0)) + scope.caps.call_life + LONGEST_WAIT
-    return now_us >= job.sent_us + lag // dt.timedelta(microseconds=1)
+    return now_us >= job.sent_us + us_in(lag)
 
 
 def _cannot_know(scope: Scope, jobs: Sequence[Job]) -> None:
@@ -283,20 +296,8 @@ def _changes(scope: Scope, jobs: Sequence[Job], send: bool) -> None:
             if seen is None:
                 continue
             if job.draft.op in (Op.REMOVE, Op.PURGE):
-                if seen.gone is None and _edited_since(job.work.link, seen):
-                    # The edit wins: its news brings the record back, as it does to a tombstone.
-                    settling.finished.append(job.intent)
-                    job.work.link.base = None
-                    settling.saved[job.work.link.id] = job.work.link
-                    note_seen(scope, tx, [seen], NEVER)
-                elif seen.gone is None and send and not _is_held(scope, job):
+                if _is_to_be_removed(scope, settling, job, seen, send):
                     again.append(job)
-                elif seen.gone is None:
-                    settling.jobs.append(job)
-                    settling.overtaken(job)
-                else:
-                    settling.jobs.append(job)
-                    settling.landed(job, {})
             elif seen.gone is Gone.HIDDEN:
                 continue  # what became of it cannot be seen now
             elif seen.gone is not None:
@@ -307,8 +308,27 @@ def _changes(scope: Scope, jobs: Sequence[Job], send: bool) -> None:
                 _patched(scope, settling, job, seen)
         intents.resend(tx, [j.intent for j in again], scope.lease.fence, settling.now)
         settling.finish()
-    for job in again:
-        deliver(scope, [job], [as_write(scope, job)])
+    _send_again(scope, again, 1)
+
+
+def _is_to_be_removed(scope: Scope, settling: Settling, job: Job, seen: Seen, send: bool) -> bool:
+    """Settle a removal by what is there; whether it has to be sent once more."""
+    link = job.work.link
+    if seen.gone is None and _edited_since(link, seen):
+        # The edit wins: its news brings the record back, as it does to a tombstone.
+        settling.finished.append(job.intent)
+        link.base = None
+        settling.saved[link.id] = link
+        note_seen(scope, settling.tx, [seen], NEVER)
+        return False
+    if seen.gone is None and send and not _is_held(scope, job):
+        return True
+    settling.jobs.append(job)
+    if seen.gone is None:
+        settling.overtaken(job)
+    else:
+        settling.landed(job, {})
+    return False
 
 
 def _edited_since(link: Link, seen: Seen) -> bool:
@@ -328,4 +348,4 @@ def _patched(scope: Scope, settling: Settling, job: Job, seen: Seen) -> None:
     link.remote_version, link.remote_observed_us = seen.version, 0
     links.save(settling.tx, [link])
     note_seen(scope, settling.tx, [seen], NEVER)
-    settling.reread += [row for row in reread(link) if row.side == "local"]
+    settling.reread += row_again(link)

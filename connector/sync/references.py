@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from connector.mapping.translate import Pair
@@ -61,7 +62,22 @@ def _waiting(link: Link, name: str, source: Side, raw: str, parent: Parent | Non
             text=f"the {name} it belongs to ({source} id {raw}) is not there",
             field=name,
         )
-    return Decision(link, waits_for=f"{name}/{source}/{raw}", letter=reason)
+    return Decision(link, waits_for=_waiting_name(name, source, raw), letter=reason)
+
+
+def waiting_names(kind: str, parents: Iterable[Link]) -> list[str]:
+    """What the children of these records may be waiting for; see `Decision.waits_for`."""
+    return [
+        _waiting_name(kind, side, record)
+        for link in parents
+        for side, record in (("local", link.local_id), ("remote", link.remote_id))
+        if record is not None
+    ]
+
+
+def _waiting_name(kind: str, side: str, record: str) -> str:
+    """A reference is called as the kind that it points to."""
+    return f"{kind}/{side}/{record}"
 
 
 def without_cascades(case: Situation, sides: Sides) -> Sides:

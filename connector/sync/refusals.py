@@ -21,13 +21,15 @@ from connector.records import Canonical, field_of
 from connector.store.links import ACTIVE
 from connector.store.staged import LOCAL, Staged
 from connector.sync.attempts import Phase, is_suspect
+from connector.sync.carrying import carry_out
 from connector.sync.decision import Decision
-from connector.sync.observe import open_seen
+from connector.sync.notes import Notes
+from connector.sync.people import ensure_subjects
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches
 from connector.sync.scope import Scope
-from connector.sync.settle import Settlement, ensure_subjects
 from connector.sync.situation import Case, gather
+from connector.sync.staging import open_staged
 from connector.sync.work import Job
 
 
@@ -94,7 +96,7 @@ def _refusing(scope: Scope, consents: Pair, rows: Sequence[Staged]) -> list[Stag
         row
         for row in rows
         if row.payload is None
-        or says_no(consents.read_remote(of(open_seen(scope, row).fields, fields)))
+        or says_no(consents.read_remote(of(open_staged(scope.ports.vault, row).fields, fields)))
     ]
 
 
@@ -131,15 +133,15 @@ def _taken(scope: Scope, decided: Sequence[tuple[Case, Decision]]) -> list[Job]:
     if not decided:
         return []
     jobs = []
-    ensure_subjects(scope, decided)
+    ensure_subjects(scope, [(case.situation, decision) for case, decision in decided])
     with scope.store.write(scope.lease, "plan refusals") as tx:
-        settlement = Settlement(scope, tx)
+        notes = Notes(scope, tx)
         for case, decision in decided:
             assert all(draft.op == Op.UPDATE for draft in decision.drafts)
             case.rows = []
             decision.left, decision.clashes = [], []
-            work = settlement.take(case, decision)
+            work = carry_out(notes, case, decision)
             if work is not None:
                 jobs += [Job(work, draft, scope.store.new_id()) for draft in decision.drafts]
-        settlement.finish()
+        notes.finish()
     return jobs

@@ -11,14 +11,13 @@ import json
 import logging
 
 from connector.policy.load import Policy
-from connector.store import links, staged
+from connector.store import staged
 from connector.sync.gate import LETTER
-from connector.sync.marks import reread
+from connector.sync.marks import reread_all
 from connector.sync.scope import Scope
 
 NOTED = "policy"
 """The word of the state under which the policies of all scopes are remembered."""
-_BATCH = 500
 
 _log = logging.getLogger(__name__)
 
@@ -42,23 +41,11 @@ def notice(scope: Scope, policy: Policy | None) -> None:
             now[0],
             was[0],
         )
-        _look_at_all(scope)
+        # A record that may not go there any more is not asked for there.
+        reread_all(scope.store, scope.lease, "policy changed")
     with scope.store.write(scope.lease, "policy noted") as tx:
         staged.look_again(tx, scope.connection, scope.kind, LETTER)
         # Read again: another connection's run may have noted its own meanwhile.
         known = json.loads(scope.store.meta_in(tx, NOTED) or "{}")
         known[name] = now
         scope.store.set_meta(tx, NOTED, json.dumps(known, sort_keys=True))
-
-
-def _look_at_all(scope: Scope) -> None:
-    """Have both sides of all links decided again. A record that may not go there any more is not
-    asked for there."""
-    after = ""
-    while True:
-        with scope.store.write(scope.lease, "policy changed") as tx:
-            found = links.after(tx, scope.connection, scope.kind, after, _BATCH)
-            staged.stage_both(tx, [mark for link in found for mark in reread(link)])
-        if not found:
-            return
-        after = found[-1].id

@@ -13,7 +13,7 @@ from connector.privacy.suppression import Labelled
 from connector.store import erasing
 from connector.store.links import Link
 from connector.store.staged import LOCAL
-from connector.sync.scope import Ports
+from connector.sync.ports import Ports
 from connector.sync.suppressed import key_label, record_label, row_label
 
 _BATCH = 500

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from connector.errors import ConnectorError, worst
 from connector.sync.badrows import BadRow
+from connector.sync.counts import Counts, PlannedWrite
 from connector.sync.disclosed import Disclosure, disclosures
 from connector.sync.reconcile import Reconciled
-from connector.sync.scope import Counts, PlannedWrite
 
 
 @dataclass(slots=True)
@@ -18,7 +18,6 @@ class PassReport:
     connection: str
     kind: str
     counts: Counts
-    seconds: float = 0.0
 
 
 @dataclass(slots=True)

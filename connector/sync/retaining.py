@@ -28,10 +28,11 @@ from connector.sync.decision import EXPIRED, Situation
 from connector.sync.documents import Base
 from connector.sync.expiry import holds_nothing
 from connector.sync.marks import reread, row_again
+from connector.sync.moments import us_in
 from connector.sync.scope import Scope
 from connector.sync.terms import Terms
 
-EVERY_US: Final = dt.timedelta(hours=24) // dt.timedelta(microseconds=1)
+EVERY_US: Final = us_in(dt.timedelta(hours=24))
 _AT_ONCE: Final = 500
 
 
@@ -146,13 +147,7 @@ def _is_done(scope: Scope, one: Looked) -> bool:
 
 def _look_at_dead(scope: Scope) -> None:
     """Rows that are there although their records went: a run was stopped in between."""
-    after = ""
-    while True:
-        with scope.store.read() as tx:
-            found = links.after(tx, scope.connection, scope.kind, after, _AT_ONCE, live=False)
-        if not found:
-            return
-        after = found[-1].id
+    for found in links.batches(scope.store, scope.connection, scope.kind, live=False):
         gone = {k.local_id: k for k in found if k.evidence == EXPIRED and k.local_id is not None}
         there = scope.ports.local.present(scope.kind, list(gone)) if gone else ()
         if there:

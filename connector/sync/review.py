@@ -16,36 +16,18 @@ from connector.errors import SealError, UsageError
 from connector.privacy.masking import mask, plainly
 from connector.privacy.vault import Vault
 from connector.records import discreet
-from connector.store import conflicts, events, intents, links, staged
-from connector.store.conflicts import CHOSEN, LEFT_OUT, OPEN, RECORD, Conflict
+from connector.store import conflicts, intents, links, staged
+from connector.store.conflicts import CHOSEN, OPEN, RECORD, Conflict
 from connector.store.database import Store
-from connector.store.intents import Intent
 from connector.store.links import Link
-from connector.store.staged import LOCAL, REMOTE, SUSPECT, Staged
+from connector.store.staged import LOCAL, REMOTE
+from connector.store.starts import SUSPECT
 from connector.sync.documents import unpack
+from connector.sync.letters import Letter, letters_in, link_of, row_of
 from connector.sync.marks import reread
-from connector.sync.scope import from_us, moment, reason_of
+from connector.sync.moments import from_us
 from connector.sync.showing import Showing
 from connector.sync.situation import AS_NEW
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A record or write set aside, with the reason. `record` is its id on `side`."""
-
-    id: str
-    connection: str
-    kind: str
-    side: str
-    record: str
-    reason: str
-    code: str
-    field: str | None = None
-    trace: str | None = None
-    """The vendor's own name of the refused request."""
-    attempts: int = 0
-    since: str | None = None
-    """When it was set aside; else when the record was seen or the write sent. ISO 8601, UTC."""
 
 
 @discreet
@@ -127,14 +109,7 @@ class Review:
         """Inbound ones (staged records), outbound ones (writes), and values left out."""
         where = where or Where()
         with self._store.read() as tx:
-            inbound = staged.letters(tx)
-            outbound = intents.letters(tx)
-            left = conflicts.listed(tx, LEFT_OUT)
-            known = links.by_ids(tx, {*(i.link for i in outbound), *(c.link for c in left)})
-            since = _set_aside(tx, inbound)
-        found = [_inbound(row, since.get(_staged_id(row))) for row in inbound]
-        found += [_outbound(one, known.get(one.link)) for one in outbound]
-        found += [_left_out(one, known.get(one.link)) for one in left]
+            found = letters_in(tx)
         return [
             one
             for one in found
@@ -167,7 +142,7 @@ class Review:
                 self._retry(tx, letter, as_new)
 
     def _retry(self, tx: sa.Connection, letter: Letter, as_new: bool) -> None:
-        row = self._staged(tx, letter)
+        row = row_of(tx, letter)
         if row is not None:
             row.reason, row.not_before_us = None, None
             row.payload = None
@@ -175,7 +150,7 @@ class Review:
             row.origin = AS_NEW if as_new else row.origin
             staged.save(tx, [row])
             return
-        link = self._link_of(tx, letter)
+        link = link_of(tx, letter)
         intents.finish(tx, [letter.id])
         conflicts.close(tx, [letter.id])
         if link is not None:
@@ -185,26 +160,13 @@ class Review:
         """Forget the letter: neither side is changed until somebody edits the record again."""
         letter = self.letter(letter_id)
         with self._store.write(None, "drop letter") as tx:
-            row = self._staged(tx, letter)
+            row = row_of(tx, letter)
             if row is not None:
                 staged.settle(tx, [row])
             else:
                 intents.finish(tx, [letter.id])
                 conflicts.close(tx, [letter.id])
         return letter
-
-    @staticmethod
-    def _staged(tx: sa.Connection, letter: Letter) -> Staged | None:
-        found = staged.load(tx, letter.connection, letter.kind, letter.side, [letter.record])
-        row = found.get(letter.record)
-        return row if row is not None and _staged_id(row) == letter.id else None
-
-    @staticmethod
-    def _link_of(tx: sa.Connection, letter: Letter) -> Link | None:
-        side = LOCAL if letter.side == LOCAL else REMOTE
-        return links.by_side(tx, letter.connection, letter.kind, side, [letter.record]).get(
-            letter.record
-        )
 
     # --- conflicts ------------------------------------------------------------------------------
 
@@ -328,77 +290,3 @@ def _as_time(version: str | None) -> str | None:
         return dt.datetime.fromisoformat(version or "").isoformat(timespec="seconds")
     except ValueError:
         return None
-
-
-def _staged_id(row: Staged) -> str:
-    return f"{row.connection}/{row.kind}/{row.side}/{row.record}"
-
-
-def _set_aside(tx: sa.Connection, rows: Sequence[Staged]) -> dict[str, int]:
-    """When each inbound letter became one, by the letter's id, as far as events tell."""
-    scopes: dict[tuple[str, str, str], list[str]] = {}
-    for row in rows:
-        scopes.setdefault((row.connection, row.kind, row.side), []).append(row.record)
-    of_letter = {
-        f"{connection}/{kind}/{side}/{record}": link.id
-        for (connection, kind, side), records in scopes.items()
-        for record, link in links.by_side(tx, connection, kind, side, records).items()
-    }
-    times = events.set_aside(tx, of_letter.values()) if of_letter else {}
-    return {letter: times[link] for letter, link in of_letter.items() if link in times}
-
-
-def _inbound(row: Staged, since_us: int | None) -> Letter:
-    reason = reason_of(row.reason or "{}")
-    return Letter(
-        _staged_id(row),
-        row.connection,
-        row.kind,
-        row.side,
-        row.record,
-        reason.text,
-        reason.code,
-        reason.field,
-        reason.trace,
-        row.attempts,
-        moment(since_us or row.observed_us),
-    )
-
-
-def _outbound(one: Intent, link: Link | None) -> Letter:
-    reason = reason_of(one.reason or "{}")
-    return Letter(
-        one.id,
-        one.connection,
-        one.kind,
-        *_place(link),
-        reason.text,
-        reason.code,
-        reason.field,
-        reason.trace,
-        one.attempt,
-        moment(one.sent_us),
-    )
-
-
-def _left_out(one: Conflict, link: Link | None) -> Letter:
-    reason = reason_of(one.reason or "{}")
-    text = f"{reason.text} (this field was left out, the rest went)"
-    return Letter(
-        one.id,
-        one.connection,
-        one.kind,
-        *_place(link),
-        text,
-        reason.code,
-        reason.field,
-        reason.trace,
-        since=moment(one.at_us),
-    )
-
-
-def _place(link: Link | None) -> tuple[str, str]:
-    """Where a person finds the record: in the shop if it is there, else at the vendor."""
-    if link is None:
-        return LOCAL, ""
-    return (LOCAL, link.local_id) if link.local_id is not None else (REMOTE, link.remote_id or "")

@@ -1,174 +1,30 @@
-"""What one pass works with: the ports to the outside, the scope, and what it counts."""
+"""One scope in one run: what a pass works with, and what it seals and opens there."""
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import sqlalchemy as sa
 
-from connector.local.contract import Local
-from connector.local.files import FileLocal
-from connector.local.foreseen import Foreseen
 from connector.mapping.translate import Pair
-from connector.plugin import Capabilities, Clock, Kind, Op, Page, Reason, Ref, Remote, Seen
-from connector.privacy.vault import Vault
+from connector.plugin import Capabilities, Kind, Op, Reason, Ref, Remote, Seen
 from connector.records import Canonical, Digest, discreet
-from connector.store import claims, staged
+from connector.store import claims
 from connector.store.claims import Value
-from connector.store.database import Hook, Lease, Store, no_hook
+from connector.store.database import Lease, Store
 from connector.store.events import Event
 from connector.store.links import Link
+from connector.store.starts import SUSPECT
+from connector.sync.counts import Counts, Limits
 from connector.sync.decision import KindRules, Side
 from connector.sync.documents import Base, Draft, Own, pack
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-LOCAL_SCOPE = "local"
-"""The `connection` of the observer of the local side."""
-
+from connector.sync.ports import Ports
 
 TOMBSTONE_LIFE = dt.timedelta(days=400)
 """How long a dead link is remembered, if the settings say nothing."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What one pass did; the summary line and `sync --json` show it."""
-
-    read: int = 0
-    created: int = 0
-    updated: int = 0
-    removed: int = 0
-    adopted: int = 0
-    conflicts: int = 0
-    letters: int = 0
-    left_out: int = 0
-    """Optional values that the other side will not take; the rest of their records went."""
-    unlinked: int = 0
-    """Records that name their customer by a value which nobody, or more than one, has."""
-    late: int = 0
-    """Changes that the listing found, as the feed had not shown them in time (`feed_lag`)."""
-    silent: int = 0
-    """Records that differed from what we knew of them, without any news of it."""
-    clock_back_s: int = 0
-    """By how many seconds, at least, the vendor's clock has gone back since an earlier run."""
-    waiting: int = 0
-    unknown: int = 0
-    postponed: int = 0
-    against_direction: int = 0
-    held: int = 0
-    suppressed: int = 0
-    """Records turned away because their person was erased."""
-    restricted: int = 0
-    """Records of people whose data may not be used for now: their news waits."""
-    left_there: int = 0
-    """Records whose news would be written into the source of a migration: the next sync's."""
-
-    @property
-    def written(self) -> int:
-        """Writes that landed (of a plan: that would be sent)."""
-        return self.created + self.updated + self.removed
-
-    def as_dict(self) -> dict[str, int]:
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """`[safety]`: a share of the links and a number, of which the larger counts.
-
-    >>> Limits(5, 5).of(1000)
-    50
-    >>> Limits(5, 5).of(10)
-    5
-    """
-
-    percent: float
-    least: int
-
-    def of(self, links: int) -> int:
-        return max(int(links * self.percent / 100), self.least)
-
-
-@discreet
-@dataclass(slots=True)
-class PlannedWrite:
-    """One write of a plan. `fields` maps own names to (before, after); values stay in memory."""
-
-    connection: str
-    kind: str
-    side: str
-    op: str
-    local_id: str | None
-    remote_id: str | None
-    fields: Mapping[str, tuple[Any, Any]]
-    classes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Of a write to a vendor: own field to the privacy class of its value, and how it is changed on
-    the way out ("": not at all)."""
-
-
-Progress = Callable[[str, str, str, int], None]
-"""Called with connection, kind, phase and a running count."""
-
-
-class Spread(Protocol):
-    """Works on items, so many at a time; see `plugin.Host.spread`."""
-
-    def __call__(
-        self, work: Callable[[T], R], items: Iterable[T], width: int, /
-    ) -> Iterator[R]: ...
-
-
-def in_turn(work: Callable[[T], R], items: Iterable[T], width: int) -> Iterator[R]:
-    """Work on one item after the other, in this thread."""
-    return map(work, items)
-
-
-Ahead = Callable[[Iterator[Page]], Iterator[Page]]
-"""Yields a vendor's pages; may fetch the next one while one is worked on."""
-
-
-Meanwhile = Callable[[Callable[[], None]], AbstractContextManager[None]]
-"""Does a thing now and then while a block lasts: so a lease outlives a long wait."""
-
-
-def never(work: Callable[[], None]) -> AbstractContextManager[None]:
-    """Do nothing meanwhile."""
-    return nullcontext()
-
-
-def no_progress(connection: str, kind: str, phase: str, count: int) -> None:
-    """Say nothing."""
-
-
-@dataclass(slots=True)
-class Ports:
-    """The engine's ways to the world. All are given; it opens nothing itself."""
-
-    store: Store
-    vault: Vault
-    local: Local
-    clock: Clock
-    run: str
-    hook: Hook = no_hook
-    progress: Progress = no_progress
-    spread: Spread = in_turn
-    ahead: Ahead = iter
-    meanwhile: Meanwhile = never
-    files: FileLocal | None = None
-    """The local side, where it is files."""
-    dry: list[PlannedWrite] | None = None
-    """A list to put planned writes into instead of sending them."""
-
-    def __post_init__(self) -> None:
-        if self.dry is not None:
-            self.local = Foreseen(self.local)
 
 
 @discreet
@@ -256,7 +112,7 @@ class Scope:
     @property
     def careful(self) -> bool:
         """Whether so many runs died that nothing is looked into before it is counted."""
-        return self.lease.deaths >= staged.SUSPECT
+        return self.lease.deaths >= SUSPECT
 
     @property
     def peers(self) -> tuple[str, ...]:
@@ -278,6 +134,10 @@ class Scope:
         if self.renew is not None and not self.renewed:
             self.renewed = True
             self.renew(self)
+
+    def preload(self, some: Iterable[Link]) -> None:
+        """Have the keys of these links' people at hand: one query, and not one for each."""
+        self.ports.vault.preload({link.subject for link in some if link.subject})
 
     def read(self, refs: Sequence[str]) -> Iterator[Seen]:
         """Read remote records by id, with what is only planned."""
@@ -358,6 +218,13 @@ class Scope:
         it is found again after any loss of the state."""
         return self.ports.vault.external_key(f"{self.connection}/rows", self.kind, ref, epoch)
 
+    def give_key(self, link: Link) -> None:
+        """Give a link the key that its row carries at the vendor in this life of the record."""
+        assert link.local_id is not None
+        link.external_key = self.ports.vault.external_key(
+            link.connection, link.kind, link.local_id, link.epoch
+        )
+
     def intent_id(self, link: Link, draft: Draft) -> str:
         if draft.side == "local" and draft.op == Op.CREATE:
             assert link.remote_id is not None
@@ -379,37 +246,3 @@ class Scope:
             link=link,
             **more,
         )
-
-
-def as_us(moment: dt.datetime) -> int:
-    """Microseconds since 1970.
-
-    >>> as_us(dt.datetime(1970, 1, 1, 0, 0, 1, tzinfo=dt.UTC))
-    1000000
-    """
-    return (moment - _EPOCH) // dt.timedelta(microseconds=1)
-
-
-def from_us(us: int) -> dt.datetime:
-    """The inverse of `as_us`, in UTC."""
-    return _EPOCH + dt.timedelta(microseconds=us)
-
-
-def moment(us: int | None) -> str | None:
-    """An instant as people and programs are shown it; None stays None."""
-    return None if us is None else from_us(us).isoformat(timespec="seconds")
-
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-NEVER = _EPOCH
-"""The time of an observation whose moment by the vendor's clock is not known: never late enough
-to trust a version alone."""
-
-
-def reason_text(reason: Reason) -> str:
-    """A reason as the store keeps it."""
-    return json.dumps(asdict(reason), ensure_ascii=False)
-
-
-def reason_of(text: str) -> Reason:
-    return Reason(**json.loads(text))

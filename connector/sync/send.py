@@ -22,10 +22,12 @@ from connector.store import events, intents, links, staged
 from connector.store.intents import SENDING, Intent
 from connector.store.links import Link
 from connector.sync.answers import settle_local, settle_remote
+from connector.sync.decision import Lost
+from connector.sync.documents import pack
 from connector.sync.observe import look_again
 from connector.sync.pretend import pretend
 from connector.sync.scope import Scope
-from connector.sync.settle import bury, lost_events
+from connector.sync.tombstones import bury
 from connector.sync.work import Job
 
 FLIGHT: Final = 20
@@ -124,7 +126,7 @@ def deliver_local(scope: Scope, jobs: Sequence[Job]) -> None:
 
 
 def store_intents(scope: Scope, jobs: Sequence[Job], side: str, *, load: bool = False) -> list[Job]:
-    """T4: the intents of a batch are SENDING before a byte leaves; links that die, die here.
+    """The intents of a batch are SENDING before a byte leaves; links that die, die here.
 
     `load`: they go by a job of the vendor's. Returns the jobs that still hold: one whose records
     have news since it was planned is dropped, and its rows are decided anew.
@@ -138,7 +140,7 @@ def store_intents(scope: Scope, jobs: Sequence[Job], side: str, *, load: bool = 
         lost = []
         for job in jobs:
             link = job.work.link
-            lost += lost_events(scope, link, job.work.lost, now)
+            lost += _lost_events(scope, link, job.work.lost, now)
             job.work.lost = []
             if job.work.dies:
                 agreed = link.base
@@ -149,6 +151,23 @@ def store_intents(scope: Scope, jobs: Sequence[Job], side: str, *, load: bool = 
         intents.put(tx, rows)
         events.append(tx, lost)
     return jobs
+
+
+def _lost_events(scope: Scope, link: Link, lost: Sequence[Lost], now_us: int) -> list[events.Event]:
+    """The values that a policy overwrites, sealed, so that it can be undone."""
+    assert link.subject is not None or not lost
+    found = []
+    for one in lost:
+        kept = {n: v for n, v in one.values.items() if n not in scope.pair.digests.fields}
+        if not kept:  # a class that is not to be kept is not kept here either
+            found.append(scope.event(now_us, link.id, f"lost_{one.side}", field=one.field))
+            continue
+        doc = pack({one.side: kept})
+        name = f"event/{one.field}"
+        assert link.subject is not None
+        sealed = scope.ports.vault.seal(name, scope.kind, link.subject, link.id, doc)
+        found.append(scope.event(now_us, link.id, f"lost_{one.side}", field=one.field, doc=sealed))
+    return found
 
 
 def _current(scope: Scope, tx: sa.Connection, jobs: Sequence[Job]) -> list[Job]:

@@ -1,4 +1,4 @@
-"""Settling writes: one transaction (T5) ends the intents of a batch, and what hangs on them.
+"""Settling writes: one transaction ends the intents of a batch, and what hangs on them.
 
 Used with the answers to a batch, and with what a look has told of writes that had no answer.
 """
@@ -15,17 +15,19 @@ from connector.store.links import ACTIVE, Link
 from connector.sync import origins
 from connector.sync.decision import EXPIRED
 from connector.sync.disclosed import classes_told
+from connector.sync.documents import reason_text
 from connector.sync.marks import reread, row_again
-from connector.sync.observe import note_seen
-from connector.sync.scope import NEVER, Scope, reason_text
-from connector.sync.settle import waiting_names
+from connector.sync.moments import NEVER
+from connector.sync.news import note_seen
+from connector.sync.references import waiting_names
+from connector.sync.scope import Scope
 from connector.sync.work import Job, settled_rows
 
 _TAKEN = Reason(code="twin", text="its row was made before and belongs to another record by now")
 
 
 class Settling:
-    """T5: one transaction settles a batch of answers."""
+    """One transaction, which settles a batch of answers."""
 
     def __init__(self, scope: Scope, tx: sa.Connection) -> None:
         self.scope = scope
@@ -152,7 +154,7 @@ class Settling:
         staged.stage_both(tx, self.reread)
         staged.mark(tx, scope.peers, scope.kind, self.fanned)
         conflicts.close(tx, [c for job in self.jobs if job.work.done for c in job.work.close])
-        staged.wake(tx, scope.connection, waiting_names(scope, self.activated))
+        staged.wake(tx, scope.connection, waiting_names(scope.kind, self.activated))
         events.append(tx, self.events)
 
 
@@ -208,7 +210,7 @@ def bind_probe(settling: Settling, job: Job, seen: Seen, *, ours: bool = True) -
         settling.landed(job, blank(scope, job) | job.draft.set)
     else:
         settling.landed(job, shown_of(scope, job, seen))
-        settling.reread += [row for row in reread(link) if row.side == "local"]
+        settling.reread += row_again(link)
     links.save(settling.tx, [link])
     note_seen(scope, settling.tx, [seen], NEVER)
 
@@ -225,9 +227,7 @@ def found_local(settling: Settling, job: Job, key: str) -> None:
         links.forget(settling.tx, known.id)
         links.hand_over_claims(settling.tx, known.id, link.id)
     link.local_id = key
-    link.external_key = scope.ports.vault.external_key(
-        scope.connection, scope.kind, key, link.epoch
-    )
+    scope.give_key(link)
     settling.saved[link.id] = link
     settling.overtaken(job)
 
@@ -237,9 +237,7 @@ def wrote_local(settling: Settling, job: Job, key: str, held: Mapping[str, objec
     link, scope = job.work.link, settling.scope
     if link.local_id is None:
         link.local_id = key
-        link.external_key = scope.ports.vault.external_key(
-            scope.connection, scope.kind, key, link.epoch
-        )
+        scope.give_key(link)
     if job.draft.op == Op.CREATE:
         # What the table filled in by itself is the shop's own news: it travels like an edit.
         shown = {n: v if n in job.draft.set else None for n, v in held.items()}

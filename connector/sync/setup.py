@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.plugin import Kind, Remote
 from connector.policy.load import Policy
+from connector.sync.counts import Limits
 from connector.sync.decision import Side
-from connector.sync.scope import TOMBSTONE_LIFE, Limits
+from connector.sync.scope import TOMBSTONE_LIFE
 
 DEFAULT_MAX_DELETE = Limits(5, 5)
 DEFAULT_MAX_CHANGE = Limits(50, 200)

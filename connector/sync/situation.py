@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 
 from connector.errors import SealError
 from connector.local.contract import Row, RowState
-from connector.plugin import Gone, Reason, Seen, version_key
+from connector.plugin import Reason, Seen
 from connector.privacy.subjects import RESTRICTED
-from connector.records import Canonical
 from connector.store import conflicts, intents, links, staged
-from connector.store.conflicts import Conflict
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync import origins
-from connector.sync.decision import Parent, Situation
+from connector.sync.decision import Situation
 from connector.sync.documents import Base
 from connector.sync.gate import LETTER
-from connector.sync.observe import open_seen
+from connector.sync.looked import Found, Looked, look
+from connector.sync.parents import add_parents
 from connector.sync.partners import add_partners
-from connector.sync.passes import Passes, rulings
+from connector.sync.people import subjects_of
 from connector.sync.retaining import add_due
 from connector.sync.scope import Scope
 from connector.sync.successors import add_successors
-from connector.sync.suppressed import suppressed_records, which_cases
+from connector.sync.suppressed import suppressed_records
 
 AS_NEW = "as_new"
 """The `origin` of a staged row that a person declared to be a record of its own."""
@@ -53,27 +52,12 @@ class Batch:
     cases: list[Case] = field(default_factory=list)
     broken: list[tuple[Staged, Reason]] = field(default_factory=list)
     """Rows that cannot be decided, with the reason for a person."""
-    suppressed: list[tuple[Link, list[Staged]]] = field(default_factory=list)
+    suppressed: list[Found] = field(default_factory=list)
     """What was staged of people who were erased."""
-
-
-@dataclass(slots=True)
-class _Looked:
-    """What was read of both sides for a batch."""
-
-    standing: Mapping[str, dict[str, Conflict]]
-    passes: Passes | None
-    seen: Mapping[str, tuple[Seen, bool]]
-    """By ref: the vendor's record, and whether it was read by id."""
-    table: Mapping[str, Row]
-    unsaid: Set[str]
-    """Rows that are not there, and of which the local side cannot say that they are gone."""
-    named: Mapping[str, Mapping[str, str | None]]
 
 
 def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
     """Turn staged rows into situations; links in `busy` have writes under way and are left."""
-    batch = Batch()
     with scope.store.read() as tx:
         by_link = _links_of(scope, tx, rows)
         ids = [i for i in by_link if i not in busy]
@@ -81,7 +65,8 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         found = {i: by_link[i] for i in ids if i not in waiting}
         _add_counterparts(scope, tx, found)
         standing = conflicts.of_links(tx, found)
-    looked = _look(scope, found, standing, batch)
+    looked = look(scope, found, standing)
+    batch = Batch(broken=looked.broken, suppressed=looked.suppressed)
     dropped = {(row.side, row.record) for row, _ in batch.broken}
     for link, staged_rows in found.values():
         if any((row.side, row.record) in dropped for row in staged_rows):
@@ -89,45 +74,19 @@ def gather(scope: Scope, rows: Sequence[Staged], busy: set[str]) -> Batch:
         base = _open(scope, link, staged_rows, batch)
         if not isinstance(base, Reason):
             batch.cases.append(_case(scope, looked, link, base, staged_rows))
-    _add_parents(scope, [c.situation for c in batch.cases])
-    add_due(scope, [c.situation for c in batch.cases])
+    situations = [case.situation for case in batch.cases]
+    add_parents(scope, situations)
+    add_due(scope, situations)
     _hold(scope, batch.cases)
-    add_partners(scope, [c.situation for c in batch.cases])
-    add_successors(scope, [c.situation for c in batch.cases])
+    add_partners(scope, situations)
+    add_successors(scope, situations)
     _refuse_suppressed_successors(scope, batch)
     _leave_for_later(scope, batch, busy)
     return batch
 
 
-def _look(
-    scope: Scope,
-    found: dict[str, tuple[Link, list[Staged]]],
-    standing: Mapping[str, dict[str, Conflict]],
-    batch: Batch,
-) -> _Looked:
-    """Read both sides of these links; who was erased leaves `found`."""
-    keys = [link.local_id for link, _ in found.values() if link.local_id is not None]
-    passes = rulings(scope, {i: link for i, (link, _) in found.items()}, keys)
-    rows = [_distrusted(link, row) for link, many in found.values() for row in many]
-    unsure = _unsure(found, standing)
-    if passes is not None:
-        # Not even an id of theirs goes there: what was read before is all that is known.
-        quiet = {found[i][0].remote_id for i in passes.stopped}
-        unsure = [ref for ref in unsure if ref not in quiet]
-        rows = [r for r in rows if r.record not in quiet or r.payload or r.side == LOCAL]
-    seen = _hydrate(scope, rows, unsure, batch)
-    table = passes.table if passes is not None else scope.ports.local.read(scope.kind, keys)
-    for link_id in which_cases(scope, found, {ref: one for ref, (one, _) in seen.items()}, table):
-        batch.suppressed.append(found.pop(link_id))
-    lost = [key for key in keys if key not in table]
-    unsaid = set(lost) - scope.ports.local.gone(scope.kind, lost) if lost else set()
-    named = _referred(scope, keys)
-    scope.ports.vault.preload({link.subject for link, _ in found.values() if link.subject})
-    return _Looked(standing, passes, seen, table, unsaid, named)
-
-
 def _case(
-    scope: Scope, looked: _Looked, link: Link, base: Base | None, staged_rows: list[Staged]
+    scope: Scope, looked: Looked, link: Link, base: Base | None, staged_rows: list[Staged]
 ) -> Case:
     """One link with all that its decision looks at, but for what other links say."""
     asked = {row.side for row in staged_rows}
@@ -152,15 +111,15 @@ def _case(
             shown = situation.local_record(scope.pair)
             situation.origins = origins.standing(scope, one, shown)
     case = Case(situation, staged_rows, by_id)
-    if looked.passes is not None:
-        situation.ruling = looked.passes.rulings.get(link.id)
-        case.stopped = looked.passes.stopped.get(link.id)
+    if looked.rulings is not None:
+        situation.ruling = looked.rulings.of.get(link.id)
+        case.stopped = looked.rulings.stopped.get(link.id)
     if case.stopped is None and _is_odd(scope, seen):
         case.stopped = _ODD
     return case
 
 
-def _row_of(looked: _Looked, link: Link, base: Base | None) -> Row | None:
+def _row_of(looked: Looked, link: Link, base: Base | None) -> Row | None:
     """The shop's row; as it was agreed where it is missing and nobody says that it is gone."""
     if link.local_id is None:
         return None
@@ -172,34 +131,11 @@ def _row_of(looked: _Looked, link: Link, base: Base | None) -> Row | None:
 def _hold(scope: Scope, cases: Sequence[Case]) -> None:
     """Mark what is of people whose data may not be used for now, through whatever connection that
     is known of them."""
-    vault = scope.ports.vault
-    whose = {case.situation.link.id: _subject_of(scope, case.situation) for case in cases}
-    lacking = {
-        case.situation.link.local_id: case.situation.link.id
-        for case in cases
-        if whose[case.situation.link.id] is None and case.situation.link.local_id is not None
-    }
-    if lacking and scope.peers:
-        with scope.store.read() as tx:
-            known = links.subjects_of(tx, scope.kind, list(lacking))
-        whose |= {lacking[local_id]: subject for local_id, subject in known.items()}
-    vault.preload({subject for subject in whose.values() if subject})
+    vault, whose = scope.ports.vault, subjects_of(scope, [case.situation for case in cases])
+    vault.preload(set(whose.values()))
     for case in cases:
-        subject = whose[case.situation.link.id]
+        subject = whose.get(case.situation.link.id)
         case.held = subject is not None and vault.subject_state(subject) == RESTRICTED
-
-
-def _subject_of(scope: Scope, case: Situation) -> str | None:
-    """The person behind a record: its link's, or its parent's if it has no link's yet."""
-    if case.link.subject is not None or not scope.parent_kinds or case.row is None:
-        return case.link.subject
-    record = case.local_record(scope.pair)
-    for name in scope.parent_kinds:
-        raw = record.get(name)
-        parent = case.parents.get((LOCAL, raw)) if isinstance(raw, str) else None
-        if parent is not None:
-            return parent.subject
-    return None
 
 
 _ODD = Reason(
@@ -231,12 +167,6 @@ def _refuse_suppressed_successors(scope: Scope, batch: Batch) -> None:
             batch.broken += [(row, reason) for row in case.rows]
 
 
-def _referred(scope: Scope, keys: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:
-    """Whom these rows name by something else than a key; nothing where the mapping has no such."""
-    unread = scope.pair.unread.intersection(scope.pair.reference_fields)
-    return scope.ports.local.referred(scope.kind, keys) if unread else {}
-
-
 def _with_person(
     scope: Scope, row: Row, named: Mapping[str, str | None], base: Base | None, *, again: bool
 ) -> Row:
@@ -258,10 +188,8 @@ def _as_agreed(key: str, base: Base | None) -> Row:
     return Row(key, dict(base.local)) if base is not None else Row(key, {}, RowState.OUT)
 
 
-def _links_of(
-    scope: Scope, tx: sa.Connection, rows: Sequence[Staged]
-) -> dict[str, tuple[Link, list[Staged]]]:
-    found: dict[str, tuple[Link, list[Staged]]] = {}
+def _links_of(scope: Scope, tx: sa.Connection, rows: Sequence[Staged]) -> dict[str, Found]:
+    found: dict[str, Found] = {}
     for side in (LOCAL, REMOTE):
         mine = {row.record: row for row in rows if row.side == side}
         by_record = links.by_side(tx, scope.connection, scope.kind, side, mine)
@@ -270,9 +198,7 @@ def _links_of(
     return found
 
 
-def _add_counterparts(
-    scope: Scope, tx: sa.Connection, found: dict[str, tuple[Link, list[Staged]]]
-) -> None:
+def _add_counterparts(scope: Scope, tx: sa.Connection, found: dict[str, Found]) -> None:
     """The other side's news of the same link is decided together with this one's."""
     for side in (LOCAL, REMOTE):
         wanted = {}
@@ -287,78 +213,6 @@ def _add_counterparts(
             found[wanted[record]][1].append(row)
 
 
-def _distrusted(link: Link, row: Staged) -> Staged:
-    """A remote row no newer than what the link knows was seen before our last write or look.
-
-    Its content is out of date: the record is read by id instead.
-    """
-    known = link.remote_version if link.base is not None else None
-    if row.side == REMOTE and known and version_key(row.version) <= version_key(known):
-        row.payload = None
-    return row
-
-
-def _unsure(
-    found: dict[str, tuple[Link, list[Staged]]], standing: Mapping[str, Mapping[str, Conflict]]
-) -> list[str]:
-    """Remote records that are read by id although they are not staged.
-
-    Those that may be removed because their row is gone: an edit that the feed does not show yet
-    must not be destroyed. And those with an open conflict: their base does not hold their latest
-    value, so "unchanged since the base" would not be true.
-    """
-    return [
-        link.remote_id
-        for link, rows in found.values()
-        if link.live is not None
-        and link.remote_id is not None
-        and all(row.side != REMOTE for row in rows)
-        and (
-            any(row.side == LOCAL and row.gone in (Gone.EXPLICIT, Gone.NOT_FOUND) for row in rows)
-            or any(c.state != conflicts.LEFT_OUT for c in standing.get(link.id, {}).values())
-        )
-    ]
-
-
-def _hydrate(
-    scope: Scope, rows: Iterable[Staged], others: Sequence[str], batch: Batch
-) -> dict[str, tuple[Seen, bool]]:
-    """The remote records of these rows; those staged without content are read by id."""
-    seen: dict[str, tuple[Seen, bool]] = {}
-    by_id: dict[str, Staged] = {}
-    for row in rows:
-        if row.side != REMOTE:
-            continue
-        if row.payload is None or row.gone is not None:
-            by_id[row.record] = row
-        else:
-            seen[row.record] = (open_seen(scope, row), False)
-    asked = [*by_id, *(ref for ref in others if ref not in by_id)]
-    if asked:
-        for one in scope.read(asked):
-            if one.ref in others:
-                seen[one.ref] = (one, True)
-            elif one.ref in by_id:  # what we did not ask for is never believed
-                seen[one.ref] = (_with_evidence(one, by_id[one.ref]), True)
-        reason = Reason(code="not_read", text="the vendor did not answer for this record")
-        batch.broken += [(row, reason) for ref, row in by_id.items() if ref not in seen]
-    return seen
-
-
-def _with_evidence(one: Seen, row: Staged) -> Seen:
-    """A record not found by id, of which the feed said it was removed, is explicitly gone."""
-    if one.gone is Gone.NOT_FOUND and row.gone == Gone.EXPLICIT:
-        return Seen(
-            ref=one.ref,
-            version=one.version or row.version,
-            changed_at=one.changed_at,
-            fields={},
-            gone=Gone.EXPLICIT,
-            merged_into=one.merged_into,
-        )
-    return one
-
-
 def _open(scope: Scope, link: Link, rows: Sequence[Staged], batch: Batch) -> Base | Reason | None:
     """The link's base. An unreadable one is never taken for none: that would be first contact."""
     try:
@@ -369,61 +223,6 @@ def _open(scope: Scope, link: Link, rows: Sequence[Staged], batch: Batch) -> Bas
         reason = Reason(code="key_missing", text="the person's key is missing; nothing was changed")
         batch.broken += [(row, reason) for row in rows]
         return reason
-
-
-# --- parents --------------------------------------------------------------------------------------
-
-
-def _add_parents(scope: Scope, cases: Sequence[Situation]) -> None:
-    """Look up, for all references of all cases at once, whose children the records are."""
-    for name, kind in scope.parent_kinds.items():
-        raw: dict[str, set[str]] = {LOCAL: set(), REMOTE: set()}
-        for case in cases:
-            for side, record in _records(scope, case):
-                value = record.get(name)
-                if isinstance(value, str):
-                    raw[side].add(value)
-        known: dict[tuple[str, str], Parent] = {}
-        with scope.store.read() as tx:
-            for side, values in raw.items():
-                for record_id, link in links.by_side(
-                    tx, scope.connection, kind, side, values
-                ).items():
-                    if link.live is not None and link.state != links.OUT:
-                        known[side, record_id] = _parent(scope, tx, kind, link)
-        for case in cases:
-            case.parents = {**case.parents, **known} if case.parents else known
-
-
-def _records(scope: Scope, case: Situation) -> Iterable[tuple[str, Canonical]]:
-    if case.row is not None:
-        yield LOCAL, case.local_record(scope.pair)
-    if case.seen is not None:
-        yield REMOTE, case.remote_record(scope.pair)
-    if case.base is not None:
-        yield LOCAL, scope.pair.read_local(case.base.local)
-        yield REMOTE, scope.pair.read_remote(case.base.remote)
-
-
-def _parent(scope: Scope, tx: sa.Connection, kind: str, link: Link) -> Parent:
-    ready = link.state == links.ACTIVE
-    blocked = False
-    if not ready:
-        side, record = (
-            (LOCAL, link.local_id) if link.local_id is not None else (REMOTE, link.remote_id)
-        )
-        row = staged.load(tx, scope.connection, kind, side, [record or ""]).get(record or "")
-        blocked = row is None or row.reason is not None
-    return Parent(
-        kind,
-        link.id,
-        link.local_id,
-        link.remote_id,
-        link.subject,
-        ready,
-        blocked,
-        link.evidence,
-    )
 
 
 def _leave_for_later(scope: Scope, batch: Batch, busy: set[str]) -> None:

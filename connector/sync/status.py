@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from connector.store import conflicts, intents, links, scopes, staged
+from connector.store import conflicts, intents, links, scopes, staged, tally
 from connector.store.database import Store
 from connector.sync.budgets import Budget, budgets_of
 from connector.sync.drift import Fields, sentences
+from connector.sync.moments import moment
 from connector.sync.place import sentence
 from connector.sync.retaining import LastLook, last_looks
-from connector.sync.scope import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def status_of(store: Store) -> Status:
             )
             for row in scopes.every(tx)
         ]
-        letters = staged.count_letters(tx) + intents.count_letters(tx)
+        letters = tally.letters(tx)
         looks = last_looks(tx)
         open_ = conflicts.count(tx, conflicts.OPEN, conflicts.CHOSEN)
         budgets = budgets_of(tx, now)
@@ -86,13 +86,13 @@ def _scope(
     paused: bool,
     ended: scopes.Ended | None,
 ) -> ScopeStatus:
-    oldest_us = staged.oldest_us(tx, row.connection, row.kind)
+    oldest_us = tally.oldest_us(tx, row.connection, row.kind)
     return ScopeStatus(
         row.connection,
         row.kind,
         links.count_live(tx, row.connection, row.kind),
         staged.count(tx, row.connection, row.kind),
-        staged.count_waiting(tx, row.connection, row.kind),
+        tally.waiting_children(tx, row.connection, row.kind),
         len(intents.unresolved(tx, row.connection, row.kind)),
         moment(row.since_us),
         # States of older releases only know when reading last came to its end.

@@ -134,19 +134,3 @@ def keep_units(pair: Pair, base: Base, units: Iterable[Unit]) -> Base:
         {unit.name: base.turns[unit.name] for unit in kept if unit.name in base.turns},
         {unit.name: base.stand_ins[unit.name] for unit in kept if unit.name in base.stand_ins},
     )
-
-
-def tombstone(link: Link, new_id: str, ref: Ref, version: str, keep_until_us: int) -> Link:
-    """What is remembered of a record that was merged away, so that no late copy revives it."""
-    return Link(
-        new_id,
-        link.connection,
-        link.kind,
-        remote_id=ref,
-        live=None,
-        state=links.MERGED,
-        epoch=link.epoch,
-        remote_version=version,
-        evidence="merged",
-        keep_until_us=keep_until_us,
-    )

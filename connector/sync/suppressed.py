@@ -18,7 +18,8 @@ from connector.records import Canonical
 from connector.store import events, links, staged
 from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE, Staged
-from connector.sync.scope import Ports, Scope
+from connector.sync.ports import Ports
+from connector.sync.scope import Scope
 
 
 def row_label(kind: str) -> str:

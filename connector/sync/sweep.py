@@ -17,6 +17,7 @@ from connector.store import events, links, scopes, staged
 from connector.store.links import Link
 from connector.store.staged import REMOTE, Staged
 from connector.sync.decision import DETACHED
+from connector.sync.moments import us_in
 from connector.sync.scope import Scope
 from connector.sync.suppressed import (
     note_suppressed,
@@ -69,11 +70,11 @@ def _list(scope: Scope, began_us: int, after: Ref | None) -> bool:
 def _begin(scope: Scope) -> tuple[int, Ref | None] | None:
     """When the listing to work on began and where to go on; None if none is due."""
     assert scope.sweep_every is not None
-    every_us = scope.sweep_every.total_seconds() * 1_000_000
     with scope.store.read() as tx:  # most runs have nothing to write here
         state = scopes.get(tx, scope.connection, scope.kind)
         kept = json.loads(state.listing) if state is not None and state.listing else None
-        if kept is not None and kept["done"] and scope.store.now_us(tx) - kept["began"] < every_us:
+        due_us = scope.store.now_us(tx) - us_in(scope.sweep_every)
+        if kept is not None and kept["done"] and kept["began"] > due_us:
             return None
     with scope.store.write(scope.lease, "sweep begin") as tx:
         state = scopes.get(tx, scope.connection, scope.kind)

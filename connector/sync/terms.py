@@ -18,7 +18,6 @@ from connector.mapping.lens import Where
 from connector.mapping.lenses import build
 from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.mapping.times import zone_of
-from connector.mapping.translate import Pair
 from connector.plugin import Kind, Schema
 from connector.policy.load import Policy
 from connector.policy.retention import Entry, Judged, entries_of, judge
@@ -185,12 +184,6 @@ def check_terms(policy: Policy, terms: Terms, vendor: VendorMapping, schema: Sch
                 faults.append(policy.fault(where, said))
     if faults:
         raise PolicyFileError("The policy does not fit the vendor's fields:", faults=faults)
-
-
-def is_empty(pair: Pair, own: Mapping[str, Any], blanks: Mapping[str, Any]) -> bool:
-    """Whether own values hold nothing any more in the fields that `blanks` names. What was not
-    delivered is not known to be empty."""
-    return all(name in own and is_blank(own[name], blank) for name, blank in blanks.items())
 
 
 def is_blank(value: Any, blank: Any) -> bool:

@@ -1,14 +1,25 @@
-"""Upkeep at a run's end: what still waits moves under this week's staging key, old keys go."""
+"""Upkeep at a run's end: what waits moves under this week's staging key, the dead are forgotten."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from connector.store import staged
+from connector.sync.ports import Ports
 from connector.sync.scope import Scope
+from connector.sync.tombstones import forget_the_dead
 
 _BATCH = 500
 
 
-def renew_staging(scope: Scope) -> None:
+def keep_up(scopes: Sequence[Scope]) -> None:
+    """Do what is due for one connection's scopes."""
+    for scope in scopes:
+        _renew_staging(scope)
+        forget_the_dead(scope)
+
+
+def _renew_staging(scope: Scope) -> None:
     """Seal this scope's staged records anew that lie under a key which no longer seals."""
     vault, after = scope.ports.vault, ""
     while True:
@@ -27,9 +38,9 @@ def renew_staging(scope: Scope) -> None:
                 staged.save(tx, old)
 
 
-def drop_old_staging_keys(scope: Scope) -> None:
+def drop_old_staging_keys(ports: Ports) -> None:
     """Destroy staging keys that stopped sealing a week ago and that nothing staged needs."""
-    vault = scope.ports.vault
-    with scope.store.read() as tx:
+    vault = ports.vault
+    with ports.store.read() as tx:
         in_use = {vault.staging_key(payload) for payload in staged.payloads(tx)}
     vault.destroy_staging(in_use)

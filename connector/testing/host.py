@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 class HeldClock:
-    """The machine's time, moved by hand; sleeping only moves it."""
+    """The machine's time, moved by hand; sleeping takes no time and moves nothing."""
 
     def __init__(self) -> None:
         self.moved = timedelta()
@@ -40,14 +40,12 @@ class Slot:
         self._clock = clock
         self._value: bytes | None = None
         self._ends = datetime.max.replace(tzinfo=UTC)
-        self.puts = 0
 
     def get(self) -> bytes | None:
         return self._value if self._clock.now() < self._ends else None
 
     def put(self, value: bytes, life: timedelta) -> None:
         self._value, self._ends = value, self._clock.now() + life
-        self.puts += 1
 
     def clear(self) -> None:
         self._value = None

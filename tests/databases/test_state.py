@@ -71,7 +71,7 @@ def test_a_rate_budget_that_workers_share_is_never_spent_twice(state: str) -> No
     def spend() -> None:
         store = Store(open_engine(state), tenant="t")
         for _ in range(25):
-            scopes.reserve(store, "crm", "a/path/" * 20, "80/20s", lambda tat, now: (tat + 1, 0))
+            scopes.reserve(store, "crm", "a/path/" * 20, "80/20s", 0, lambda tat, now: (tat + 1, 0))
         store.close()
 
     in_threads(4, spend)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.errors import PolicyError
+from connector.local.idmap import IdMap
 from connector.store import events
 from connector.sync import clocks
 from tests.privacy.ruled import POLICY, Ruled
@@ -33,6 +35,13 @@ def test_a_clock_that_went_back_does_not_let_an_ended_transfer_live_again(story:
         story.run()
     assert caught.value.exit_code == 9 and "privacy clock --accept" in (caught.value.hint or "")
     assert len(story.sent["crm"]) == sent and set(story.people()) == {"王伟"}
+
+
+def test_no_id_map_is_taken_by_a_clock_that_went_back(story: Ruled) -> None:
+    story.later(days=-15)
+    (story.folder / "ids.csv").write_text("local_id,remote_id\n1,2\n", encoding="utf-8")
+    with closing(IdMap(story.folder / "ids.csv")) as id_map, pytest.raises(PolicyError):
+        story.runner().adopt(id_map)
 
 
 def test_a_clock_that_is_set_right_by_a_minute_stops_nothing(story: Ruled) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from connector.errors import PolicyFileError
 from connector.privacy.subjects import RESTRICTED
-from connector.store import staged
+from connector.store import tally
 from connector.testing.world import PERFECT
 from tests.privacy.ruled import POLICY, Ruled
 from tests.story import C, F, M
@@ -359,7 +359,7 @@ def test_a_plan_shows_what_the_policy_would_have_sent(story: Ruled) -> None:
     assert story.people() == {}
     assert story.sent["crm"] == []
     with story.store().read() as tx:
-        assert staged.count_letters(tx) == 0
+        assert tally.letters(tx) == 0
 
 
 # --- a person's facts and their other records -----------------------------------------------------

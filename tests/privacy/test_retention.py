@@ -134,7 +134,7 @@ def test_a_restricted_persons_data_stays_as_it_is(story: Kept) -> None:
 def test_a_term_cut_short_stops_at_the_limit_and_says_how_to_go_on(tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from connector.sync.scope import Limits
+    from connector.sync.counts import Limits
 
     story = Kept(tmp_path, FIELDS)
     story.setup = replace(story.setup, max_change=Limits(5, 2), max_delete=Limits(5, 2))

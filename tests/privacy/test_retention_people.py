@@ -16,7 +16,7 @@ from connector.settings import PrivacySettings
 from connector.store.database import Hook
 from connector.sync import retaining
 from connector.sync.beside import Beside
-from connector.sync.scope import Limits
+from connector.sync.counts import Limits
 from tests.privacy.kept import Kept
 from tests.story import C, Died
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from connector.plugin import version_key
 from connector.store import tables as t
-from connector.sync.scope import from_us
+from connector.sync.moments import from_us
 from connector.testing.world import Commit
 from tests.simulation.history import Edit, plain
 from tests.simulation.people import COLUMNS

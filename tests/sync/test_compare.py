@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from connector.store import links, tables
 from connector.sync.documents import Base
-from connector.sync.run import Connection, RunReport
+from connector.sync.run import RunReport
 from connector.testing.world import Commit
 from tests.simulation.vendors import SkewedClock
 from tests.story import C, Died, Story
@@ -145,10 +145,9 @@ def test_a_value_that_was_left_out_is_no_silent_difference(tell: Tell) -> None:
 def disagree(story: Story, job: str) -> None:
     """Plant a state that believes both sides agree although they do not."""
     change_silently(story, "Ada", Job=job)
-    runner = story.runner()
-    opened: list[Connection] = list(runner._connections)
+    beside = story.beside()
     lease = story.worker.acquire("crm", C)
-    scope = runner._scope(opened[0], C, opened[0].kinds[C], lease)
+    scope = beside.scope("crm", C, lease)
     with story.worker.write(lease, "plant") as tx:
         [link] = links.following(tx, "crm", C, "", 9)
         base = scope.open_base(link)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from connector.errors import SafetyStopError
+from connector.sync.counts import Limits
 from connector.sync.review import Review
 from connector.sync.run import Setup
-from connector.sync.scope import Limits
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.story import C, Story

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from connector.errors import RateLimitedError
 from connector.plugin import Capabilities, FieldInfo, Kind, Op, Schema
 from connector.sync.run import RunReport
 from connector.testing.memory import MemoryVendor
+from connector.testing.weather import Phase, Trouble, fair
 from connector.testing.world import PERFECT
 from tests.story import SCHEMAS, C, F, M, Story
 
@@ -450,3 +452,30 @@ def test_an_edit_at_one_vendor_outlives_deletions_in_the_shop_and_at_the_other(t
     settled(hub)
     assert [row["job"] for row in clients(hub)] == ["smith"]
     assert [one(v)["fields"]["Job"] for v in hub.vendors.values()] == ["smith", "smith"]
+
+
+def test_a_vendor_that_cannot_say_what_became_of_a_write_stops_no_other(hub: Story) -> None:
+    hub.client("Ada", mail="ada@example.test")
+    settled(hub)
+    settled(hub)
+    lost: list[str] = []
+
+    def weather(operation: str, phase: Phase) -> Trouble | None:
+        if operation == Op.UPDATE and phase == "after":
+            lost.append(operation)
+            return Trouble.LOST_AFTER
+        return Trouble.THROTTLED if lost and operation == "fetch" else None
+
+    hub.vendor.weather = weather
+    hub.sql("UPDATE clients SET job = 'smith'")
+    assert hub.run().exit == 6
+    assert lost
+    hub.sql("UPDATE clients SET city = 'Delft'")
+    hub.later(seconds=300)
+    report = hub.run()
+    assert report.exit == 6
+    assert [error.__class__ for error in report.errors] == [RateLimitedError]
+    assert one(hub.vendors["far"])["fields"]["City"] == "Delft"
+    hub.vendor.weather = fair
+    settled(hub)
+    assert one(hub.vendor)["fields"]["City"] == "Delft"

@@ -13,7 +13,7 @@ import pytest
 
 from connector.errors import LoginRefusedError, RetryableError, UsageError
 from connector.plugin import Outcome, Reason, Result, Write
-from connector.store import intents
+from connector.store import intents, tally
 from connector.sync.loads import PATIENCE
 from connector.testing.memory_bulk import BulkMemoryRemote
 from connector.testing.weather import Trouble
@@ -112,7 +112,7 @@ def test_a_stop_at_any_point_of_a_load_makes_each_record_once(
     assert story.at_vendor() == each_once()
     assert open_intents(story) == []
     with story.store().read() as tx:
-        assert intents.count_letters(tx) == 0
+        assert tally.letters(tx) == 0
 
 
 def test_a_load_half_settled_is_gone_on_with_by_its_token(tell: Tell) -> None:

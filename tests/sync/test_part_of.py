@@ -9,8 +9,8 @@ import pytest
 
 from connector.local.shapes import Condition, Inner, KindTable
 from connector.plugin import Ref
+from connector.sync.counts import Limits
 from connector.sync.run import RunReport, Setup
-from connector.sync.scope import Limits
 from tests.stopping import unlike
 from tests.story import C, Died, M, Shape, Story
 

@@ -10,8 +10,8 @@ import pytest
 from connector.errors import LeaseHeldError
 from connector.plugin import Kind
 from connector.store import links, scopes
+from connector.sync.moments import as_us
 from connector.sync.resync import Marked, Rewound, mark, rewind
-from connector.sync.scope import as_us
 from connector.testing.world import PERFECT
 from tests.story import C, F, M, Story
 

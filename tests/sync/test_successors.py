@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 
 from connector.plugin import Capabilities, Ref
+from connector.store import links
+from connector.sync.counts import Limits
 from connector.sync.review import Review
 from connector.sync.run import RunReport, Setup
-from connector.sync.scope import Limits
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.stopping import unlike
@@ -218,6 +219,26 @@ def test_a_merge_that_the_vendor_does_not_tell_is_known_by_our_key(tell: Tell) -
     settle(story)
     assert ("Ada", "cook") in shop(story)
     assert codes(story) == []
+    assert at_rest(story)
+
+
+def test_a_late_copy_of_a_record_that_another_took_the_place_of_is_known_for_old(
+    tell: Tell,
+) -> None:
+    unsaid = replace(SILENT, reports_removals=False)
+    story = tell(
+        capabilities=unsaid, mapping={"match: [emails.primary, phones.mobile]": "match: []"}
+    )
+    loser = client(story, "Ada", "baker")
+    settle(story)
+    before = story.vendor.records[C][loser].now
+    story.vendor.remove(C, loser)
+    winner = story.vendor.create(C, {"Last": "Ada", "Job": "baker"}, key=before.key)
+    settle(story)
+    with story.store().read() as tx:
+        known = links.by_side(tx, "crm", C, "remote", [loser, winner])
+    assert known[winner].live
+    assert (known[loser].live, known[loser].remote_version) == (None, before.version)
     assert at_rest(story)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from connector.testing.weather import Trouble, fair
 from connector.testing.world import PERFECT
 from tests.story import C, Story
 from tests.sync.test_hub import COUNTING, clients, settled
@@ -87,3 +88,20 @@ def test_a_record_restored_after_its_tombstone_went_lives_once_on_each_side(stor
     settled(story)
     assert sorted(str(row["full_name"]) for row in clients(story)) == ["Ada", "Bo"]
     assert set(story.people()) == {"Ada", "Bo"}
+
+
+def test_a_vendor_that_does_not_answer_keeps_no_others_dead(tell: Tell) -> None:
+    story = tell(kinds=(C,), others={"far": replace(COUNTING, removal="recycle")})
+    story.client("Ada", mail="ada@example.test")
+    settled(story)
+    delete(story, "Ada")
+    assert tombstones(story) == 2
+    story.later(hours=LIFE)
+    story.vendor.weather = lambda operation, phase: (
+        Trouble.LOST_BEFORE if operation == "fetch" and phase == "before" else None
+    )
+    assert story.run().exit == 6
+    assert tombstones(story) == 1
+    story.vendor.weather = fair
+    settled(story)
+    assert tombstones(story) == 0

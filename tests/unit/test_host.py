@@ -1,4 +1,4 @@
-"""What the core lends a plugin: work spread over threads."""
+"""What the core lends a plugin: work spread over threads, and budgets."""
 
 from __future__ import annotations
 
@@ -7,11 +7,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from typing import cast
 
 import pytest
 
-from connector.errors import LeaseLostError, StoreError
-from connector.host import Beating, in_threads, one_ahead
+from connector.errors import LeaseLostError, RateLimitedError, StoreError
+from connector.host import Beating, StoreHost, in_threads, one_ahead
+from connector.privacy.vault import Vault
+from connector.store.database import Store, open_engine
+from connector.sync.moments import as_us
+from connector.testing.clock import ManualClock
 
 
 def test_each_item_is_worked_on_once_and_never_more_than_the_width_at_a_time() -> None:
@@ -150,3 +157,18 @@ def test_a_lost_lease_is_not_asked_for_again() -> None:
         assert lost.wait(5)
         assert not threading.Event().wait(0.03)
     assert len(beats) == 1
+
+
+def test_calls_that_a_pause_keeps_back_take_nothing_from_the_budget() -> None:
+    clock, vault = ManualClock(), cast(Vault, None)  # no secret is asked for
+    with closing(Store(open_engine("sqlite://"), now_us=lambda: as_us(clock.now()))) as store:
+        host = StoreHost("crm", store, vault, clock)
+        host.pause("api", 60)
+        for _ in range(40):
+            with pytest.raises(RateLimitedError):
+                host.spend("api", 1, "80/20s")
+        clock.move(timedelta(seconds=60))
+        host.spend("api", 4, "80/20s")
+        assert (clock.slept, host.spent) == (timedelta(0), (1, 4))
+        host.spend("api", 1, "80/20s")
+        assert timedelta(0) < clock.slept < timedelta(seconds=1)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.errors import SettingsError
-from connector.http.limits import Rate, parse_rate, pause_until, reserve
+from connector.http.limits import Rate, parse_rate, reserve
 
 
 @given(
@@ -54,14 +54,6 @@ def test_an_idle_budget_gives_its_burst_at_once_and_then_makes_wait() -> None:
 def test_a_cost_above_the_burst_waits_and_goes_through() -> None:
     _, wait_us = reserve(0, 50_000_000, 20, Rate(80, 20))
     assert wait_us == 16 * Rate(80, 20).step_us
-
-
-def test_a_pause_lets_nobody_through_before_its_end() -> None:
-    rate = Rate(80, 20)
-    tat_us = pause_until(0, 60_000_000, rate)
-    _, wait_us = reserve(tat_us, 50_000_000, 1, rate)
-    assert wait_us >= 10_000_000
-    assert pause_until(10**18, 60_000_000, rate) == 10**18
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from connector.mapping.translate import Pair
 from connector.plugin import Gone, Op, Reason, Ref, Seen
 from connector.store.conflicts import CHOSEN, OPEN, Conflict
 from connector.store.links import ACTIVE, GONE, OUT, Link
-from connector.sync.decision import Decision, KindRules, Partner, Situation, is_quiet
+from connector.sync.decision import Decision, KindRules, Partner, Situation
 from connector.sync.documents import Base
 from connector.sync.plan import decide
 from tests.story import SCHEMAS, C, load_mappings
@@ -46,6 +46,11 @@ def both(here: Row | None, there: Seen | None, rules: KindRules = RULES, **more:
     """A whole link whose base is `ROW` and `RECORD`."""
     base = Base(dict(ROW), dict(RECORD))
     return told(Situation(more.pop("link", whole()), base, here, there, **more), rules)
+
+
+def is_quiet(decision: Decision) -> bool:
+    """Whether nothing at all is to be done; what was seen to have moved may be told."""
+    return decision == Decision(decision.link, moves=decision.moves)
 
 
 def ops(decision: Decision) -> list[tuple[str, str]]:

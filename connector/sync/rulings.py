@@ -7,7 +7,7 @@ records and one for the people they belong to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from connector.local.contract import Row, RowState
@@ -20,15 +20,15 @@ from connector.sync.scope import Scope
 
 
 @dataclass(slots=True)
-class Passes:
+class Rulings:
     """By link: what may go out of its record, and why nothing may. `table` holds the rows."""
 
     table: Mapping[str, Row]
-    rulings: dict[str, Ruling] = field(default_factory=dict)
+    of: dict[str, Ruling] = field(default_factory=dict)
     stopped: dict[str, Reason] = field(default_factory=dict)
 
 
-def rulings(scope: Scope, found: Mapping[str, Link], keys: Sequence[str]) -> Passes | None:
+def rule_on(scope: Scope, some: Collection[Link]) -> Rulings | None:
     """Ask the policy about all links that have a live row; None if there is no policy.
 
     A row that is gone holds nothing that could go out: its removal may.
@@ -36,40 +36,39 @@ def rulings(scope: Scope, found: Mapping[str, Link], keys: Sequence[str]) -> Pas
     gate = scope.rules.gate
     if gate is None:
         return None
+    keys = [link.local_id for link in some if link.local_id is not None]
     table = scope.ports.local.read(scope.kind, keys)
-    passes = Passes(table)
+    told = Rulings(table)
     whose = _people(scope, gate, table)
-    vault = scope.ports.vault
-    vault.preload({link.subject for link in found.values() if link.subject})
-    for link in found.values():
+    scope.preload(some)
+    for link in some:
         row = table.get(link.local_id or "")
         if row is None or row.state is not RowState.LIVE:
             continue
-        erased = link.subject is not None and vault.subject_state(link.subject) in (
-            SHREDDING,
-            SHREDDED,
-        )
-        ruling = gate.ruling(whose.get(row.key), suppressed=erased)
-        passes.rulings[link.id] = ruling
+        ruling = gate.ruling(whose.get(row.key), suppressed=_is_erased(scope, link))
+        told.of[link.id] = ruling
         why = _why(scope, gate, ruling, row)
         if why is not None:
-            passes.stopped[link.id] = why
-    return passes
+            told.stopped[link.id] = why
+    return told
 
 
-def quiet(scope: Scope, some: Sequence[Link]) -> set[str]:
+def stopped(scope: Scope, some: Collection[Link]) -> Mapping[str, Reason]:
+    """Of these links, those of whose record nothing may go to the vendor, and why."""
+    told = rule_on(scope, some)
+    return told.stopped if told is not None else {}
+
+
+def quiet(scope: Scope, some: Collection[Link]) -> set[str]:
     """Of these links, those whose record is not even asked for at the vendor: the policy stops it,
     or its person is being erased."""
+    scope.preload(some)
+    return {link.id for link in some if _is_erased(scope, link)} | stopped(scope, some).keys()
+
+
+def _is_erased(scope: Scope, link: Link) -> bool:
     vault = scope.ports.vault
-    vault.preload({link.subject for link in some if link.subject})
-    found = {
-        link.id
-        for link in some
-        if link.subject is not None and vault.subject_state(link.subject) in (SHREDDING, SHREDDED)
-    }
-    keys = [link.local_id for link in some if link.local_id is not None]
-    passes = rulings(scope, {link.id: link for link in some}, keys)
-    return found | (passes.stopped.keys() if passes is not None else set())
+    return link.subject is not None and vault.subject_state(link.subject) in (SHREDDING, SHREDDED)
 
 
 def _why(scope: Scope, gate: Gate, ruling: Ruling, row: Row) -> Reason | None:
