@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from connector.local.shapes import Sum
 from connector.mapping import names
 from connector.mapping.binding import Bound
 from connector.mapping.drift import Fault
@@ -64,6 +65,13 @@ class Side:
             return self.parts
         bound = self._one.get(canonical)
         return () if bound is None else (bound,)
+
+    def takes(self, canonical: str) -> bool:
+        """Whether a value of this field can be written here at all."""
+        if self.joins and canonical == names.FULL:
+            return bool(self.parts)
+        _, _, bound = self._writes.get(canonical, ("", None, None))
+        return bound is not None and not isinstance(bound.rule.derived, Sum)
 
     def holds_at(self, own: str) -> str | None:
         """The canonical field that an own name holds; None if it is none of ours."""

@@ -136,9 +136,13 @@ class Pair:
         return self._written(self._near, asked, create)
 
     def correct_local(self, values: Canonical) -> Written:
-        """Columns to write because the person said so, whichever way their fields travel."""
-        known = [(name, value) for name, value in values.items() if name in self._unit_of]
-        return self._written(self._near, known, False)
+        """Columns to write because the person said so, whichever way their fields travel; all of
+        the fields are `correctable`."""
+        return self._written(self._near, list(values.items()), False)
+
+    def correctable(self, names: Iterable[str]) -> set[str]:
+        """Those of these fields that the host's row can be told."""
+        return {name for name in names if self._near.takes(name)}
 
     def blank_local(self, names: Collection[str]) -> Written:
         """Columns with what stands for nothing there, whichever way their fields travel, and also

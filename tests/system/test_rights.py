@@ -123,6 +123,18 @@ def test_a_correction_is_carried_on(known: Rig) -> None:
     assert "new@example.test" in {r["Email"] for r in known.sandbox.records("Contacts")}
 
 
+def test_a_correction_that_the_shop_has_no_column_for_changes_nothing(known: Rig) -> None:
+    fields = known.folder / "fields.json"
+    record = {"emails.primary": "new@example.test", "names.full": "Ann"}
+    fields.write_text(json.dumps(record), encoding="utf-8")
+    ran = known.run(
+        "privacy", "rectify", "--local", "1", "--fields", str(fields), "--reason", "wrong"
+    )
+    assert (ran.code, "names.full" in ran.err) == (2, True), ran.err
+    assert known.run("sync").code == 0
+    assert _at_vendor(known.sandbox)
+
+
 def test_a_restricted_persons_data_stays_where_it_is(known: Rig) -> None:
     assert known.run("privacy", "restrict", "--local", "1", "--reason", "dispute").code == 0
     with closing(sqlite3.connect(known.folder / "shop.db")) as shop:

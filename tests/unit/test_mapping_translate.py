@@ -190,6 +190,16 @@ def test_a_full_name_from_the_vendor_goes_whole_into_the_family_name(tmp_path: P
     assert it.columns == ("family", "given")
 
 
+def test_a_correction_reaches_what_the_shop_has_a_column_for(tmp_path: Path) -> None:
+    ledger = "  rfm.monetary: {sum: {table: bills, column: paid, key: client}, lens: decimal}\n"
+    found = pair(
+        tmp_path, LOCAL_TIMED + ledger, VENDOR + "  rfm.monetary: {field: Sum, lens: decimal}\n"
+    )
+    asked = ["names.full", "names.family", "rfm.monetary", "company", "source"]
+    assert found.correctable(asked) == {"names.full", "source"}
+    assert found.correct_local({"source": "网店"}).fields == {"origin": "网店"}
+
+
 def test_parts_on_both_sides_stay_parts(tmp_path: Path) -> None:
     parts = "  names.family: {KEY: f, lens: text}\n  names.given: {KEY: g, lens: text}\n"
     full = "  names.full: {column: n, lens: text, direction: push}\n"
