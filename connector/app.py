@@ -34,7 +34,8 @@ from connector.keeping.rotation import no_progress as no_keys_progress
 from connector.local.contract import Local
 from connector.local.idmap import IdMap
 from connector.local.status import LocalStatus, status_of_local
-from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
+from connector.mapping.load import load_local, load_vendor, packaged
+from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.migrating.facade import Migrations
 from connector.plugin import Clock, Kind, LinksRecords, NamesEditors, Plugin, Ref, Remote, Target
 from connector.policy.load import Policy

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.errors import MappingError
-from connector.mapping.schema import load_local, load_vendor
+from connector.mapping.load import load_local, load_vendor
 from connector.mapping.translate import Pair
 from connector.plugin import FieldInfo, Schema
 

@@ -10,7 +10,7 @@ import pytest
 
 from connector import settings, shop
 from connector.errors import MappingError, SettingsError
-from connector.mapping.schema import load_local
+from connector.mapping.load import load_local
 from connector.records import Kind
 from connector.settings import load, parse, parse_limit
 
