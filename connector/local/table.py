@@ -134,6 +134,16 @@ def _number(value: int) -> sa.ColumnElement[int]:
     return sa.literal_column(str(value), sa.Integer)
 
 
+def fills_itself(column: Mapping[str, Any]) -> bool:
+    """Whether a new row gets a value of this column from the database, if we give none."""
+    return bool(
+        column.get("default") is not None
+        or column.get("computed")
+        or column.get("identity")
+        or column.get("autoincrement") is True
+    )
+
+
 # --- finding ----------------------------------------------------------------------------------
 
 
@@ -294,10 +304,7 @@ class Finder:
             if name not in given
             and not (bound.numbers_itself and name in spec.keys)
             and (not column["nullable"] or name in spec.keys)
-            and column.get("default") is None
-            and not column.get("computed")
-            and not column.get("identity")
-            and column.get("autoincrement") is not True
+            and not fills_itself(column)
         ]
         if lacking:
             raise SettingsError(
