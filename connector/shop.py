@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from connector.errors import MappingError, SettingsError, UsageError
 from connector.local.borrowed import borrow
 from connector.local.contract import Capture, Local
-from connector.local.dialects import open_local
 from connector.local.files import FileLocal, KindFile
+from connector.local.opening import open_local
 from connector.local.shapes import KEY, Condition, Derived, Inner, KindTable, Match
 from connector.local.sql import SqlLocal
 from connector.mapping.lenses import LensSpec

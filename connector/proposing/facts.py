@@ -9,7 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.errors import LocalError
-from connector.local.dialects import Dialect, dialect_of, open_local
+from connector.local.dialects import Dialect, dialect_of
+from connector.local.opening import open_local
 from connector.local.shapes import split_name
 from connector.local.table import fills_itself
 from connector.proposing.found import Ask, Column, Pointing, Table
