@@ -26,7 +26,7 @@ from connector.local.contract import (
 from connector.local.lines import Bad, Encoding, RowFile
 from connector.local.places import Place, Places
 from connector.local.shapes import Condition
-from connector.plugin import Kind, Outcome, Reason
+from connector.plugin import Kind, Reason
 
 IDENTITY: Final = "files"
 """A file has no name of its own that stays: the next export replaces it."""
@@ -226,9 +226,7 @@ class FileLocal:
 
     def write(self, kind: Kind, writes: Sequence[LocalWrite]) -> Sequence[LocalResult]:
         """The engine decides no such write (`KindRules.read_only`); one would become a letter."""
-        return [
-            LocalResult(id=one.id, outcome=Outcome.REFUSED, reason=_READ_ONLY) for one in writes
-        ]
+        return [LocalResult.refused(one, _READ_ONLY) for one in writes]
 
     def forget_intents(self, intents: Sequence[str]) -> None:
         """None of them ever wrote here."""

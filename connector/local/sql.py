@@ -22,14 +22,13 @@ from connector.local.contract import (
     LocalWrite,
     Refused,
     Row,
-    RowState,
 )
 from connector.local.dialects import dialect_of
 from connector.local.references import names_of, referred
 from connector.local.shapes import KEY, KindTable
 from connector.local.table import Bound, Finder
 from connector.local.writing import Writer
-from connector.plugin import Kind, Op, Outcome, Reason
+from connector.plugin import Kind, Op, Reason
 
 
 class SqlLocal:
@@ -199,7 +198,7 @@ class SqlLocal:
             return self._write(kind, writes)
         except Refused as refused:
             if len(writes) == 1:
-                return [_refused(writes[0], refused.reason)]
+                return [LocalResult.refused(writes[0], refused.reason)]
         except exc.DBAPIError as error:
             if len(writes) == 1:
                 return [self._refusal(writes[0], error)]
@@ -312,7 +311,7 @@ class SqlLocal:
         said = self._dialect.refusal(error)
         if said is not None:
             text = f"the shop's table refused the row: {said}"
-            return _refused(write, Reason(code="local_constraint", text=text))
+            return LocalResult.refused(write, Reason(code="local_constraint", text=text))
         raise self._lost(error) from None
 
     # --- statements -----------------------------------------------------------------------------
@@ -339,25 +338,8 @@ class SqlLocal:
             landed = [(w, key) for w, key in fresh if key is not None]
             self._ours.note(tx, bound.spec.label, landed)
             rows = self._read(tx, bound, [k for k in keys.values() if k is not None])
-        return [self._result(one, keys[one.id], rows, one.id in done) for one in writes]
-
-    @staticmethod
-    def _result(
-        write: LocalWrite, key: str | None, rows: Mapping[str, Row], repeated: bool
-    ) -> LocalResult:
-        if key is None:
-            return LocalResult(id=write.id, outcome=Outcome.STALE)
-        return LocalResult(
-            id=write.id,
-            outcome=Outcome.APPLIED,
-            row=rows.get(key) or Row(key, {}, RowState.DELETED),
-            repeated=repeated,
-        )
+        return [LocalResult.of(w, keys[w.id], rows, repeated=w.id in done) for w in writes]
 
     def close(self) -> None:
         if not self._borrowed:
             self._engine.dispose()
-
-
-def _refused(write: LocalWrite, reason: Reason) -> LocalResult:
-    return LocalResult(id=write.id, outcome=Outcome.REFUSED, reason=reason)
