@@ -24,10 +24,10 @@ import sqlalchemy as sa
 from connector.errors import ConnectorError, StoreError, UsageError
 from connector.mapping.identifiers import Identifier
 from connector.plugin import Kind, Op
-from connector.privacy.ledger import DONE, OPEN, Entry
+from connector.privacy.ledger import DONE, OPEN, PLANNED, Entry
 from connector.rights import medium
 from connector.rights.person import Finder, Person
-from connector.rights.rows import OnErase, RowRule, erase_rows
+from connector.rights.rows import STAYS, OnErase, RowRule, erase_rows
 from connector.rights.vendors import VendorErasure, due_of, kinds_children_first
 from connector.rights.work import Late, Work
 from connector.store import erasing, events, intents, links, scopes, staged
@@ -214,12 +214,13 @@ class Erasure:
     def _rows(self, leases: Leases) -> None:
         rule = RowRule.KEEP if self.entry.basis else self._how.rule
         targets = self.work.at(LOCAL)
+        for one in targets:
+            if one.reason not in STAYS:  # the host may have set another rule since
+                one.state, one.reason = PLANNED, None
         erase_rows(self._beside, self._finder.pairs, rule, targets, self._how.on_erase)
         self._note()
-        refused = [one for one in targets if one.reason not in (None, "kept_by_law", "read_only")]
+        refused = [one for one in targets if one.reason not in STAYS]
         if refused:
-            for one in refused:
-                one.state, one.reason = "planned", None
             raise StoreError(
                 f"The shop's database keeps {len(refused)} rows of the person: other tables need"
                 " them, or a column must not be empty.",

@@ -196,6 +196,22 @@ def test_a_vendor_that_is_down_leaves_it_open_and_it_goes_on(known: Rig) -> None
     assert [one["state"] for one in ran.json["receipts"]] == ["done"]
 
 
+def test_a_row_that_the_shop_keeps_leaves_it_open_until_another_rule_is_set(known: Rig) -> None:
+    with closing(sqlite3.connect(known.folder / "shop.db")) as shop:
+        shop.execute(
+            "CREATE TRIGGER kept BEFORE DELETE ON clients BEGIN SELECT RAISE(ABORT, 'kept'); END"
+        )
+        shop.commit()
+    for argv in (("--local", "1", "--yes"), ("--resume",), ("--resume",)):
+        ran = known.run("privacy", "erase", *argv)
+        assert (ran.code, "1 rows of the person" in ran.err) == (6, True), ran.all
+    known.write(local=_local().replace('"delete"', '"blank"'))
+    ran = known.run("privacy", "erase", "--resume", "--json")
+    assert ran.code == 0, ran.all
+    assert [one["state"] for one in ran.json["receipts"]] == ["done"]
+    assert _scanner(known).files(known.folder) == []
+
+
 def test_10_killed_at_each_numbered_step_it_goes_on(known: Rig) -> None:
     """Processes of their own, each ended by `kill -9` at a step of somebody's erasure."""
     people = [Canary(100 + n) for n in range(len(STEPS))]
