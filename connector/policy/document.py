@@ -7,6 +7,7 @@ Sentences about a fault name keys and lines, never what stands there.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -26,6 +27,10 @@ CHANGES: Final = frozenset({"mask", "hash", "generalise"})
 
 GATES: Final = ("suppressed", "restricted", "minor", "transfer", "purpose", "unclassified")
 """The built-in gates, by the name they stand under among the reasons; no rule relaxes them."""
+
+
+Fault = tuple[Sequence[str | int], str]
+"""Where in the file, and a sentence without its full stop."""
 
 
 class _Model(BaseModel):
