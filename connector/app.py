@@ -43,6 +43,7 @@ from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
 from connector.rights.facade import Rights
 from connector.settings import Settings
+from connector.settings.local import KINDS_IN_ORDER
 from connector.store.copies import copy_of
 from connector.store.database import Hook, Store, no_hook, open_engine
 from connector.sync.adopt import Adoption
@@ -254,7 +255,7 @@ class Connector:
     def kinds(self, name: str) -> list[Kind]:
         """The kinds of a connection, parents first."""
         wanted = self._connection(name).kinds
-        return [kind for kind in settings_module.KINDS_IN_ORDER if kind in wanted]
+        return [kind for kind in KINDS_IN_ORDER if kind in wanted]
 
     # --- the main job -----------------------------------------------------------------------------
 

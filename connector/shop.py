@@ -19,7 +19,8 @@ from connector.mapping.lenses import LensSpec
 from connector.mapping.schema import LocalMapping, Rule, VendorMapping
 from connector.plugin import Target
 from connector.records import Kind
-from connector.settings import ConditionSettings, LocalKindSettings, Settings
+from connector.settings import Settings
+from connector.settings.local import ConditionSettings, LocalKindSettings
 
 Given: TypeAlias = "sa.Engine | Callable[[str], Local] | None"
 """What a host hands in: an engine on its tables, or what makes a side of its own from the state's

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from connector.app import Connector
 from connector.errors import UsageError
 from connector.plugin import Kind
-from connector.settings import KINDS_IN_ORDER
+from connector.settings.local import KINDS_IN_ORDER
 
 
 def kinds_of(connector: Connector, connection: str) -> list[Kind]:
