@@ -34,7 +34,10 @@ class ConditionSettings(Table):
         if len(given) != 1:
             raise SettingsError("A condition takes exactly one of equals, in, not_in, is_null.")
         name = given.pop()
-        return name.rstrip("_"), getattr(self, name)
+        value = getattr(self, name)
+        if value == []:
+            raise SettingsError("`in` and `not_in` name one value at least.")
+        return name.rstrip("_"), value
 
 
 class ExistsSettings(ConditionSettings):

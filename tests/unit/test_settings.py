@@ -63,6 +63,7 @@ def test_a_good_file_is_taken() -> None:
         ("connections.local", {"plugin": "x", "kinds": []}, "not `local`"),
         ("local.customer.table", None, "local.customer.table is missing"),
         ("local.customer.where", {"column": "s"}, "exactly one of equals, in, not_in, is_null"),
+        ("local.customer.deleted", {"column": "s", "in": []}, "name one value at least"),
         ("local.customer.where", {"column": "s", "equals": 1, "in": [1]}, "exactly one of"),
         ("safety.max_delete", "lots", 'written like "5% or 5"'),
         ("safety.max_change", "5%", 'written like "5% or 5"'),
