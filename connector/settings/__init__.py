@@ -191,9 +191,13 @@ def _sentence(fault: Any) -> str:
 def _not_built(settings: Settings) -> Iterator[str]:
     """Settings that are known and that this version does not carry out yet."""
     later = "is known but not built yet"
-    if not settings.state.url.startswith(("sqlite:", "postgresql")):
-        backend = settings.state.url.split(":")[0]
-        yield f"state.url: {backend} {later}; use an sqlite:/// or postgresql:// URL"
+    for where, url in (
+        ("state.url", settings.state.url),
+        ("keys.subjects", settings.keys.subjects),
+    ):
+        if not url.startswith(("sqlite:", "postgresql")):
+            backend = url.split(":")[0]
+            yield f"{where}: {backend} {later}; use an sqlite:/// or postgresql:// URL"
 
 
 def _wrong(settings: Settings) -> Iterator[str]:

@@ -96,6 +96,11 @@ def test_a_good_file_is_taken() -> None:
         ("local.customer.capture", "column", "local.customer.modified belongs to"),
         ("local.customer.modified", "changed", "local.customer.modified belongs to"),
         ("state.url", "mysql://user:do-not-tell@host/db", "state.url: mysql is known but not"),
+        (
+            "keys.subjects",
+            "mariadb://u:do-not-tell@h/db",
+            "keys.subjects: mariadb is known but not",
+        ),
         ("local.customer.part_of", "customer", "a customer is part of nothing"),
         ("local.customer.exists", {"column": "s", "equals": 1}, "stands with `part_of` only"),
         ("local.customer.key", [], "local.customer.key names no column"),
