@@ -48,7 +48,8 @@ SUBJECT: Final = Table(
     Column("alias_of", String(32)),
     Column("created_us", BigInteger, nullable=False),
 )
-"""Generations of wrapped subject keys. A shredded subject keeps its row with empty key columns."""
+"""Generations of wrapped subject keys. A shredded subject keeps its row with empty key columns.
+`alias_of` is empty: nothing makes use of it."""
 
 ERASURE: Final = Table(
     "erasure",
