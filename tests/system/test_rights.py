@@ -109,6 +109,10 @@ def test_an_export_holds_every_side_and_is_the_owners_alone(known: Rig) -> None:
     assert known.run("privacy", "export", "--local", "1", *words).code == 2
     assert not (known.folder / "elsewhere").exists(), "nor is a link followed"
     assert known.run("privacy", "export", "--local", "1", "--to", "x").code == 2
+    (known.folder / "half.csv").touch()
+    words[-1] = str(known.folder / "half.json")
+    assert known.run("privacy", "export", "--local", "1", *words).code == 2
+    assert not (known.folder / "half.json").exists(), "nor is half of it left behind"
 
 
 def test_a_correction_is_carried_on(known: Rig) -> None:
