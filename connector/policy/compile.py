@@ -27,7 +27,6 @@ from connector.policy.facts import Facts
 from connector.policy.places import region_of
 from connector.records import FIELDS, PERSONAL_CLASSES, Kind, field_of
 
-SYSTEM: Final = frozenset({"system.id", "system.time"})
 CONSENT: Final = "consent"
 """Its own class: a person's no must arrive wherever the person's data is."""
 
