@@ -12,7 +12,7 @@ from connector.errors import LocalError
 from connector.local.dialects import Dialect, dialect_of
 from connector.local.opening import open_local
 from connector.local.shapes import split_name
-from connector.local.table import fills_itself
+from connector.local.table import fills_itself, unique_in
 from connector.proposing.found import Ask, Column, Pointing, Table
 from connector.proposing.looks import FEW, SAMPLE, look_at
 from connector.proposing.rights import Rights, rights_on
@@ -24,7 +24,6 @@ from connector.proposing.structure import (
     makes_keys,
     meanings,
     sort_of,
-    unique_in,
 )
 from connector.proposing.words import is_secret
 

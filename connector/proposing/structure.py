@@ -63,19 +63,6 @@ def makes_keys(column: Mapping[str, Any], dialect: Dialect) -> bool:
     return fills_itself(column)
 
 
-def unique_in(inspector: sa.Inspector, table: str, schema: str | None) -> list[list[str]]:
-    found = [one["column_names"] for one in inspector.get_unique_constraints(table, schema)]
-    # An index over an expression, or over some rows only, makes no column unique.
-    found += [
-        [str(name) for name in one["column_names"]]
-        for one in inspector.get_indexes(table, schema)
-        if one.get("unique")
-        and None not in one["column_names"]
-        and not any(key.endswith("_where") for key in one.get("dialect_options", {}))
-    ]
-    return found
-
-
 def foreign_in(
     inspector: sa.Inspector, table: str, schema: str | None
 ) -> Mapping[str, tuple[str, str]]:

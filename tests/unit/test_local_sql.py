@@ -163,6 +163,14 @@ def test_a_table_that_is_not_as_the_settings_say_is_refused(
         SqlLocal(engine, {C: table}, STORE)
 
 
+def test_a_key_that_is_unique_in_some_rows_only_is_refused(engine: sa.Engine) -> None:
+    with engine.begin() as tx:
+        tx.exec_driver_sql("CREATE UNIQUE INDEX living ON people (name) WHERE dead = 0")
+    with pytest.raises(SettingsError) as caught:
+        SqlLocal(engine, {C: KindTable("people", "name")}, STORE)
+    assert "neither its primary key nor unique" in str(caught.value.faults)
+
+
 # --- writing --------------------------------------------------------------------------------------
 
 
