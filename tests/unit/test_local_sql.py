@@ -339,3 +339,25 @@ def test_a_table_with_an_odd_name_is_watched_too() -> None:
         found = tx.exec_driver_sql(f"SELECT tbl, key, op FROM crm_connector_journal_{STORE}").all()
     assert [tuple(r) for r in found] == [("the people's", "1", "I")]
     engine.dispose()
+
+
+# --- emptying -------------------------------------------------------------------------------------
+
+
+def test_a_column_that_the_database_computes_is_emptied_with_what_it_is_made_of(
+    engine: sa.Engine,
+) -> None:
+    run(
+        engine,
+        "CREATE TABLE signed (id INTEGER PRIMARY KEY, name TEXT, badge TEXT NOT NULL,"
+        " sign TEXT GENERATED ALWAYS AS ('Hello ' || name))",
+        "INSERT INTO signed (id, name, badge) VALUES (1, 'Ada', 'A')",
+    )
+    side = SqlLocal(engine, {C: KindTable("signed", "id")}, STORE)
+    asked = ["id", "name", "badge", "sign"]
+    side.observe(C, asked)
+    for _ in range(2):
+        assert side.blank(C, "1", asked) is None
+        held = side.read(C, ["1"])["1"].values
+        assert held == {"id": 1, "name": None, "badge": "", "sign": None}
+    assert side.blank(C, "2", asked) is None, "a row that is not there is blank"
