@@ -20,7 +20,8 @@ from connector.keeping.provider import kek_of, officers_kek_of
 from connector.keeping.rotation import Keyring
 from connector.local.contract import Local
 from connector.mapping.digests import Mark
-from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor, packaged
+from connector.mapping.load import load_local, load_vendor, packaged
+from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.mapping.translate import Pair
 from connector.plugin import Clock, Kind, Plugin, Remote, Schema, Target
 from connector.policy.load import Policy
@@ -28,6 +29,7 @@ from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
 from connector.records import may_leave
 from connector.settings import ConnectionSettings, Settings
+from connector.settings.local import KINDS_IN_ORDER
 from connector.store.copies import copy_of
 from connector.store.database import Store, open_engine
 
@@ -157,7 +159,7 @@ class Installation:
     def kinds(self, name: str) -> list[Kind]:
         """The kinds of a connection, parents first. Raises: UsageError."""
         wanted = self._connection(name).kinds
-        return [kind for kind in settings_module.KINDS_IN_ORDER if kind in wanted]
+        return [kind for kind in KINDS_IN_ORDER if kind in wanted]
 
     def plugin(self, name: str) -> Plugin[Any]:
         """The plugin of a connection. Raises: UsageError, UnknownPluginError."""

@@ -11,15 +11,16 @@ import sqlalchemy as sa
 from connector.errors import MappingError, SettingsError, UsageError
 from connector.local.borrowed import borrow
 from connector.local.contract import Capture, Local
-from connector.local.dialects import open_local
 from connector.local.files import FileLocal, KindFile
+from connector.local.opening import open_local
 from connector.local.shapes import KEY, Condition, Derived, Inner, KindTable, Match
 from connector.local.sql import SqlLocal
 from connector.mapping.lenses import LensSpec
 from connector.mapping.schema import LocalMapping, Rule, VendorMapping
 from connector.plugin import Target
 from connector.records import Kind
-from connector.settings import ConditionSettings, LocalKindSettings, Settings
+from connector.settings import Settings
+from connector.settings.local import ConditionSettings, LocalKindSettings
 
 Given: TypeAlias = "sa.Engine | Callable[[str], Local] | None"
 """What a host hands in: an engine on its tables, or what makes a side of its own from the state's

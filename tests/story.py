@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from connector.local import capture
 from connector.local.shapes import Condition, KindTable
 from connector.local.sql import SqlLocal
-from connector.mapping.schema import LocalMapping, VendorMapping, load_local, load_vendor
+from connector.mapping.load import load_local, load_vendor
+from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.plugin import Capabilities, FieldInfo, Kind, Op, Ref, Remote, Schema, Target
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault

@@ -310,9 +310,9 @@ BUGS: dict[str, Bug] = {
     ),
     # --- the shop's side, and the hub ---
     "journal-emptied-not-by-row": Bug(
-        "connector/local/sql.py",
-        "                tx.execute(sa.delete(self._ours.journal).where(c.id.in_(entries)))\n",
-        "                tx.execute(sa.delete(self._ours.journal).where(c.id > 0))\n",
+        "connector/local/notes.py",
+        "        tx.execute(sa.delete(self.journal).where(self.journal.c.id.in_(entries)))\n",
+        "        tx.execute(sa.delete(self.journal).where(self.journal.c.id > 0))\n",
         "what the shop changes between our look and our thanks is never seen",
         seeds=0,
         stories=("tests/unit/test_local_sql.py", _STORIES + "test_freeze_everywhere.py"),

@@ -19,7 +19,7 @@ from connector.demo.desk import Desk
 from connector.demo.scene import references, toml_table
 from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS, SCHEMA, Shop, person
 from connector.host import MachineClock
-from connector.mapping.schema import packaged
+from connector.mapping.load import packaged
 from connector.sandbox.handle import SandboxProcess
 from connector.sync.run import RunReport
 

@@ -12,8 +12,15 @@ import sqlalchemy as sa
 
 from connector.backup.lines import Rows, dump, table_rows
 from connector.privacy.keys import KeyState
-from connector.privacy.keys_database import BACKUP, ERASURE, SUBJECT, TABLES, OurErrors
-from connector.privacy.ledger import Entry
+from connector.privacy.keys_database import (
+    BACKUP,
+    ERASURE,
+    SUBJECT,
+    SUPPRESSION,
+    TABLES,
+    OurErrors,
+)
+from connector.privacy.ledger import LIFTED, Entry
 from connector.privacy.subjects import SHREDDED
 from connector.store import erasing
 from connector.store import tables as t
@@ -134,8 +141,11 @@ def erased_in(rows: Iterable[Rows]) -> set[str]:
 
 
 def add_keys(database: sa.Connection, rows: Iterable[Rows]) -> None:
-    """Put back what the keys database lacks; what is there stays."""
+    """Put back what the keys database lacks; what is there stays. Nothing is suppressed again for
+    an erasure that was lifted since."""
     known = {table.name: _ids(database, table) for table in IN_KEYS}
+    of_lifted = sa.select(ERASURE.c.id).where(ERASURE.c.state == LIFTED)
+    lifted = set(database.execute(of_lifted).scalars())
     for some in rows:
         table = next((one for one in IN_KEYS if one.name == some.table), None)
         if table is None:
@@ -145,6 +155,7 @@ def add_keys(database: sa.Connection, rows: Iterable[Rows]) -> None:
             row
             for row in (dict(zip(some.columns, one, strict=True)) for one in some.rows)
             if tuple(row[key] for key in keys) not in known[table.name]
+            and not (table is SUPPRESSION and row["erasure"] in lifted)
         ]
         if fresh:
             database.execute(sa.insert(table), fresh)

@@ -17,7 +17,7 @@ from connector.app import Connector, open_connector
 from connector.demo.desk import Desk
 from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS, Shop
 from connector.errors import UsageError
-from connector.mapping.schema import packaged
+from connector.mapping.load import packaged
 from connector.plugin import Clock, Sandboxed
 
 QUICK: Mapping[str, Any] = {

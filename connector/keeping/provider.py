@@ -19,7 +19,7 @@ from connector.privacy.providers import (
 )
 from connector.privacy.remote_providers import KmsProvider, VaultProvider
 from connector.settings import Settings, follow
-from connector.settings_keys import KekSettings, KeyVaultSettings
+from connector.settings.keys import KekSettings, KeyVaultSettings
 
 TIMEOUT_S: Final = 10.0
 

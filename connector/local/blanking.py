@@ -29,7 +29,8 @@ _SAYS_NOTHING: Final[dict[type, Any]] = {
 def blank(
     tx: sa.Connection, bound: Bound, key: str, columns: Collection[str], *, distinct: bool
 ) -> None:
-    """Empty these columns of a row, own names as the mapping has them; keys stay.
+    """Empty these columns of a row, own names as the mapping has them; keys stay, and what the
+    database computes follows from the columns that it is made of.
 
     `distinct`: text that must be there is made up, unlike any other, for columns that are unique.
     """
@@ -39,7 +40,7 @@ def blank(
     for own in columns:
         spec = bound.spec.derived.get(own)
         name = spec.column if isinstance(spec, Lookup) else own
-        if name == KEY or name in kept or name not in known:
+        if name == KEY or name in kept or name not in known or known[name].get("computed"):
             continue
         values[name] = None if known[name]["nullable"] else _nothing(known[name]["type"], distinct)
     if values:

@@ -7,7 +7,6 @@ over when it ends; the engine is never disposed of.
 
 from __future__ import annotations
 
-import datetime as dt
 from contextlib import suppress
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -18,7 +17,7 @@ from sqlalchemy import exc
 
 from connector.drivers import LOCK_S, keep_discreet
 from connector.errors import SettingsError
-from connector.local.dialects import offset_of
+from connector.local.opening import fixed, offset_of
 
 _DRIVERS: Final = {
     "sqlite": ("pysqlite",),
@@ -56,8 +55,7 @@ def borrow(engine: sa.Engine, zone: str) -> sa.Engine:
         options["isolation_level"] = "READ COMMITTED"
         lent = engine.execution_options(**options, began=_begin_postgres)
     else:
-        distance = dt.datetime.now(ZoneInfo(zone)).utcoffset() or dt.timedelta()
-        options["session_zone"] = dt.timezone(distance)
+        options["session_zone"] = fixed(ZoneInfo(zone))
         options["isolation_level"] = "READ COMMITTED"
         lent = engine.execution_options(**options, began=_begin_mariadb)
         sa_event.listen(lent, "commit", _restore_mariadb)

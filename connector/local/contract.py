@@ -88,6 +88,20 @@ class LocalResult:
     repeated: bool = False
     """An earlier write of the same id had landed already, perhaps with other values."""
 
+    @classmethod
+    def refused(cls, write: LocalWrite, reason: Reason) -> LocalResult:
+        return cls(id=write.id, outcome=Outcome.REFUSED, reason=reason)
+
+    @classmethod
+    def of(
+        cls, write: LocalWrite, key: str | None, rows: Mapping[str, Row], *, repeated: bool
+    ) -> LocalResult:
+        """The end of a write to the row `key`, read back in `rows`; None: it was not as known."""
+        if key is None:
+            return cls(id=write.id, outcome=Outcome.STALE)
+        row = rows.get(key) or Row(key, {}, RowState.DELETED)
+        return cls(id=write.id, outcome=Outcome.APPLIED, row=row, repeated=repeated)
+
 
 class Refused(Exception):
     """A row that the host's side does not take. `code` is a word, `text` names no value."""

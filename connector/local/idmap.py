@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from connector.errors import UsageError
-from connector.local.files import LONGEST_KEY
 from connector.local.lines import Bad, Encoding, Found, RowFile
+from connector.local.places import LONGEST_KEY
 
 _TABLES = """
 CREATE TABLE pair (line INT PRIMARY KEY, local TEXT, remote TEXT);

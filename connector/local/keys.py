@@ -42,9 +42,7 @@ class Keys:
 
     def text(self, values: Sequence[Any]) -> str:
         """The text of a row's key values."""
-        if len(values) == 1:
-            return str(values[0])
-        return "/".join(str(v).replace("%", "%25").replace("/", "%2F") for v in values)
+        return joined(values)
 
     def values(self, text: str) -> tuple[Any, ...] | None:
         """The key values of a text; None if it is no key of this table (a vendor's id, say)."""
@@ -88,6 +86,17 @@ class Keys:
             before = [self.columns[i] == values[i] for i in range(place)]
             tests.append(sa.and_(*before, column > values[place]))
         return sa.or_(*tests)
+
+
+def joined(values: Sequence[Any]) -> str:
+    """A key of one column, or of several.
+
+    >>> joined([7]), joined(["a/b", 7])
+    ('7', 'a%2Fb/7')
+    """
+    if len(values) == 1:
+        return str(values[0])
+    return "/".join(str(v).replace("%", "%25").replace("/", "%2F") for v in values)
 
 
 def whole(text: str, largest: int = 2**63 - 1) -> int | None:

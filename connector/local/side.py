@@ -16,9 +16,8 @@ from connector.local.contract import (
     LocalWrite,
     Refused,
     Row,
-    RowState,
 )
-from connector.plugin import Kind, Outcome
+from connector.plugin import Kind
 
 
 class LocalSide(ABC):
@@ -95,8 +94,7 @@ class LocalSide(ABC):
             return self._write(kind, writes)
         except Refused as refused:
             if len(writes) == 1:
-                outcome = Outcome.REFUSED
-                return [LocalResult(id=writes[0].id, outcome=outcome, reason=refused.reason)]
+                return [LocalResult.refused(writes[0], refused.reason)]
         return [result for one in writes for result in self.write(kind, [one])]
 
     def _write(self, kind: Kind, writes: Sequence[LocalWrite]) -> Sequence[LocalResult]:
@@ -108,7 +106,7 @@ class LocalSide(ABC):
             if landed:
                 self.note(kind, landed)
             rows = self.read(kind, [key for key in keys.values() if key is not None])
-        return [_result(one, keys[one.id], rows, one.id in done) for one in writes]
+        return [LocalResult.of(w, keys[w.id], rows, repeated=w.id in done) for w in writes]
 
     # --- what most hosts leave as it is -----------------------------------------------------------
 
@@ -164,12 +162,3 @@ class LocalSide(ABC):
     def close(self) -> None:
         """Let go of what this side holds, and of nothing that is the host's."""
         return
-
-
-def _result(
-    write: LocalWrite, key: str | None, rows: Mapping[str, Row], repeated: bool
-) -> LocalResult:
-    if key is None:
-        return LocalResult(id=write.id, outcome=Outcome.STALE)
-    row = rows.get(key) or Row(key, {}, RowState.DELETED)
-    return LocalResult(id=write.id, outcome=Outcome.APPLIED, row=row, repeated=repeated)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from connector.errors import LocalError
-from connector.local import capture
+from connector.local import capture, notes
 from connector.local.blanking import blank
 from connector.local.borrowed import began
 from connector.local.contract import (
@@ -22,15 +22,13 @@ from connector.local.contract import (
     LocalWrite,
     Refused,
     Row,
-    RowState,
 )
 from connector.local.dialects import dialect_of
 from connector.local.references import names_of, referred
 from connector.local.shapes import KEY, KindTable
 from connector.local.table import Bound, Finder
-from connector.local.triggers import ALL
 from connector.local.writing import Writer
-from connector.plugin import Kind, Op, Outcome, Reason
+from connector.plugin import Kind, Op, Reason
 
 
 class SqlLocal:
@@ -50,7 +48,7 @@ class SqlLocal:
         self._borrowed = borrowed
         self._dialect = dialect_of(engine)
         self._store_id = store_id
-        self._ours = capture.Tables.named(store_id)
+        self._ours = notes.Tables.named(store_id)
         self._hook = hook or (lambda point: None)
         with self._reading() as tx:
             finder = Finder(tx, self._dialect)
@@ -70,16 +68,16 @@ class SqlLocal:
 
     def identity(self) -> str | None:
         with self._reading() as tx:
-            return capture.identity_of(tx, self._store_id)
+            return notes.identity_of(tx, self._store_id)
 
     def generation(self) -> int:
         with self._reading() as tx:
-            return capture.generation_of(tx, self._store_id)
+            return notes.generation_of(tx, self._store_id)
 
     def set_generation(self, number: int) -> None:
         try:
             with self._writing("note generation") as tx:
-                noted = capture.set_generation(tx, self._store_id, number)
+                noted = notes.set_generation(tx, self._store_id, number)
         except exc.IntegrityError:
             noted = False
         except exc.DBAPIError as error:
@@ -95,28 +93,13 @@ class SqlLocal:
         return [other for other, bound in self._bound.items() if bound.spec.table == table]
 
     def journal(self, kind: Kind, after: int, limit: int) -> Journal:
-        c = self._ours.journal.c
         with self._reading() as tx:
-            rows = tx.execute(
-                sa.select(c.id, c.key, c.op)
-                .where(c.tbl == self._bound[kind].spec.table, c.id > after)
-                .order_by(c.id)
-                .limit(limit)
-            ).all()
-        keys = dict.fromkeys(str(r.key) for r in rows if r.op != ALL)
-        if any(len(key) > capture.LONGEST_KEY for key in keys):
-            raise LocalError(
-                f"A row of {self._bound[kind].spec.table} has a key of more than"
-                f" {capture.LONGEST_KEY} letters.",
-                hint="Such a table cannot be kept in step: shorten the key, or leave the kind out.",
-            )
-        return Journal([r.id for r in rows], list(keys), any(r.op == ALL for r in rows))
+            return self._ours.changes(tx, self._bound[kind].spec.table, after, limit)
 
     def forget(self, kind: Kind, entries: Sequence[int]) -> None:
         if entries:
             with self._ours_changing("forget journal") as tx:
-                c = self._ours.journal.c
-                tx.execute(sa.delete(self._ours.journal).where(c.id.in_(entries)))
+                self._ours.forget_changes(tx, entries)
 
     def capture(self, kind: Kind) -> Capture:
         return self._bound[kind].spec.capture
@@ -187,39 +170,27 @@ class SqlLocal:
             return referred(tx, self._bound[kind], self._bound.get(Kind.CUSTOMER), keys)
 
     def landed(self, kind: Kind, intents: Sequence[str]) -> Mapping[str, str]:
-        c = self._ours.applied.c
-        return self._applied(sa.select(c.intent, c.key).where(c.intent.in_(intents)), intents)
+        if not intents:
+            return {}
+        with self._reading() as tx:
+            return self._ours.landed(tx, intents)
 
     def made(self, kind: Kind, intents: Sequence[str]) -> Mapping[str, str]:
-        found: dict[str, str] = {}
+        if not intents:
+            return {}
         with self._reading() as tx:
-            tables = capture.applied_tables(tx)
-        for applied in tables:
-            query = sa.select(applied.c.intent, applied.c.key).where(applied.c.intent.in_(intents))
-            found |= self._applied(query, intents)
-        return found
+            return notes.landed_anywhere(tx, intents)
 
     def forget_intents(self, intents: Sequence[str]) -> None:
         if intents:
             with self._ours_changing("forget intents") as tx:
-                c = self._ours.applied.c
-                tx.execute(sa.delete(self._ours.applied).where(c.intent.in_(intents)))
+                self._ours.forget_intents(tx, intents)
 
     def origin(self, kind: Kind, keys: Sequence[str]) -> Mapping[str, str]:
-        c = self._ours.applied.c
-        table = self._bound[kind].spec.label
-        return self._applied(
-            sa.select(c.key, c.intent).where(
-                c.tbl == table, c.op == Op.CREATE, c.key.in_(list(keys))
-            ),
-            keys,
-        )
-
-    def _applied(self, query: sa.Select[Any], asked: Sequence[str]) -> Mapping[str, str]:
-        if not asked:
+        if not keys:
             return {}
         with self._reading() as tx:
-            return {str(row[0]): str(row[1]) for row in tx.execute(query)}
+            return self._ours.origin(tx, self._bound[kind].spec.label, keys)
 
     def write(self, kind: Kind, writes: Sequence[LocalWrite]) -> Sequence[LocalResult]:
         """All in one transaction; if a row is refused, each in one of its own."""
@@ -227,7 +198,7 @@ class SqlLocal:
             return self._write(kind, writes)
         except Refused as refused:
             if len(writes) == 1:
-                return [_refused(writes[0], refused.reason)]
+                return [LocalResult.refused(writes[0], refused.reason)]
         except exc.DBAPIError as error:
             if len(writes) == 1:
                 return [self._refusal(writes[0], error)]
@@ -295,12 +266,8 @@ class SqlLocal:
 
     def forget_rows(self, kind: Kind, keys: Sequence[str]) -> None:
         if keys:
-            spec, ours = self._bound[kind].spec, self._ours
             with self._ours_changing("forget rows") as tx:
-                for table, name in ((ours.journal, spec.table), (ours.applied, spec.label)):
-                    tx.execute(
-                        sa.delete(table).where(table.c.tbl == name, table.c.key.in_(list(keys)))
-                    )
+                self._ours.forget_rows(tx, self._bound[kind].spec, keys)
 
     # --- transactions ---------------------------------------------------------------------------
 
@@ -344,7 +311,7 @@ class SqlLocal:
         said = self._dialect.refusal(error)
         if said is not None:
             text = f"the shop's table refused the row: {said}"
-            return _refused(write, Reason(code="local_constraint", text=text))
+            return LocalResult.refused(write, Reason(code="local_constraint", text=text))
         raise self._lost(error) from None
 
     # --- statements -----------------------------------------------------------------------------
@@ -359,57 +326,20 @@ class SqlLocal:
     def _write(self, kind: Kind, writes: Sequence[LocalWrite]) -> Sequence[LocalResult]:
         bound = self._bound[kind]
         with self._writing(f"write {kind}") as tx:
-            done = self._done(tx, writes)
+            done = self._ours.landed(tx, [one.id for one in writes])
             writer = Writer(tx, self._dialect, bound)
             keys: dict[str, str | None] = {}
             for one in writes:
                 keys[one.id] = done.get(one.id) or writer.write(one)
             if bound.spec.inner is not None:
-                self._supersede(tx, bound, [keys[w.id] for w in writes if w.op is Op.CREATE])
-            marks = [
-                {"intent": w.id, "tbl": bound.spec.label, "key": keys[w.id], "op": w.op}
-                for w in writes
-                if keys[w.id] is not None and w.id not in done
-            ]
-            if marks:
-                tx.execute(sa.insert(self._ours.applied), marks)
+                made = [key for w in writes if w.op is Op.CREATE and (key := keys[w.id])]
+                self._ours.supersede(tx, bound.spec.label, made)
+            fresh = [(w, keys[w.id]) for w in writes if w.id not in done]
+            landed = [(w, key) for w, key in fresh if key is not None]
+            self._ours.note(tx, bound.spec.label, landed)
             rows = self._read(tx, bound, [k for k in keys.values() if k is not None])
-        return [self._result(one, keys[one.id], rows, one.id in done) for one in writes]
-
-    def _supersede(self, tx: sa.Connection, bound: Bound, keys: Sequence[str | None]) -> None:
-        """A record made anew in a row is the newest write's: earlier ones made none that is left.
-
-        Only a kind inside another's rows comes back under the key that it had.
-        """
-        c = self._ours.applied.c
-        tx.execute(
-            sa.update(self._ours.applied)
-            .where(c.tbl == bound.spec.label, c.op == Op.CREATE, c.key.in_([k for k in keys if k]))
-            .values(op="created")
-        )
-
-    def _done(self, tx: sa.Connection, writes: Sequence[LocalWrite]) -> dict[str, str]:
-        c = self._ours.applied.c
-        rows = tx.execute(sa.select(c.intent, c.key).where(c.intent.in_([w.id for w in writes])))
-        return {row.intent: row.key for row in rows}
-
-    @staticmethod
-    def _result(
-        write: LocalWrite, key: str | None, rows: Mapping[str, Row], repeated: bool
-    ) -> LocalResult:
-        if key is None:
-            return LocalResult(id=write.id, outcome=Outcome.STALE)
-        return LocalResult(
-            id=write.id,
-            outcome=Outcome.APPLIED,
-            row=rows.get(key) or Row(key, {}, RowState.DELETED),
-            repeated=repeated,
-        )
+        return [LocalResult.of(w, keys[w.id], rows, repeated=w.id in done) for w in writes]
 
     def close(self) -> None:
         if not self._borrowed:
             self._engine.dispose()
-
-
-def _refused(write: LocalWrite, reason: Reason) -> LocalResult:
-    return LocalResult(id=write.id, outcome=Outcome.REFUSED, reason=reason)

@@ -134,6 +134,30 @@ def _number(value: int) -> sa.ColumnElement[int]:
     return sa.literal_column(str(value), sa.Integer)
 
 
+def unique_in(inspector: sa.Inspector, table: str, schema: str | None) -> list[list[str]]:
+    """The sets of columns, beside the primary key, that are unique together."""
+    found = [one["column_names"] for one in inspector.get_unique_constraints(table, schema)]
+    # An index over an expression, or over some rows only, makes no column unique.
+    found += [
+        [str(name) for name in one["column_names"]]
+        for one in inspector.get_indexes(table, schema)
+        if one.get("unique")
+        and None not in one["column_names"]
+        and not any(key.endswith("_where") for key in one.get("dialect_options", {}))
+    ]
+    return found
+
+
+def fills_itself(column: Mapping[str, Any]) -> bool:
+    """Whether a new row gets a value of this column from the database, if we give none."""
+    return bool(
+        column.get("default") is not None
+        or column.get("computed")
+        or column.get("identity")
+        or column.get("autoincrement") is True
+    )
+
+
 # --- finding ----------------------------------------------------------------------------------
 
 
@@ -270,11 +294,8 @@ class Finder:
         schema, plain = split_name(spec.table)
         inspector = self._inspector
         primary = inspector.get_pk_constraint(plain, schema).get("constrained_columns") or []
-        sets: list[Sequence[str | None]] = [primary]
-        sets += [u["column_names"] for u in inspector.get_unique_constraints(plain, schema)]
-        indexes = inspector.get_indexes(plain, schema)
-        sets += [i["column_names"] for i in indexes if i.get("unique")]
-        return any(sorted(map(str, columns)) == sorted(spec.keys) for columns in sets)
+        sets = [primary, *unique_in(inspector, plain, schema)]
+        return any(sorted(columns) == sorted(spec.keys) for columns in sets)
 
     def _numbers_itself(self, found: Found, spec: KindTable) -> bool:
         """Whether a new row's key is the number that the database counts up."""
@@ -294,10 +315,7 @@ class Finder:
             if name not in given
             and not (bound.numbers_itself and name in spec.keys)
             and (not column["nullable"] or name in spec.keys)
-            and column.get("default") is None
-            and not column.get("computed")
-            and not column.get("identity")
-            and column.get("autoincrement") is not True
+            and not fills_itself(column)
         ]
         if lacking:
             raise SettingsError(

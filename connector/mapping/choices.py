@@ -43,6 +43,9 @@ def _allowed(field: Field) -> str:
     return "true or false" if field.type == "flag" else ", ".join(field.choices) or "text"
 
 
+# --- choice -------------------------------------------------------------------------------------
+
+
 def choice(options: Options, where: Where) -> Lens:
     """`{canonical: own, …, else: …}`.
 
@@ -51,26 +54,7 @@ def choice(options: Options, where: Where) -> Lens:
     """
     table = {key: own for key, own in options.items() if key != "else"}
     field, other = where.field, options.get("else")
-    faults = []
-    if not table:
-        faults.append(
-            "a choice lens needs a table: `lens: {choice: {CANONICAL: OWN, else: refuse}}`"
-        )
-    for key, own in table.items():
-        if not _legal(field, key):
-            faults.append(f"`{key}` is not a canonical value here; write {_allowed(field)}")
-        if own is None or isinstance(own, dict | list):
-            faults.append(f"`{key}` needs the own value as text, number or true/false")
-    if isinstance(other, dict | list):
-        faults.append("`else` must be refuse, keep or one own value")
-    wanted = (True, False) if field.type == "flag" else field.choices
-    uncovered = [as_text(name) for name in wanted if name not in table]
-    if "else" not in options or other is None:
-        if uncovered:
-            faults.append(f"the table lacks {', '.join(uncovered)}; add them, or `else: refuse`")
-        elif not wanted:
-            faults.append("the table cannot name every value of this field; add `else: refuse`")
-    if faults:
+    if faults := _choice_faults(table, other, field):
         raise OptionError(*faults)
     back: dict[str, Value] = {}
     for key, own in table.items():
@@ -101,6 +85,31 @@ def choice(options: Options, where: Where) -> Lens:
     return Lens(read=read, write=write, types=types, options=tuple(dict.fromkeys(named)))
 
 
+def _choice_faults(table: Options, other: Any, field: Field) -> list[str]:
+    faults = []
+    if not table:
+        faults.append(
+            "a choice lens needs a table: `lens: {choice: {CANONICAL: OWN, else: refuse}}`"
+        )
+    for key, own in table.items():
+        if not _legal(field, key):
+            faults.append(f"`{key}` is not a canonical value here; write {_allowed(field)}")
+        if own is None or isinstance(own, dict | list):
+            faults.append(f"`{key}` needs the own value as text, number or true/false")
+    if isinstance(other, dict | list):
+        faults.append("`else` must be refuse, keep or one own value")
+    wanted = (True, False) if field.type == "flag" else field.choices
+    uncovered = [as_text(name) for name in wanted if name not in table]
+    if other is None and uncovered:
+        faults.append(f"the table lacks {', '.join(uncovered)}; add them, or `else: refuse`")
+    elif other is None and not wanted:
+        faults.append("the table cannot name every value of this field; add `else: refuse`")
+    return faults
+
+
+# --- flag ---------------------------------------------------------------------------------------
+
+
 def flag(options: Options, where: Where) -> Lens:
     """`{own: canonical}`, for flag fields also without a table.
 
@@ -108,62 +117,62 @@ def flag(options: Options, where: Where) -> Lens:
     stricter of two equally near: with `{true: withdrawn, false: unknown}` both withdrawn and denied
     are true, granted and unknown false.
     """
-    field = where.field
     table = dict(options) or {True: True, False: False}
-    faults = []
-    if not options and field.type != "flag":
-        faults.append("a flag lens needs a table here: `lens: {flag: {true: …, false: …}}`")
-    else:
-        for own, canonical in table.items():
-            if not _legal(field, canonical):
-                faults.append(f"the value of `{as_text(own)}` must be one of {_allowed(field)}")
-        if len(table) != 2 or (set(table) & {True, False} and set(table) != {True, False}):
-            faults.append(
-                "the table needs two lines, one for each own value, such as true and false"
-            )
-    if faults:
+    if faults := _flag_faults(options, table, where.field):
         raise OptionError(*faults)
     by_truth = set(table) == {True, False}
-    back = {as_text(own): canonical for own, canonical in table.items()}
+    back: dict[str, Value] = {} if by_truth else {as_text(own): one for own, one in table.items()}
+    writes = _flag_writes(table, where)
+
+    def read(own: Any) -> Value:
+        if own is None:
+            return None
+        said = truth(own) if by_truth else None
+        if said is not None:
+            found: Value = table[said]
+            return found
+        text = as_text(own).strip()
+        return back[text] if text in back else read_text(text)
+
+    def write(value: Value) -> Any:
+        if value is None or (type(value) in (str, bool) and value in writes):
+            return writes.get(value)
+        raise Refusal("refused", "neither own value of this flag says this")
+
+    types = frozenset({"flag"} if by_truth else {"flag", "choice", "text", "integer"})
+    return Lens(read=read, write=write, types=types, options=tuple(back))
+
+
+def _flag_faults(options: Options, table: Options, field: Field) -> list[str]:
+    if not options and field.type != "flag":
+        return ["a flag lens needs a table here: `lens: {flag: {true: …, false: …}}`"]
+    faults = [
+        f"the value of `{as_text(own)}` must be one of {_allowed(field)}"
+        for own, canonical in table.items()
+        if not _legal(field, canonical)
+    ]
+    if len(table) != 2 or (set(table) & {True, False} and set(table) != {True, False}):
+        faults.append("the table needs two lines, one for each own value, such as true and false")
+    return faults
+
+
+def _flag_writes(table: Options, where: Where) -> dict[Value, Any]:
+    """The own value for each canonical one."""
     writes: dict[Value, Any] = {}
     for own, canonical in table.items():
         writes.setdefault(canonical, own)
-    if field.type == "consent":
+    if where.field.type == "consent":
         for state in STRICTNESS:
             writes.setdefault(state, _nearest(table, state))
     # A column may be empty; a vendor's check box never is.
     if where.side == "local":
         writes[None] = None
-    elif field.type == "flag":
+    elif where.field.type == "flag":
         writes[None] = writes.get(False)
-
-    def read(own: Any) -> Value:
-        if own is None:
-            return None
-        if by_truth:
-            said = truth(own)
-            if said is not None:
-                found: Value = table[said]
-                return found
-        text = as_text(own).strip()
-        if text in back and not by_truth:
-            known: Value = back[text]
-            return known
-        return read_text(text)
-
-    def write(value: Value) -> Any:
-        if value in writes and (value is None or type(value) in (str, bool)):
-            return writes[value]
-        if value is None:
-            return None
-        raise Refusal("refused", "neither own value of this flag says this")
-
-    types = frozenset({"flag"} if by_truth else {"flag", "choice", "text", "integer"})
-    options_ = () if by_truth else tuple(back)
-    return Lens(read=read, write=write, types=types, options=options_)
+    return writes
 
 
-def _nearest(table: dict[Any, Any], state: str | None) -> Any:
+def _nearest(table: Options, state: str | None) -> Any:
     want = STRICTNESS[state]
 
     def far(own: Any) -> tuple[int, int]:

@@ -12,7 +12,7 @@ DERIVED: Final = ("lookup", "sum", "match")
 
 
 class Reader(Protocol):
-    """What reading a mapping file offers; see `schema.py`."""
+    """What reading a mapping file offers; see `load.py`."""
 
     def fault(self, line: int, sentence: str) -> None: ...
     def text(self, table: Table, key: str, *, needed: bool = False) -> str | None: ...

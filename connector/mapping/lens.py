@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
-from zoneinfo import ZoneInfo
 
 from connector.records import Field, Value
 
@@ -64,10 +63,6 @@ class Lens:
     normalise: Callable[[Value], Value] | None = None
     types: frozenset[str] = frozenset()
     options: tuple[str, ...] = ()
-
-
-NO_OPTIONS: Options = {}
-UTC_ZONE = ZoneInfo("UTC")
 
 
 def known_options(options: Options, *names: str) -> list[str]:

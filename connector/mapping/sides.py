@@ -6,46 +6,16 @@ A first load runs these loops some million times: they make no call that they ca
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from connector.local.shapes import Sum
 from connector.mapping import names
-from connector.mapping.checks import Check
+from connector.mapping.binding import Bound
 from connector.mapping.drift import Fault
-from connector.mapping.lens import Lens, Refusal
-from connector.mapping.schema import Rule
+from connector.mapping.lens import Refusal
 from connector.records import Digest, Value
 
 _ABSENT = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """A rule with its compiled lens. `write` checks the value against the vendor's schema too."""
-
-    rule: Rule
-    lens: Lens
-    write: Callable[[Value], Any]
-    required: bool = False
-
-
-def checked(
-    write: Callable[[Value], Any], check: Check | None, required: bool
-) -> Callable[[Value], Any]:
-    """Put a field's checks behind a lens's `write`; the result raises `Refusal` for either."""
-    if check is None and not required:
-        return write
-
-    def write_checked(value: Value) -> Any:
-        own = write(value)
-        if own is None:
-            if required:
-                raise Refusal("required", "the vendor demands a value here")
-        elif check is not None:
-            check(own)
-        return own
-
-    return write_checked
 
 
 class Side:
@@ -95,6 +65,13 @@ class Side:
             return self.parts
         bound = self._one.get(canonical)
         return () if bound is None else (bound,)
+
+    def takes(self, canonical: str) -> bool:
+        """Whether a value of this field can be written here at all."""
+        if self.joins and canonical == names.FULL:
+            return bool(self.parts)
+        _, _, bound = self._writes.get(canonical, ("", None, None))
+        return bound is not None and not isinstance(bound.rule.derived, Sum)
 
     def holds_at(self, own: str) -> str | None:
         """The canonical field that an own name holds; None if it is none of ours."""
@@ -172,6 +149,18 @@ class Side:
             for part in self.parts:
                 name = part.rule.canonical
                 yield name, value if name == names.FAMILY else None
+
+
+def blank(bounds: Iterable[Bound]) -> tuple[dict[str, Any], list[Fault]]:
+    """What stands for nothing in these own fields, and those that cannot be emptied."""
+    fields: dict[str, Any] = {}
+    faults: list[Fault] = []
+    for bound in bounds:
+        try:
+            fields[bound.rule.own] = bound.write(None)
+        except Refusal as refusal:
+            faults.append(_fault(bound.rule.canonical, bound, refusal, False))
+    return fields, faults
 
 
 def _of(parts: Iterable[Bound], name: str, own: Mapping[str, Any]) -> Value:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connector.mapping.lens import (
@@ -25,6 +26,7 @@ YEARS = range(1900, 2201)
 
 _LOOSE_DAY = re.compile(r"([0-9]{4})[-/.年]([0-9]{1,2})[-/.月]([0-9]{1,2})日?(?![0-9])(.*)", re.S)
 _ZERO = re.compile(r"0{4}-0{2}-0{2}(?:[ T]0{2}:0{2}:0{2}(?:\.0+)?)?")
+"""How MariaDB and its hosts write "no day"."""
 _NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,9})?")
 
 
@@ -49,6 +51,11 @@ def _parse(text: str) -> dt.datetime | None:
         return dt.datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}{rest.rstrip()}")
     except ValueError:
         return None
+
+
+def _no_time(own: Any) -> str | None:
+    """What is read of a value that tells no time: its own text."""
+    return None if _ZERO.fullmatch(plain(own)) else or_none(as_text(own))
 
 
 def _in_range(year: int) -> None:
@@ -83,11 +90,9 @@ def date(options: Options, where: Where) -> Lens:
                 return dt.datetime.strptime(text, form).date()  # noqa: DTZ007 - a day has no zone
             except (ValueError, re.error):
                 pass
-        if _ZERO.fullmatch(text):
-            return None  # how MariaDB and its hosts write "no day"
         found = _parse(text)
         if found is None:
-            return or_none(as_text(own))
+            return _no_time(own)
         return found.date() if found.tzinfo is None else _day_in(found, where.zone)
 
     def write(value: Value) -> Any:
@@ -111,6 +116,9 @@ def _day_in(moment: dt.datetime, zone: dt.tzinfo) -> dt.date:
         return moment.date()
 
 
+# --- moments ------------------------------------------------------------------------------------
+
+
 def datetime(options: Options, where: Where) -> Lens:
     """A moment, whole seconds, in UTC.
 
@@ -122,86 +130,89 @@ def datetime(options: Options, where: Where) -> Lens:
     """
     faults = known_options(options, "zone", "format")
     form = options.get("format", "naive" if where.side == "local" else "iso")
-    if form not in ("naive", "aware", "iso", "epoch_s", "epoch_ms"):
+    if form not in tuple(_SHAPES):
         faults.append("`format` of a datetime lens must be naive, aware, iso, epoch_s or epoch_ms")
     zone: dt.tzinfo | None = where.zone
     if "zone" in options:
         zone = zone_of(options["zone"]) if isinstance(options["zone"], str) else None
     if zone is None:
         faults.append("`zone` of a datetime lens must be a name such as Asia/Shanghai or UTC")
-    if faults:
+    if faults or zone is None:
         raise OptionError(*faults)
-    home = zone
-    unit = {"epoch_s": 1, "epoch_ms": 1000}.get(form)
-
-    def canonical(found: dt.datetime) -> dt.datetime:
-        if found.tzinfo is None:
-            found = found.replace(tzinfo=home, fold=0)
-        found = found.astimezone(dt.UTC)
-        return found.replace(microsecond=0) if found.microsecond else found
+    home, shape, unit = zone, _SHAPES[form], _UNITS.get(form)
 
     def read(own: Any) -> Value:
         if own is None:
             return None
-        found: dt.datetime | None
-        if isinstance(own, dt.datetime):
-            found = own
-        elif isinstance(own, dt.date):
-            found = dt.datetime(own.year, own.month, own.day)  # noqa: DTZ001 - zone comes below
-        elif unit is not None:
-            text = plain(own)
-            if not _NUMBER.fullmatch(text):
-                return or_none(as_text(own))
-            seconds = int(text.partition(".")[0]) // unit
-            try:
-                return dt.datetime.fromtimestamp(seconds, dt.UTC)
-            except (ValueError, OverflowError, OSError):
-                return or_none(as_text(own))
-        elif isinstance(own, str):
-            try:
-                found = dt.datetime.fromisoformat(own)
-            except ValueError:
-                text = plain(own)
-                if _ZERO.fullmatch(text):
-                    return None
-                found = _parse(text)
-        else:
-            found = None
-        if found is None:
-            return or_none(as_text(own))
+        found = _moment(own, unit)
         try:
-            return canonical(found)
+            return _canonical(found, home) if found is not None else _no_time(own)
         except OverflowError:
             return or_none(as_text(own))
-
-    def moment_of(value: Value) -> dt.datetime:
-        if isinstance(value, dt.datetime):
-            return value
-        if isinstance(value, str) and unit is None:
-            found = read(value)
-            if isinstance(found, dt.datetime):
-                return found
-        raise Refusal("unparseable", "the value is not a moment")
 
     def write(value: Value) -> Any:
         if value is None:
             return None
-        moment = moment_of(value)
+        moment = read(value) if isinstance(value, str) and unit is None else value
+        if not isinstance(moment, dt.datetime):
+            raise Refusal("unparseable", "the value is not a moment")
         _in_range(moment.year)
-        if unit is not None:
-            return int(moment.timestamp()) * unit
-        there = moment.astimezone(home).replace(microsecond=0)
-        if form == "naive":
-            bare = there.replace(tzinfo=None, fold=0)
-            if canonical(bare) != moment.replace(microsecond=0):
-                raise Refusal("ambiguous", "the column cannot say which of the clock's two hours")
-            return bare
-        if form == "aware":
-            return there
-        offset = there.utcoffset()
-        if offset is None or offset.seconds % 60:  # a zone's old mean time: not an offset to others
-            there = there.astimezone(dt.UTC)
-        return there.isoformat(timespec="seconds")
+        return shape(moment, home)
 
     types = frozenset({"datetime"} if unit is None else {"datetime", "integer"})
     return Lens(read=read, write=write, types=types)
+
+
+def _moment(own: Any, unit: int | None) -> dt.datetime | None:
+    """What an own value says, with or without a zone. `unit`: a number counts so many a second."""
+    if isinstance(own, dt.datetime):
+        return own
+    if isinstance(own, dt.date):
+        return dt.datetime(own.year, own.month, own.day)  # noqa: DTZ001 - the zone comes later
+    if unit is None:
+        return _parse(plain(own)) if isinstance(own, str) else None
+    text = plain(own)
+    if not _NUMBER.fullmatch(text):
+        return None
+    try:
+        return dt.datetime.fromtimestamp(int(text.partition(".")[0]) // unit, dt.UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _canonical(found: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=zone, fold=0)
+    found = found.astimezone(dt.UTC)
+    return found.replace(microsecond=0) if found.microsecond else found
+
+
+def _aware(moment: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
+    return moment.astimezone(zone).replace(microsecond=0)
+
+
+def _naive(moment: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
+    bare = _aware(moment, zone).replace(tzinfo=None, fold=0)
+    if _canonical(bare, zone) != moment.replace(microsecond=0):
+        raise Refusal("ambiguous", "the column cannot say which of the clock's two hours")
+    return bare
+
+
+def _iso(moment: dt.datetime, zone: dt.tzinfo) -> str:
+    there = _aware(moment, zone)
+    offset = there.utcoffset()
+    if offset is None or offset.seconds % 60:  # a zone's old mean time: not an offset to others
+        there = there.astimezone(dt.UTC)
+    return there.isoformat(timespec="seconds")
+
+
+_UNITS: Final = {"epoch_s": 1, "epoch_ms": 1000}
+"""How many of a number's ones make a second."""
+_SHAPES: Final[Mapping[str, Callable[[dt.datetime, dt.tzinfo], Any]]] = {
+    "naive": _naive,
+    "aware": _aware,
+    "iso": _iso,
+    "epoch_s": lambda moment, zone: int(moment.timestamp()),
+    "epoch_ms": lambda moment, zone: int(moment.timestamp()) * 1000,
+}
+"""The options of `format`: a moment, at home in a zone, as the side writes it."""

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from connector.errors import MappingError
 from connector.local.shapes import Match
 from connector.mapping import drift
-from connector.mapping.checks import check_of, is_among
+from connector.mapping.binding import Binder, Bound
 from connector.mapping.choices import NO, STRICTNESS
 from connector.mapping.digests import Digests, Mark
 from connector.mapping.drift import Fault
 from connector.mapping.identifiers import Identifier, identifiers, identity
-from connector.mapping.lens import Refusal, Where, as_text
-from connector.mapping.lenses import LensSpec, build
+from connector.mapping.lens import as_text
 from connector.mapping.schema import LocalMapping, Rule, VendorMapping
-from connector.mapping.sides import Bound, Side, checked
+from connector.mapping.sides import Side, blank
 from connector.mapping.times import zone_of
-from connector.mapping.units import Unit, units_of
+from connector.mapping.units import Unit, check_times, units_of
 from connector.plugin import Kind, Schema
-from connector.records import Canonical, Digest, Field, Value, discreet, field_of, may_leave
+from connector.records import Canonical, Digest, Value, discreet, field_of, may_leave
 
 __all__ = ["Fault", "Pair", "Unit", "Written"]
-
-_MOMENT = Field("datetime", "system.time")
 
 
 @discreet
@@ -51,6 +48,16 @@ class Pair:
     `digested`: fields of which a base keeps digests alone, made by `mark`. Raises: MappingError.
     """
 
+    units: tuple[Unit, ...]
+    own_columns: tuple[str, ...]
+    """What a base may hold of the row: its columns, and those that a look does not show."""
+    columns: tuple[str, ...]
+    remote_fields: tuple[str, ...]
+    reference_fields: tuple[str, ...]
+    unread: frozenset[str]
+    """Fields that a look at the row does not show: their columns are only written, or whom they
+    name is found once."""
+
     def __init__(
         self,
         local: LocalMapping,
@@ -67,84 +74,41 @@ class Pair:
         mark: Mark | None = None,
         digested: Collection[str] = (),
     ) -> None:
-        home = zone_of(zone)
         if local.kind != vendor.kind:
             raise MappingError(
                 f"{local.path} is about a {local.kind}, {vendor.path} about a {vendor.kind}."
             )
+        home = zone_of(zone)
         if home is None:
             raise MappingError(f"There is no time zone {zone!r}.", hint="Write Asia/Shanghai.")
         self.kind = vendor.kind
         self.local = local
         self.vendor = vendor
-        self._region = phone_region
         self.schema = schema
-        self._zone = home
-        self._names = names or {}
+        self._region = phone_region
         self._leaves = leaves
-        near = [self._bind(rule, "local", None) for rule in local.rules]
-        far = [self._bind(rule, "remote", schema) for rule in vendor.rules]
-        self._constants = [b for b in far if b.rule.canonical.startswith("constant.")]
-        self._bound_far = far
-        self._bound_near = near
-        leaving = [b for b in far if b.rule.own not in without and self._travels(b, schema)]
+
+        binder = Binder(self.kind, home, phone_region, schema, names or {})
+        self._moment = {"local": binder.moment("local"), "remote": binder.moment("remote")}
+        self._bound_near = [binder.near(rule) for rule in local.rules]
+        self._bound_far = [binder.far(rule) for rule in vendor.rules]
+        self._constants = [b for b in self._bound_far if b.rule.canonical.startswith("constant.")]
+        leaving = [b for b in self._bound_far if b.rule.own not in without and self._travels(b)]
         self._leaving = leaving
+
         self.units, near_joins, far_joins = units_of(
             [rule for rule in local.rules if leaves(self.kind, rule.canonical)],
             [bound.rule for bound in leaving],
             schema,
         )
-        self._check_times()
+        check_times(self.units, local, vendor)
         used = frozenset(name for unit in self.units for name in unit.fields)
-        self._beside = {
-            unit.name: tuple(
-                rule.canonical
-                for rule in local.rules
-                if rule.canonical.startswith(f"{unit.name}.") and rule.canonical not in used
-            )
-            for unit in self.units
-            if beside and unit.name.startswith("consent.")
-        }
+        self._beside = _beside(self.units, used, local.rules) if beside else {}
         alone = {name for names_ in self._beside.values() for name in names_}
-        self._near = Side(near, used | alone, near_joins)
+        self._near = Side(self._bound_near, used | alone, near_joins)
         self._far = Side(leaving, used, far_joins, shut)
-        self._unit_of = {
-            bound.rule.canonical: unit
-            for side in (self._near, self._far)
-            for unit in self.units
-            for name in unit.fields
-            for bound in side.owns(name)
-        }
-        by_name = {unit.name: unit for unit in self.units}
-        self._unit_of |= {n: by_name[of] for of, many in self._beside.items() for n in many}
-        self._pushed = frozenset(name for unit in self.units if unit.push for name in unit.fields)
-        self._pulled = frozenset(
-            name
-            for unit in self.units
-            if unit.pull
-            for name in (*unit.fields, *self._beside.get(unit.name, ()))
-        )
         self.digests = Digests(self, self._near, self._far, mark, digested)
-        blind = {rule.canonical for rule in local.rules if _is_unread(rule)}
-        self.unread = frozenset(name for name in self._unit_of if name in blind)
-        """Fields that a look at the row does not show: their columns are only written, or whom they
-        name is found once."""
-        unseen = {rule.own for rule in local.rules if rule.canonical in blind}
-        unseen -= {rule.own for rule in local.rules if rule.canonical not in blind}
-        times = (unit.local_time for unit in self.units)
-        self.own_columns = _with_times(self._near.own, times)
-        """What a base may hold of the row: its columns, and those that a look does not show."""
-        self.columns = tuple(name for name in self.own_columns if name not in unseen)
-        self.remote_fields = _with_times(self._far.own, (unit.remote_time for unit in self.units))
-        self.reference_fields = tuple(
-            name
-            for name in self._unit_of
-            if any(bound.rule.lens.name == "reference" for bound in self._far.owns(name))
-        )
-        self._moment = {
-            side: build(LensSpec("datetime", {}), self._where(_MOMENT, side)).read
-            for side in ("local", "remote")
-        }
+        self._index()
 
     def only(self, names: Collection[str]) -> Pair:
         """The same pair with some of its units alone."""
@@ -172,18 +136,22 @@ class Pair:
         return self._written(self._near, asked, create)
 
     def correct_local(self, values: Canonical) -> Written:
-        """Columns to write because the person said so, whichever way their fields travel."""
-        known = [(name, value) for name, value in values.items() if name in self._unit_of]
-        return self._written(self._near, known, False)
+        """Columns to write because the person said so, whichever way their fields travel; all of
+        the fields are `correctable`."""
+        return self._written(self._near, list(values.items()), False)
+
+    def correctable(self, names: Iterable[str]) -> set[str]:
+        """Those of these fields that the host's row can be told."""
+        return {name for name in names if self._near.takes(name)}
 
     def blank_local(self, names: Collection[str]) -> Written:
         """Columns with what stands for nothing there, whichever way their fields travel, and also
         of fields that this vendor has no part in. A column that cannot be emptied is a fault."""
-        return _blank([b for b in self._bound_near if b.rule.canonical in names])
+        return _blanked([b for b in self._bound_near if b.rule.canonical in names])
 
     def blank_remote(self, names: Collection[str]) -> Written:
         """The same of the vendor's fields."""
-        return _blank([b for b in self._leaving if b.rule.canonical in names])
+        return _blanked([b for b in self._leaving if b.rule.canonical in names])
 
     def write_remote(self, values: Canonical, *, create: bool = False) -> Written:
         """Vendor fields to write; on `create` constants too, and a fault for each mandatory field
@@ -306,8 +274,7 @@ class Pair:
 
     def columns_of(self, unit: Unit) -> tuple[str, ...]:
         """The columns that hold a unit."""
-        beside = self._beside.get(unit.name, ())
-        return _own_of(self._near, unit.fields) + _own_of(self._near, beside)
+        return _own_of(self._near, self._held(unit))
 
     def remote_fields_of(self, unit: Unit) -> tuple[str, ...]:
         """The vendor's fields that hold a unit."""
@@ -335,62 +302,58 @@ class Pair:
 
     # --- building -------------------------------------------------------------------------------
 
-    def _where(self, known: Field, side: str, type_: str | None = None) -> Where:
-        here: Literal["local", "remote"] = "local" if side == "local" else "remote"
-        return Where(here, self._zone, self._region, known, type_)
+    def _index(self) -> None:
+        """Find once what is asked for with each record."""
+        self._unit_of = {name: unit for unit in self.units for name in self._known(unit)}
+        self._pushed = frozenset(name for unit in self.units if unit.push for name in unit.fields)
+        self._pulled = frozenset(n for unit in self.units if unit.pull for n in self._held(unit))
+        self.reference_fields = tuple(
+            name
+            for name in self._unit_of
+            if any(bound.rule.lens.name == "reference" for bound in self._far.owns(name))
+        )
+        unread = [rule for rule in self.local.rules if _is_unread(rule)]
+        self.unread = frozenset(rule.canonical for rule in unread).intersection(self._unit_of)
+        read = {rule.own for rule in self.local.rules if not _is_unread(rule)}
+        unseen = {rule.own for rule in unread} - read
+        self.own_columns = _with_times(self._near.own, [unit.local_time for unit in self.units])
+        self.columns = tuple(name for name in self.own_columns if name not in unseen)
+        self.remote_fields = _with_times(self._far.own, [unit.remote_time for unit in self.units])
 
-    def _bind(self, rule: Rule, side: str, schema: Schema | None) -> Bound:
-        known = field_of(self.kind, rule.canonical)
-        assert known is not None, f"the loader let {rule.canonical} through"
-        lens = build(rule.lens, self._where(known, side, rule.type))
-        info = schema.fields.get(rule.own) if schema is not None else None
-        check = check_of(info) if info is not None else None
-        if side == "local" and rule.own in self._names:
-            check = is_among(self._names[rule.own])
-        required = info is not None and info.required
-        return Bound(rule, lens, checked(lens.write, check, required), required)
-
-    def _travels(self, bound: Bound, schema: Schema | None) -> bool:
+    def _travels(self, bound: Bound) -> bool:
         name = bound.rule.canonical
         if name.startswith("constant.") or not self._leaves(self.kind, name):
             return False
-        return schema is None or drift.why_disabled(bound.rule, bound.lens, schema) is None
+        return self.schema is None or (
+            drift.why_disabled(bound.rule, bound.lens, self.schema) is None
+        )
 
-    def _check_times(self) -> None:
-        faults = []
-        for unit in self.units:
-            if unit.policy != "newest":
-                continue
-            for mapping in (self.local, self.vendor):
-                rules = [
-                    rule for rule in mapping.rules if (rule.group or rule.canonical) == unit.name
-                ]
-                if not any(rule.time for rule in rules):
-                    faults.append(
-                        f"{mapping.path}: `{unit.name}` is judged by `newest` and needs `time`, the"
-                        " name of what holds its time, here too."
-                    )
-        if faults:
-            raise MappingError("The mappings cannot be used together:", faults=faults)
+    def _held(self, unit: Unit) -> tuple[str, ...]:
+        """The fields that move with a unit into the host's row."""
+        return (*unit.fields, *self._beside.get(unit.name, ()))
+
+    def _known(self, unit: Unit) -> Iterator[str]:
+        """All names of a unit's fields: of a joined name its parts too."""
+        for name in unit.fields:
+            for bound in (*self._near.owns(name), *self._far.owns(name)):
+                yield bound.rule.canonical
+        yield from self._beside.get(unit.name, ())
 
 
-def _blank(bounds: Iterable[Bound]) -> Written:
-    fields: dict[str, Any] = {}
-    faults: list[Fault] = []
-    for bound in bounds:
-        try:
-            fields[bound.rule.own] = bound.write(None)
-        except Refusal as refusal:
-            text = f"{bound.rule.own}: {refusal.text}"
-            faults.append(
-                Fault(
-                    canonical=bound.rule.canonical,
-                    own=bound.rule.own,
-                    code=refusal.code,
-                    text=text,
-                    mandatory=False,
-                )
-            )
+def _beside(
+    units: Iterable[Unit], used: frozenset[str], rules: Iterable[Rule]
+) -> dict[str, tuple[str, ...]]:
+    """What the host's row holds beside each consent, by the consent's name."""
+    names = [rule.canonical for rule in rules if rule.canonical not in used]
+    return {
+        unit.name: tuple(name for name in names if name.startswith(f"{unit.name}."))
+        for unit in units
+        if unit.name.startswith("consent.")
+    }
+
+
+def _blanked(bounds: Iterable[Bound]) -> Written:
+    fields, faults = blank(bounds)
     return Written(fields, tuple(faults))
 
 
@@ -402,5 +365,5 @@ def _own_of(side: Side, fields: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(b.rule.own for name in fields for b in side.owns(name)))
 
 
-def _with_times(own: tuple[str, ...], times: Iterable[str | None]) -> tuple[str, ...]:
+def _with_times(own: Iterable[str], times: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*own, *(time for time in times if time is not None))))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from connector.errors import MappingError
 from connector.mapping import names
-from connector.mapping.schema import Rule
+from connector.mapping.schema import LocalMapping, Rule, VendorMapping
 from connector.plugin import Schema
 
 
@@ -96,3 +97,17 @@ def _unit(
             (r.time for r in far if r.time and (schema is None or r.time in schema.fields)), None
         ),
     )
+
+
+def check_times(units: Iterable[Unit], local: LocalMapping, vendor: VendorMapping) -> None:
+    """What is judged by `newest` needs its time on both sides. Raises: MappingError."""
+    faults = [
+        f"{mapping.path}: `{unit.name}` is judged by `newest` and needs `time`, the name of what"
+        " holds its time, here too."
+        for unit in units
+        if unit.policy == "newest"
+        for mapping in (local, vendor)
+        if not any(r.time for r in mapping.rules if (r.group or r.canonical) == unit.name)
+    ]
+    if faults:
+        raise MappingError("The mappings cannot be used together:", faults=faults)

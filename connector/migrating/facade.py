@@ -14,7 +14,7 @@ from connector.installation import Installation
 from connector.migrating import kept as keeping
 from connector.migrating.hub import make_hub
 from connector.migrating.kept import Kept, Plan, Proof, RunKept
-from connector.migrating.planning import Before, Tally, reckon, scope_plan, unreadable
+from connector.migrating.planning import Tally, reckon, scope_plan, unreadable
 from connector.migrating.report import Told, page
 from connector.migrating.route import Route, route
 from connector.migrating.verifying import prove
@@ -48,7 +48,7 @@ class Standing:
     kept: Kept
     fits: bool
     done: dict[tuple[str, str], dict[str, int]]
-    """By (connection, kind): created, updated, adopted; from the log of events."""
+    """By (connection, kind): created, updated, joined; from the log of events."""
 
     def left(self, connection: str, kind: str) -> int:
         """Writes of the plan that no run has made yet."""
@@ -102,7 +102,7 @@ class Migrations:
         ports, setup, opened = self._parts(way, copy, progress, noted)
         with copy.read() as tx:
             before = {
-                (leg.connection, kind): Before(tally.linked(tx, leg.connection, kind))
+                (leg.connection, kind): tally.linked(tx, leg.connection, kind)
                 for leg, kind in way.scopes
             }
         report = Runner(ports, setup, opened).run()

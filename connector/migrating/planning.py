@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -32,24 +31,18 @@ class Tally(list[PlannedWrite]):
         self.counts[one.connection, str(one.kind), one.side, str(one.op)] += 1
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """A scope before the passes ran on it."""
-
-    linked: Linked
-
-
 def scope_plan(
-    tx: sa.Connection, leg: Leg, kind: Kind, before: Before, counts: Counts, writes: Counter[Key]
+    tx: sa.Connection, leg: Leg, kind: Kind, before: Linked, counts: Counts, writes: Counter[Key]
 ) -> ScopePlan:
-    """What the passes have shown of one scope; `tx` reads the copy they ran on."""
+    """What the passes have shown of one scope, which was as `before`; `tx` reads the copy they ran
+    on."""
     after = tally.linked(tx, leg.connection, kind)
     plan = ScopePlan(leg.connection, str(kind), leg.source)
     ours, theirs = after.only_local, after.only_remote
     if leg.source == "remote":
         ours, theirs = theirs, ours
     plan.records = after.both + ours
-    plan.already = before.linked.agreed
+    plan.already = before.agreed
     plan.create = writes[leg.connection, kind, leg.target, "create"]
     plan.update = writes[leg.connection, kind, leg.target, "update"]
     plan.adopt = counts.adopted

@@ -1,35 +1,26 @@
-"""What a policy may not say. Each fault is a place in the file and a sentence for its author.
-
-Whether a rule can match, is overruled always, or meets another one's change is found by trying all
-that the file tells apart: destinations, countries, ages, purposes and classes.
-"""
+"""What a policy may not say. Each fault is a place in the file and a sentence for its author."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
-from typing import Any, Final
+from typing import Final
 
-from connector.policy import retention
+from connector.policy import retention, together
 from connector.policy.actions import MASKS, SCANS, generalised_types, is_generalisation
 from connector.policy.compile import (
     UNCLASSIFIED,
     Named,
     Place,
+    all_fields,
     class_of,
     covers,
-    matches,
-    named,
+    may_hold,
 )
-from connector.policy.document import CHANGES, GATES, RANK, Conditions, Document, RuleSpec
+from connector.policy.document import GATES, Conditions, Document, Fault, RuleSpec
 from connector.policy.facts import is_fact
 from connector.policy.places import EU, KNOWN, region_of
 from connector.records import FIELDS, PERSONAL_CLASSES, Kind, field_of
-
-Fault = tuple[Sequence[str | int], str]
-"""Where in the file, and a sentence without its full stop."""
 
 MOST_EXCEPTION: Final = dt.timedelta(days=90)
 REFERENCES: Final = ("env:", "file:", "vault:")
@@ -112,7 +103,7 @@ def _digested(document: Document, name: str) -> Iterator[Fault]:
     """Only plain texts can be kept as digests: names are put together and taken apart, identifiers
     are found by, the gates read facts, and sets of tags are joined with what they were."""
     at = ("classes", name, "base")
-    mine = [(kind, field.name) for kind, field in _all_fields(document) if field.class_ == name]
+    mine = [(kind, field.name) for kind, field in all_fields(document) if field.class_ == name]
     for kind, field in mine:
         known = field_of(kind, field)
         assert known is not None
@@ -258,7 +249,7 @@ def _rules(document: Document) -> Iterator[Fault]:
             yield from found
         yield from _with(document, rule, at)
     if sound:
-        yield from _together(document)
+        yield from together.faults_of(document)
 
 
 def _conditions(document: Document, c: Conditions, at: Sequence[str | int]) -> Iterator[Fault]:
@@ -297,114 +288,18 @@ def _with(document: Document, rule: RuleSpec, at: Sequence[str | int]) -> Iterat
         elif rule.action != "hash" and rule.with_ is not None:
             yield (*at, "with"), f"`{rule.action}` takes no `with`"
         return
-    for kind, one in _all_fields(document):
+    for kind, one in all_fields(document):
         known = field_of(kind, one.name)
         assert known is not None
-        if known.type not in types and _speaks_of(document, rule, kind, one):
+        if known.type not in types and _speaks_of(rule, kind, one):
             yield (*at, "with"), f"`{rule.with_}` is not for {kind}.{one.name}, a {known.type}"
             return
 
 
-def _all_fields(document: Document) -> Iterator[tuple[Kind, Named]]:
-    for kind, names in FIELDS.items():
-        for name in names:
-            yield kind, named(document, kind, name)
-    for full in document.fields:
-        kind_, _, name = full.partition(".")
-        if kind_ in set(Kind) and field_of(Kind(kind_), name) and name not in FIELDS[Kind(kind_)]:
-            yield Kind(kind_), named(document, Kind(kind_), name)
-    yield Kind.CUSTOMER, named(document, Kind.CUSTOMER, "consent.marketing.email")
-
-
-def _speaks_of(document: Document, rule: RuleSpec, kind: Kind, one: Named) -> bool:
-    """Whether a rule may be about a field, whoever's it is."""
-    told = {"class_", "field", "kind", "sensitive"}
-    c = rule.when.model_copy(
-        update={name: None for name in Conditions.model_fields if name not in told}
-    )
-    bare = RuleSpec(id="x", when=c, action="allow")
-    return matches(bare, Place("", "", None, False, False, kind), one, ())
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One of the situations that a file tells apart."""
-
-    place: Place
-    one: Named
-    purposes: frozenset[str]
-
-
-def _cases(document: Document) -> Iterator[_Case]:
-    rules = document.rules
-    told = [c for rule in rules for c in (rule.when, rule.unless) if c is not None]
-    by_field = any(c.field is not None for c in told)
-    fields: dict[tuple[Any, ...], tuple[Kind, Named]] = {}
-    for kind, one in _all_fields(document):
-        same = (kind, one.name) if by_field else (kind, one.class_, one.sensitive)
-        fields.setdefault(same, (kind, one))
-    countries = {code for c in told for code in c.country or ()} - {EU}
-    countries |= {"CN", "DE", "US", document.controller.country} - {EU}
-    ages = (False, True) if any(c.minor is not None for c in told) else (False,)
-    named_purposes = sorted({name for c in told for name in c.purpose or ()})
-    purposes = [
-        frozenset(some)
-        for size in range(len(named_purposes) + 1)
-        for some in combinations(named_purposes, size)
-    ]
-    for name, there in document.destinations.items():
-        for country in (*sorted(countries), None):
-            home = country or document.controller.country
-            crosses = region_of(home) != region_of(there.country)
-            for minor in ages:
-                for kind, one in fields.values():
-                    place = Place(name, there.country, country, crosses, minor, kind)
-                    for some in purposes:
-                        yield _Case(place, one, some)
-
-
-def _together(document: Document) -> Iterator[Fault]:
-    """Rules that never match, never decide, or would change one field in two ways."""
-    matched: set[int] = set()
-    decided: set[int] = set()
-    clashes: set[tuple[int, int]] = set()
-    allowed_abroad: set[int] = set()
-    for case in _cases(document):
-        found = [
-            number
-            for number, rule in enumerate(document.rules)
-            if matches(rule, case.place, case.one, case.purposes)
-        ]
-        if not found:
-            continue
-        matched.update(found)
-        top = max(RANK[document.rules[n].action] for n in found)
-        strictest = [n for n in found if RANK[document.rules[n].action] == top]
-        decided.update(strictest[:1])
-        decided.update(n for n in strictest[1:] if not _same(document, strictest[0], n))
-        changing = [n for n in found if document.rules[n].action in CHANGES]
-        for a, b in combinations(changing, 2):
-            ranks = {RANK[document.rules[n].action] for n in (a, b)}
-            if len(ranks) == 1 and not _same(document, a, b):
-                clashes.add((a, b))
-        if case.one.sensitive and case.place.crosses:
-            allowed_abroad.update(n for n in found if document.rules[n].action == "allow")
-    for number, rule in enumerate(document.rules):
-        at = ("rules", number)
-        if number not in matched:
-            yield at, f"the rule `{rule.id}` can never match"
-        elif number not in decided:
-            yield at, f"the rule `{rule.id}` never decides: others are always at least as strict"
-        if number in allowed_abroad:
-            yield at, f"the rule `{rule.id}` allows a sensitive class to go abroad"
-    for a, b in sorted(clashes):
-        ids = f"`{document.rules[a].id}` and `{document.rules[b].id}`"
-        yield ("rules", b), f"{ids} change one field in two ways; let one of them leave it out"
-
-
-def _same(document: Document, a: int, b: int) -> bool:
-    one, other = document.rules[a], document.rules[b]
-    return (one.action, one.with_) == (other.action, other.with_)
+def _speaks_of(rule: RuleSpec, kind: Kind, one: Named) -> bool:
+    """Whether a rule may be about a field, whoever's it is and wherever it goes."""
+    anywhere = rule.when.model_copy(update={"destination": None, "destination_country": None})
+    return may_hold(anywhere, Place("", "", None, False, False, kind), one)
 
 
 def _exceptions(document: Document, today: dt.date) -> Iterator[Fault]:

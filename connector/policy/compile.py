@@ -8,18 +8,25 @@ people of whom the same little is known.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Final
 
 from connector.policy.consent import is_state
-from connector.policy.document import RANK, Conditions, Document, Purpose, RuleSpec, Transfer
+from connector.policy.document import (
+    CHANGES,
+    RANK,
+    Conditions,
+    Document,
+    Purpose,
+    RuleSpec,
+    Transfer,
+)
 from connector.policy.facts import Facts
 from connector.policy.places import region_of
-from connector.records import PERSONAL_CLASSES, Kind, field_of
+from connector.records import FIELDS, PERSONAL_CLASSES, Kind, field_of
 
-SYSTEM: Final = frozenset({"system.id", "system.time"})
 CONSENT: Final = "consent"
 """Its own class: a person's no must arrive wherever the person's data is."""
 
@@ -89,6 +96,18 @@ def named(document: Document, kind: Kind, name: str) -> Named:
     return Named(name, class_, PERSONAL_CLASSES.get(class_, True), False)
 
 
+def all_fields(document: Document) -> Iterator[tuple[Kind, Named]]:
+    """Every field that the policy may be about; one consent stands for all."""
+    for kind, names in FIELDS.items():
+        for name in names:
+            yield kind, named(document, kind, name)
+    for full in document.fields:
+        kind_, _, name = full.partition(".")
+        if kind_ in set(Kind) and field_of(Kind(kind_), name) and name not in FIELDS[Kind(kind_)]:
+            yield Kind(kind_), named(document, Kind(kind_), name)
+    yield Kind.CUSTOMER, named(document, Kind.CUSTOMER, "consent.marketing.email")
+
+
 def covers(patterns: Iterable[str], class_: str) -> bool:
     """Whether a list of classes has this one; `contact.*` has all that begin so.
 
@@ -134,6 +153,14 @@ def _holds(c: Conditions, place: Place, one: Named, purposes: Collection[str]) -
         and (c.minor is None or c.minor is place.minor)
         and (c.sensitive is None or c.sensitive is one.sensitive)
     )
+
+
+def may_hold(c: Conditions, place: Place, one: Named) -> bool:
+    """Whether conditions may hold here, whoever's record it is."""
+    return _holds(c.model_copy(update=dict.fromkeys(_OF_THE_PERSON)), place, one, ())
+
+
+_OF_THE_PERSON: Final = ("country", "crosses_border", "purpose", "minor")
 
 
 def _is_in(country: str | None, among: Iterable[str]) -> bool:
@@ -202,29 +229,18 @@ class Compiled:
 
         Whose record it is may not be known when it is read, and it may change."""
         for name, one in self.fields.items():
-            may = (
-                rule.action in ("mask", "hash", "generalise") and self.could_match(rule, one)
-                for rule in self._rules
-            )
+            may = (rule.action in CHANGES and self.could_match(rule, one) for rule in self._rules)
             if one.scan or any(may):
                 yield name
 
     def could_match(self, rule: RuleSpec, one: Named) -> bool:
         """Whether a rule may be about a field on this way, whoever's it is."""
-        c = rule.when
-        full = f"{self.kind}.{one.name}"
-        if c.crosses_border and not any(
+        if rule.when.crosses_border and not any(
             t.recipient == self.destination for t in self.document.transfers
         ):
             return False  # whoever's data would cross is stopped before any rule is asked
-        return (
-            (c.class_ is None or covers(c.class_, one.class_))
-            and (c.field is None or any(fnmatchcase(full, pattern) for pattern in c.field))
-            and (c.kind is None or self.kind in c.kind)
-            and (c.destination is None or self.destination in c.destination)
-            and (c.destination_country is None or _is_in(self.country, c.destination_country))
-            and (c.sensitive is None or c.sensitive is one.sensitive)
-        )
+        somebody = Place(self.destination, self.country, None, False, False, self.kind)
+        return may_hold(rule.when, somebody, one)
 
     # --- what holds for one person ----------------------------------------------------------------
 

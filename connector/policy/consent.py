@@ -18,9 +18,6 @@ SKEW: Final = dt.timedelta(minutes=5)
 NEGATIVE: Final = frozenset({"denied", "withdrawn"})
 SUBJECT, STAFF, VENDOR = "subject", "staff", "vendor"
 
-COMPANIONS: Final = ("at", "source", "evidence", "version")
-"""What may stand beside `consent.PURPOSE.CHANNEL`: when, said by whom, the proof, which text."""
-
 _EVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 

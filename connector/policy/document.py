@@ -1,11 +1,13 @@
 """The shape of a policy file, as it stands there; `checks.py` says whether it makes sense.
 
+A field that is called a note decides nothing: it is there for whoever reads the file.
 Sentences about a fault name keys and lines, never what stands there.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -25,6 +27,10 @@ CHANGES: Final = frozenset({"mask", "hash", "generalise"})
 
 GATES: Final = ("suppressed", "restricted", "minor", "transfer", "purpose", "unclassified")
 """The built-in gates, by the name they stand under among the reasons; no rule relaxes them."""
+
+
+Fault = tuple[Sequence[str | int], str]
+"""Where in the file, and a sentence without its full stop."""
 
 
 class _Model(BaseModel):
@@ -53,14 +59,17 @@ class Controller(_Model):
     """Who decides why the data is used."""
 
     name: str
+    """A note."""
     country: str
     contact_ref: str
+    """A note, by reference: people's names and addresses stand in no policy."""
 
 
 class AsAdult(_Model):
     """People of unknown age are adults here, and why that is so."""
 
     treat_as_adult: Annotated[str, Field(min_length=10)]
+    """The reason, a note."""
 
 
 class Defaults(_Model):
@@ -69,6 +78,7 @@ class Defaults(_Model):
     unclassified_outbound: Literal["block_record", "drop_field"]
     unclassified_inbound: Literal["letter", "drop"]
     unknown_subject_country: Literal["deny_transfer"]
+    """There is no other answer; it stands there to be read."""
     unknown_age: Literal["treat_as_minor"] | AsAdult
     local_consent: Literal["staff", "subject"] = "staff"
     """What an answer in the shop's row counts as where the mapping has no `.source` beside it."""
@@ -81,6 +91,7 @@ class ClassSpec(_Model):
     sensitive: bool = False
     store: Literal["seal"] | None = None
     index: str | None = None
+    """Checked, and changes nothing yet; so is `drives_age`."""
     drives_age: bool = False
     scan: Words = ()
     """What is masked inside its texts on the way out: phone, email, cnid."""
@@ -93,6 +104,7 @@ class Destination(_Model):
     plugin: str
     country: str
     role: Literal["processor", "controller", "joint_controller"]
+    """A note."""
     data_centre: str | None = None
 
 
@@ -133,6 +145,7 @@ class Transfer(_Model):
         "binding_rules",
         "exempt_volume",
     ]
+    """A note, as are `ref` and `pia_ref`: which paper allows it."""
     ref: Annotated[str, Field(min_length=1)]
     valid_until: Day
     recipient: str
@@ -181,7 +194,8 @@ class RuleSpec(_Model):
 
 
 class ExceptionSpec(_Model):
-    """A rule that does not hold at one destination for a while, and who said so."""
+    """A rule that does not hold at one destination for a while; `ref` and `approver`, who said so,
+    are notes."""
 
     rule: str
     destination: str

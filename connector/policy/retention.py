@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from connector.policy.compile import class_of, covers
-from connector.policy.document import Document, Retention
+from connector.policy.document import Document, Fault, Retention
 from connector.records import Kind, Value, field_of
 
 KEPT: Final = "kept"
@@ -145,7 +145,6 @@ def judge(
 
 # --- what an entry may not say --------------------------------------------------------------------
 
-Fault = tuple[tuple[str | int, ...], str]
 _TIMES: Final = frozenset({"date", "datetime"})
 _STAYS: Final = ("system.id", "system.time", "consent")
 

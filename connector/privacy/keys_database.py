@@ -25,11 +25,12 @@ from sqlalchemy import (
     event,
     inspect,
 )
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
+from connector.drivers import POSTGRES, keep_discreet, open_server, server_url
 from connector.errors import SealError, SettingsError
 
 _META = MetaData()
@@ -47,7 +48,8 @@ SUBJECT: Final = Table(
     Column("alias_of", String(32)),
     Column("created_us", BigInteger, nullable=False),
 )
-"""Generations of wrapped subject keys. A shredded subject keeps its row with empty key columns."""
+"""Generations of wrapped subject keys. A shredded subject keeps its row with empty key columns.
+`alias_of` is empty: nothing makes use of it."""
 
 ERASURE: Final = Table(
     "erasure",
@@ -148,16 +150,10 @@ class OurErrors:
 
 def open_keys_database(url: str) -> Engine:
     """Open it, and make its tables if they are not there. Raises: SettingsError, SealError."""
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise SettingsError("[keys] subjects is not a database URL.") from None
-    if parsed.get_backend_name() == "sqlite":
-        engine = _sqlite(parsed)
-    else:
-        with OurErrors():
-            # Bound values would show in SQLAlchemy's error texts and logs.
-            engine = create_engine(parsed, hide_parameters=True, pool_pre_ping=True)
+    parsed = server_url(url, "[keys] subjects")
+    sqlite = parsed.get_backend_name() == "sqlite"
+    engine = _sqlite(parsed) if sqlite else open_server(parsed, POSTGRES)
+    keep_discreet(engine)
     with OurErrors(), engine.begin() as database:
         if engine.dialect.name == "postgresql":
             # There IF NOT EXISTS is no promise to workers that begin at once.
@@ -185,7 +181,6 @@ def _sqlite(url: URL) -> Engine:
         # One connection for all threads: another one would see another, empty database.
         engine = create_engine(
             url,
-            hide_parameters=True,
             poolclass=StaticPool,
             connect_args={"check_same_thread": False},
         )
@@ -197,7 +192,7 @@ def _sqlite(url: URL) -> Engine:
             raise SettingsError(
                 f"[keys] subjects: the file {path} cannot be opened or made."
             ) from None
-        engine = create_engine(url, hide_parameters=True)
+        engine = create_engine(url)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:

@@ -279,49 +279,30 @@ def fresh_entry(
     now: datetime,
     officer: KeyProvider | None,
 ) -> dict[str, Any]:
-    """An entry with a fresh key, active; of `disclose` under the officer's provider, if any."""
-    if purpose is Purpose.DISCLOSE and officer is not None:
-        return officers_entry(root, tenant, kid, suite, now, officer)
-    return new_entry(root, tenant, kid, purpose, suite, now)
+    """An entry with a fresh key, active.
 
-
-def new_entry(
-    root: Root, tenant: str, kid: int, purpose: Purpose, suite: int, now: datetime
-) -> dict[str, Any]:
-    """An entry with a fresh key, active."""
-    key = os.urandom(KEY_BYTES)
-    where = _context(tenant, purpose, kid)
-    return {
+    Of `disclose` with an `officer`: the private half is wrapped by that provider, the public one by
+    the root, so that nobody without the ring puts his own in its place. Raises: SealError if a
+    provider does not wrap.
+    """
+    key, where = os.urandom(KEY_BYTES), _context(tenant, purpose, kid)
+    entry = {
         "kid": kid,
         "purpose": purpose,
         "suite": suite,
         "state": KeyState.ACTIVE,
         "created": now.isoformat(),
         "stopped": None,
-        "wrapped": wrap_entry(root, tenant, kid, purpose, key),
         "kcv": _text(check_value(key, where)),
     }
-
-
-def officers_entry(
-    root: Root, tenant: str, kid: int, suite: int, now: datetime, officer: KeyProvider
-) -> dict[str, Any]:
-    """An entry with a fresh key of purpose `disclose`, active: the private half wrapped by the
-    officer's provider, the public one by the root, so that nobody without the ring puts his own
-    in its place. Raises: SealError if the provider does not wrap."""
-    private, where = os.urandom(KEY_BYTES), _context(tenant, Purpose.DISCLOSE, kid)
+    if officer is None or purpose is not Purpose.DISCLOSE:
+        return {**entry, "wrapped": wrap_entry(root, tenant, kid, purpose, key)}
     return {
-        "kid": kid,
-        "purpose": Purpose.DISCLOSE,
-        "suite": suite,
-        "state": KeyState.ACTIVE,
-        "created": now.isoformat(),
-        "stopped": None,
+        **entry,
         "profile": OFFICER,
         "provider": officer.id,
-        "public": wrap_public(root, tenant, kid, public_of(private)),
-        "wrapped": _text(officer.wrap(private, where)),
-        "kcv": _text(check_value(private, where)),
+        "public": wrap_public(root, tenant, kid, public_of(key)),
+        "wrapped": _text(officer.wrap(key, where)),
     }
 
 

@@ -29,9 +29,7 @@ LIVE: Final = "live"
 RESTRICTED: Final = "restricted"
 SHREDDING: Final = "shredding"
 SHREDDED: Final = "shredded"
-ALIAS: Final = "alias"
 MISSING: Final = "missing"
-STATES: Final = (LIVE, RESTRICTED, SHREDDING, SHREDDED, ALIAS)
 
 CACHED_SUBJECTS: Final = 4096
 _IN_LIMIT: Final = 500
@@ -122,7 +120,7 @@ class Subjects:
             self._load(some)
 
     def state(self, subject: str) -> str:
-        """live, restricted, shredding, shredded, alias; missing if there is no such subject."""
+        """live, restricted, shredding, shredded; missing if there is no such subject."""
         found = self._get(subject)
         return MISSING if found is None else found.state
 
@@ -146,16 +144,14 @@ class Subjects:
             raise SealError(CANNOT_OPEN)
         return found.ciphers[gen]
 
-    def set_state(
-        self, subjects: Sequence[str], state: str, *, alias_of: str | None = None
-    ) -> None:
+    def set_state(self, subjects: Sequence[str], state: str) -> None:
         """Move subjects to a state other than `shredded`, which only `shred` gives."""
-        assert state in STATES and state != SHREDDED, "use shred() for the last state"
+        assert state in (LIVE, RESTRICTED, SHREDDING), "use shred() for the last state"
         with OurErrors(), self._engine.begin() as database:
             database.execute(
                 update(SUBJECT)
                 .where(SUBJECT.c.subject_id.in_(subjects), SUBJECT.c.state != SHREDDED)
-                .values(state=state, alias_of=alias_of)
+                .values(state=state)
             )
         self._drop(subjects)
 

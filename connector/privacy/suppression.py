@@ -98,14 +98,6 @@ class Suppression:
                 found.setdefault(name, set()).add(label)
         return found
 
-    def erasures_of(self, labelled: Iterable[Labelled]) -> list[str]:
-        """The ids of the erasures that suppress any of these."""
-        keys = self._ring().of(Purpose.SUPPRESS)
-        asked = [self._digest(key, *one) for one in labelled for key in keys]
-        query = select(SUPPRESSION.c.erasure).where(SUPPRESSION.c.token.in_(asked)).distinct()
-        with OurErrors(), self._engine.connect() as database:
-            return sorted(database.execute(query).scalars())
-
     def _among(self, digests: list[bytes]) -> set[bytes]:
         found: set[bytes] = set()
         with OurErrors(), self._engine.connect() as database:

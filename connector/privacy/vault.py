@@ -113,7 +113,7 @@ class Vault:
         self._subjects.preload(subjects)
 
     def subject_state(self, subject: str) -> str:
-        """live, restricted, shredding, shredded, alias or missing."""
+        """live, restricted, shredding, shredded or missing."""
         return self._subjects.state(subject)
 
     def refresh(self) -> None:

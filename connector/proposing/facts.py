@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from connector.errors import LocalError
-from connector.local.dialects import Dialect, dialect_of, open_local
+from connector.local.dialects import Dialect, dialect_of
+from connector.local.opening import open_local
 from connector.local.shapes import split_name
+from connector.local.table import fills_itself, unique_in
 from connector.proposing.found import Ask, Column, Pointing, Table
 from connector.proposing.looks import FEW, SAMPLE, look_at
 from connector.proposing.rights import Rights, rights_on
@@ -21,7 +24,6 @@ from connector.proposing.structure import (
     makes_keys,
     meanings,
     sort_of,
-    unique_in,
 )
 from connector.proposing.words import is_secret
 
@@ -122,65 +124,72 @@ def _names(inspector: sa.Inspector, only: str | None) -> Sequence[str]:
     return [n for n in found if not split_name(n)[1].startswith(OURS) and n.count(".") < 2]
 
 
-def _table(tx: sa.Connection, inspector: sa.Inspector, name: str, dialect: Dialect) -> Table:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Declared:
+    """What a table's makers wrote of it."""
+
+    columns: Sequence[Mapping[str, Any]]
+    keys: tuple[str, ...]
+    makes_keys: bool
+    alone: Set[str]
+    """Columns of which each value stands once."""
+    leading: Set[str]
+    """Columns that come first in an index."""
+    listed: Mapping[str, frozenset[str]]
+    foreign: Mapping[str, tuple[str, str]]
+
+
+def _declared(inspector: sa.Inspector, name: str, dialect: Dialect) -> _Declared:
     schema, plain = split_name(name)
-    described = inspector.get_columns(plain, schema)
-    rights = rights_on(tx, name)
-    types = {one["name"]: one["type"] for one in described}
+    columns = inspector.get_columns(plain, schema)
+    types = {one["name"]: one["type"] for one in columns}
     unique = unique_in(inspector, plain, schema)
-    firsts = {one["column_names"][0] for one in inspector.get_indexes(plain, schema)}
-    demanded = {one["name"] for one in described if not one["nullable"]}
     primary = inspector.get_pk_constraint(plain, schema).get("constrained_columns") or []
+    demanded = {one["name"] for one in columns if not one["nullable"]}
     keys = keys_of(primary, [one for one in unique if demanded.issuperset(one)], types, dialect)
-    makes = len(keys) == 1 and makes_keys(
-        next(c for c in described if c["name"] == keys[0]), dialect
+    alone = {names[0] for names in (primary, *unique) if len(names) == 1}
+    indexes = inspector.get_indexes(plain, schema)
+    return _Declared(
+        columns=columns,
+        keys=keys,
+        makes_keys=len(keys) == 1
+        and any(makes_keys(one, dialect) for one in columns if one["name"] == keys[0]),
+        alone=alone,
+        leading=alone | {str(one["column_names"][0]) for one in indexes} | set(primary[:1]),
+        listed=listed_in(inspector, plain, schema, types),
+        foreign=foreign_in(inspector, plain, schema),
     )
-    secret = {one["name"] for one in described if _is_secret(one)}
-    open_ = [n for n in types if n not in secret and rights.may(n, "select")]
-    sampled, rows = _sample(tx, name, [dialect.column(n, types[n]) for n in open_])
-    listed = listed_in(inspector, plain, schema, types)
-    columns = {}
-    for one in described:
-        column = one["name"]
-        optional = one["nullable"] or one["default"] is not None or (makes and column in keys)
-        columns[column] = _column(
-            one,
-            sampled.get(column),
-            listed.get(column, frozenset()),
-            rights,
-            optional=bool(
-                optional
-                or one.get("computed")
-                or one.get("identity")
-                or one.get("autoincrement") is True
-            ),
-            indexed=column in firsts or primary[:1] == [column] or [column] in unique,
-            unique=[column] in unique or primary == [column],
-        )
+
+
+def _table(tx: sa.Connection, inspector: sa.Inspector, name: str, dialect: Dialect) -> Table:
+    told, rights = _declared(inspector, name, dialect), rights_on(tx, name)
+    open_ = [
+        dialect.column(one["name"], one["type"])
+        for one in told.columns
+        if not _is_secret(one) and rights.may(one["name"], "select")
+    ]
+    sampled, rows = _sample(tx, name, open_)
+    columns = [_column(one, told, rights, sampled.get(one["name"])) for one in told.columns]
     return Table(
         name=name,
-        keys=keys,
-        makes_keys=makes,
-        columns=columns,
-        foreign=foreign_in(inspector, plain, schema),
+        keys=told.keys,
+        makes_keys=told.makes_keys,
+        columns={column.name: column for column in columns},
+        foreign=told.foreign,
         rows=rows,
         whole=rows < SAMPLE,
         unwatched=rights.unwatched,
-        insertable=any(rights.may(column, "insert") for column in types),
+        insertable=any(rights.may(column.name, "insert") for column in columns),
     )
 
 
-def _is_secret(column: Mapping[str, Any]) -> bool:
+def _is_secret(one: Mapping[str, Any]) -> bool:
     """By its name, or by what its makers call it."""
-    return is_secret(column["name"]) or is_secret(head(column.get("comment") or ""))
+    return is_secret(one["name"]) or is_secret(head(one.get("comment") or ""))
 
 
 def _column(
-    one: Mapping[str, Any],
-    values: Sequence[object] | None,
-    listed: frozenset[str],
-    rights: Rights,
-    **more: bool,
+    one: Mapping[str, Any], told: _Declared, rights: Rights, values: Sequence[object] | None
 ) -> Column:
     name = one["name"]
     look = look_at(values) if values is not None else None
@@ -188,18 +197,21 @@ def _column(
     seen = frozenset(str(v).strip() for v in values or () if v is not None) if few else frozenset()
     comment = one.get("comment") or ""
     always = (one.get("identity") or {}).get("always", False)
+    made = told.makes_keys and name in told.keys
     return Column(
         name=name,
         sort=sort_of(one["type"]),
+        optional=one["nullable"] or made or fills_itself(one),
         null=one["nullable"],
         secret=_is_secret(one),
         readable=rights.may(name, "select"),
         writable=rights.may(name, "update") and not one.get("computed") and not always,
+        indexed=name in told.leading,
+        unique=name in told.alone,
         said=head(comment),
         meanings=meanings(comment),
         look=look,
-        codes=(seen | listed) - {""} if look is not None else frozenset(),
-        **more,
+        codes=(seen | told.listed.get(name, frozenset())) - {""} if look else frozenset(),
     )
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from connector.local.dialects import Dialect
 from connector.local.keys import form_of
+from connector.local.table import fills_itself
 from connector.proposing.found import Sort
 from connector.proposing.looks import FEW
 from connector.proposing.words import is_secret
@@ -59,24 +60,7 @@ def keys_of(
 def makes_keys(column: Mapping[str, Any], dialect: Dialect) -> bool:
     if dialect.name == "sqlite" and str(column["type"]) == "INTEGER":
         return True  # a key of that very type, and of no other, is counted up
-    return bool(
-        column["default"] is not None
-        or column.get("identity")
-        or column.get("autoincrement") is True
-    )
-
-
-def unique_in(inspector: sa.Inspector, table: str, schema: str | None) -> list[list[str]]:
-    found = [one["column_names"] for one in inspector.get_unique_constraints(table, schema)]
-    # An index over an expression, or over some rows only, makes no column unique.
-    found += [
-        [str(name) for name in one["column_names"]]
-        for one in inspector.get_indexes(table, schema)
-        if one.get("unique")
-        and None not in one["column_names"]
-        and not any(key.endswith("_where") for key in one.get("dialect_options", {}))
-    ]
-    return found
+    return fills_itself(column)
 
 
 def foreign_in(

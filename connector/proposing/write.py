@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import BaseModel, SecretStr
 
@@ -84,45 +85,49 @@ def settings_file(
 ) -> str:
     """The text of `connector.toml`. `plugins` are the installed ones with their settings; `refused`
     are the tables that the account may not look at."""
-    region = (
-        ['phone_region = "CN"           # of numbers written without a country']
-        if chinese
-        else [
-            f"{MARK}the country of numbers written without one, by its two letters.",
-            '# phone_region = "GB"',
-        ]
-    )
+    ready = [str(one.kind) for one in kinds if one.usable]
+    blocks = [
+        _HEAD.format(tenant=json.dumps(tenant)),
+        _shop(url, chinese, refused),
+        *(_kind(one) for one in kinds),
+        *(_connection(name, model, ready) for name, model in plugins.items()),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+_HEAD: Final = """\
+# Settings of crm-connector. What is marked DECIDE is for you.
+
+# Part of every seal: never change it after the first sync.
+tenant = {tenant}
+
+[state]
+url = "sqlite:///state.db"     # what the engine remembers
+
+[keys]
+path = "keyring.json"         # made by `crm-connector keys init`; back it up apart
+kek = "file:kek.bin"
+subjects = "sqlite:///keys.db\""""
+
+
+def _shop(url: str, chinese: bool, refused: Sequence[str]) -> str:
     lines = [
-        "# Settings of crm-connector. What is marked DECIDE is for you.",
-        "",
-        "# Part of every seal: never change it after the first sync.",
-        f"tenant = {json.dumps(tenant)}",
-        "",
-        "[state]",
-        'url = "sqlite:///state.db"     # what the engine remembers',
-        "",
-        "[keys]",
-        'path = "keyring.json"         # made by `crm-connector keys init`; back it up apart',
-        'kek = "file:kek.bin"',
-        'subjects = "sqlite:///keys.db"',
-        "",
         "[local]",
         f"url = {json.dumps(url, ensure_ascii=False)}",
         f"{MARK}the time zone of columns that have none.",
         f'zone = "{"Asia/Shanghai" if chinese else "UTC"}"',
-        *region,
     ]
+    if chinese:
+        lines.append('phone_region = "CN"           # of numbers written without a country')
+    else:
+        lines.append(f"{MARK}the country of numbers written without one, by its two letters.")
+        lines.append('# phone_region = "GB"')
     if refused:
         lines.append(f"# Not looked at, for want of the right: {', '.join(refused)}.")
-    for one in kinds:
-        lines += ["", *_kind(one)]
-    ready = [str(one.kind) for one in kinds if one.usable]
-    for name, model in plugins.items():
-        lines += ["", *_connection(name, model, ready)]
-    return "\n".join([*lines, ""])
+    return "\n".join(lines)
 
 
-def _kind(one: KindProposal) -> list[str]:
+def _kind(one: KindProposal) -> str:
     lines = []
     if one.others:
         lines.append(f"{MARK}or is it one of {', '.join(one.others)}?")
@@ -135,10 +140,11 @@ def _kind(one: KindProposal) -> list[str]:
     for setting in one.settings:
         body += _setting(setting)
     if one.usable:
-        return [*lines, *body]
+        return "\n".join([*lines, *body])
     if not one.inner:
         lines.append(f"{MARK}nothing that is declared names a row; write a key that is unique.")
-    return [*lines, *(line if line.startswith("#") else f"# {line}" for line in body)]
+    lines += [line if line.startswith("#") else f"# {line}" for line in body]
+    return "\n".join(lines)
 
 
 def _key(one: KindProposal) -> str:
@@ -158,7 +164,7 @@ def _setting(setting: Setting) -> Iterator[str]:
     yield setting.line
 
 
-def _connection(name: str, model: type[BaseModel], kinds: Sequence[str]) -> list[str]:
+def _connection(name: str, model: type[BaseModel], kinds: Sequence[str]) -> str:
     lines = [
         f"[connections.{name}]",
         f"plugin = {toml_text(name)}",
@@ -169,8 +175,8 @@ def _connection(name: str, model: type[BaseModel], kinds: Sequence[str]) -> list
         elif field.is_required():
             lines.append(f"{key} = <{key}>")
     lines.append(f"kinds = {json.dumps(list(kinds))}")
-    return [
+    head = [
         f"{MARK}your account with {name}.",
         "# Fill in what stands in <…>, set the environment's variables, and take the `#` away.",
-        *(f"# {line}" for line in lines),
     ]
+    return "\n".join([*head, *(f"# {line}" for line in lines)])

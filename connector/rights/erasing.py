@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -24,10 +24,10 @@ import sqlalchemy as sa
 from connector.errors import ConnectorError, StoreError, UsageError
 from connector.mapping.identifiers import Identifier
 from connector.plugin import Kind, Op
-from connector.privacy.ledger import DONE, OPEN, Entry
+from connector.privacy.ledger import DONE, OPEN, PLANNED, Entry
 from connector.rights import medium
 from connector.rights.person import Finder, Person
-from connector.rights.rows import OnErase, RowRule, erase_rows
+from connector.rights.rows import STAYS, OnErase, RowRule, erase_rows
 from connector.rights.vendors import VendorErasure, due_of, kinds_children_first
 from connector.rights.work import Late, Work
 from connector.store import erasing, events, intents, links, scopes, staged
@@ -38,20 +38,6 @@ from connector.sync.beside import Beside, Leases
 from connector.sync.documents import unpack
 from connector.sync.noticing import look_at_rows_again
 from connector.sync.replay import keep_copy, replay_erasures
-from connector.sync.scope import Scope
-
-STEPS: Final = (
-    "suppress",
-    "gather",
-    "intents",
-    "vendors",
-    "rows",
-    "state",
-    "keys",
-    "medium",
-    "verify",
-    "receipt",
-)
 
 _STATE_TABLES: Final = ("link", "claim", "staged", "intent", "conflict", "event", "erasure")
 _KEY_TABLES: Final = ("subject", "erasure", "suppression")
@@ -93,7 +79,7 @@ class Erasure:
             while self.entry.step < len(STEPS):
                 name = STEPS[self.entry.step]
                 self._ports.hook(f"before step: {name}")
-                getattr(self, f"_{name}")(leases)
+                _STEPS[name](self, leases)
                 if self.entry.state == OPEN:
                     self._note(step=self.entry.step + 1)
                 self._ports.hook(f"after step: {name}")
@@ -101,11 +87,13 @@ class Erasure:
 
     def _note(self, *, step: int | None = None) -> None:
         """Commit how far it got, with what is still to do."""
-        sealed = seal_work(self._beside, self.entry.id, self.work)
         step = self.entry.step if step is None else step
         vendors = self.work.counted()
-        self.entry = replace(self.entry, step=step, work=sealed, vendors=vendors)
+        self.entry = replace(self.entry, step=step, work=self._sealed(), vendors=vendors)
         self._ports.vault.ledger.note(self.entry)
+
+    def _sealed(self) -> bytes:
+        return self.work.sealed(self._ports.vault, self.entry.id)
 
     # --- the steps ------------------------------------------------------------------------------
 
@@ -114,14 +102,14 @@ class Erasure:
 
     def _gather(self, leases: Leases) -> None:
         person = self._person()
-        add_to_work(self.work, person, self._finder)
+        self.work.aim_at(person, self._finder.traces(person))
         own = self._finder.distinctive(person)
         tokens = {*self.entry.tokens, *self._ports.vault.suppression.tokens(own)}
         self.entry = replace(
             self.entry,
             tokens=tuple(sorted(tokens, key=lambda one: (one.label, one.kid, one.digest))),
             subjects=tuple(sorted({*self.entry.subjects, *person.subjects})),
-            work=seal_work(self._beside, self.entry.id, self.work),
+            work=self._sealed(),
         )
         self._ports.vault.ledger.save(self.entry)
         keep_copy(self._ports, self.entry)
@@ -181,14 +169,13 @@ class Erasure:
         return list(dict.fromkeys((*self._beside.connections, *aimed)))
 
     def _vendor(self, name: str, leases: Leases) -> None:
-        kinds = kinds_children_first(list(self._beside.connections[name].kinds))
-        opened: dict[Kind, Scope] = {}
-        for kind in kinds:
-            opened[kind] = self._beside.scope(name, kind, leases[name, str(kind)])
-        at_work = {kind: VendorErasure(opened[kind], self.work, self._note) for kind in kinds}
-        for kind in kinds:
+        at_work: dict[Kind, VendorErasure] = {}
+        for kind in kinds_children_first(list(self._beside.connections[name].kinds)):
+            scope = self._beside.scope(name, kind, leases[name, str(kind)])
+            at_work[kind] = VendorErasure(scope, self.work, self._note)
+        for kind, here in at_work.items():
             late = [one for one in self.work.late if (one.place, one.kind) == (name, str(kind))]
-            at_work[kind].look_for_late(late)
+            here.look_for_late(late)
         if name not in self.work.searched and Kind.CUSTOMER in at_work:
             person = Person(identifiers=set(self.work.identifiers), values=set(self.work.values))
             of_customers, mine = at_work[Kind.CUSTOMER], set(self.work.links)
@@ -196,12 +183,12 @@ class Erasure:
             self.work.searched.append(name)
             self._let_go(shared)
             self._note()
-        for kind in kinds:
-            at_work[kind].delete([one for one in self.work.at(name) if one.kind == kind])
+        for kind, here in at_work.items():
+            here.delete([one for one in self.work.at(name) if one.kind == kind])
             self._note()
-        lost = [one for one in self.work.at(name) if Kind(one.kind) not in at_work]
-        for one in lost:
-            one.cannot("no_connection")
+        for one in self.work.at(name):
+            if Kind(one.kind) not in at_work:
+                one.cannot("no_connection")
 
     def _let_go(self, shared: set[Identifier]) -> None:
         """Suppress no value that somebody else has too: it tells nobody apart."""
@@ -214,12 +201,13 @@ class Erasure:
     def _rows(self, leases: Leases) -> None:
         rule = RowRule.KEEP if self.entry.basis else self._how.rule
         targets = self.work.at(LOCAL)
+        for one in targets:
+            if one.reason not in STAYS:  # the host may have set another rule since
+                one.state, one.reason = PLANNED, None
         erase_rows(self._beside, self._finder.pairs, rule, targets, self._how.on_erase)
         self._note()
-        refused = [one for one in targets if one.reason not in (None, "kept_by_law", "read_only")]
+        refused = [one for one in targets if one.reason not in STAYS]
         if refused:
-            for one in refused:
-                one.state, one.reason = "planned", None
             raise StoreError(
                 f"The shop's database keeps {len(refused)} rows of the person: other tables need"
                 " them, or a column must not be empty.",
@@ -281,7 +269,7 @@ class Erasure:
         left += mine
         engines = (self._ports.store.engine, self._ports.vault.subjects.engine)
         files = [file for engine in engines for file in medium.files_of(engine)]
-        held = medium.found_in(files, needles(self._ports.vault.blind, self.work, others))
+        held = medium.found_in(files, self.work.needles(self._ports.vault.blind, others))
         if left or held:
             raise StoreError(
                 f"Something of the person is still there: {left} links, in files:"
@@ -322,6 +310,21 @@ class Erasure:
             self._medium(leases)
 
 
+_STEPS: Final[Mapping[str, Callable[[Erasure, Leases], None]]] = {
+    "suppress": Erasure._suppress,
+    "gather": Erasure._gather,
+    "intents": Erasure._intents,
+    "vendors": Erasure._vendors,
+    "rows": Erasure._rows,
+    "state": Erasure._state,
+    "keys": Erasure._keys,
+    "medium": Erasure._medium,
+    "verify": Erasure._verify,
+    "receipt": Erasure._receipt,
+}
+STEPS: Final = tuple(_STEPS)
+
+
 # --- beginning and going on -----------------------------------------------------------------------
 
 
@@ -338,7 +341,7 @@ def begin(beside: Beside, person: Person, how: How, *, basis: str = "") -> Erasu
         now = ports.store.now_us(tx)
     work = Work()
     finder = Finder(beside)
-    add_to_work(work, person, finder)
+    work.aim_at(person, finder.traces(person))
     own = finder.distinctive(person)
     entry = Entry(
         ports.store.new_id(),
@@ -348,7 +351,7 @@ def begin(beside: Beside, person: Person, how: How, *, basis: str = "") -> Erasu
         basis=basis,
         vendors=work.counted(),
     )
-    entry = replace(entry, work=seal_work(beside, entry.id, work))
+    entry = replace(entry, work=work.sealed(ports.vault, entry.id))
     ports.hook("before commit: suppress")
     ports.vault.ledger.save(entry)
     ports.hook("after commit: suppress")
@@ -359,46 +362,7 @@ def begin(beside: Beside, person: Person, how: How, *, basis: str = "") -> Erasu
 def go_on(beside: Beside, entry: Entry, how: How) -> Erasure:
     """An erasure that was broken off. Raises: SealError if what it still has to do cannot be
     opened."""
-    ports = beside.ports
-    if entry.work is None:
-        return Erasure(beside, entry, Work(), how)
-    sealed = ports.vault.open_secret(_name(entry.id), entry.work)
-    return Erasure(beside, entry, Work.unpack(sealed), how)
-
-
-def _name(entry_id: str) -> str:
-    return f"erasure/{entry_id}"
-
-
-def seal_work(beside: Beside, entry_id: str, work: Work) -> bytes:
-    return beside.ports.vault.seal_secret(_name(entry_id), work.pack())
-
-
-def add_to_work(work: Work, person: Person, finder: Finder) -> None:
-    """Aim at all that is a person's."""
-    for kind, keys in person.rows.items():
-        work.add(LOCAL, kind, keys)
-    for (name, kind), refs in person.records.items():
-        work.add(name, kind, refs)
-    work.links = sorted({*work.links, *person.links})
-    work.identifiers = sorted({*work.identifiers, *person.identifiers})
-    work.values = sorted({*work.values, *person.values})
-    work.traces = sorted({*work.traces, *finder.traces(person)})
-
-
-def needles(
-    blind: Callable[[str, str], Sequence[bytes]], work: Work, others: Collection[str] = ()
-) -> list[bytes]:
-    """Bytes that must not be found in our files any more; `others` are ids that are not theirs
-    alone."""
-    found = [*work.traces]
-    found += [digest for one in work.identifiers for digest in blind(*one)]
-    for value in (*work.values, *(value for _, value in work.identifiers)):
-        found.append(value.encode("utf-8", "surrogatepass"))
-    # A row's key is the host's own, and short; other rows' keys hold it as a part.
-    ids = {one.id for one in work.targets if one.place != LOCAL and len(one.id) > 11}
-    found += [one.encode() for one in ids - set(others)]
-    return [one for one in found if len(one) >= medium.SHORTEST]
+    return Erasure(beside, entry, Work.of(beside.ports.vault, entry), how)
 
 
 def lift(beside: Beside, entry: Entry) -> Entry:

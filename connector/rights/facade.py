@@ -16,7 +16,7 @@ from connector.rights.correcting import correct
 from connector.rights.deeds import Deed, note
 from connector.rights.erasing import STEPS, AfterShredding, Erasure, How
 from connector.rights.person import Finder, Person
-from connector.rights.portable import as_csv, as_json, collect, write_new
+from connector.rights.portable import as_csv, as_json, collect, refuse_old, write_new
 from connector.rights.rows import OnErase, RowRule
 from connector.rights.who import Who, identifiers_in, record_in
 from connector.settings import PrivacySettings
@@ -228,6 +228,7 @@ class Rights:
         finder = Finder(beside)
         person = one_person(beside, who)
         files = [to.with_suffix(".json"), to.with_suffix(".csv")]
+        refuse_old(files)
         items = collect(beside, finder, person)
         # Noted first: an export that nobody knows of is worse than a note too many.
         note(beside, Deed.EXPORTED, person, f"{reason} (to {recipient})", showing)

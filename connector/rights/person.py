@@ -91,7 +91,7 @@ class Finder:
     def __init__(self, beside: Beside) -> None:
         self._beside = beside
         self._ports = beside.ports
-        self._pairs = beside.pairs()
+        self.pairs = beside.pairs()
 
     def by_rows(self, keys: Iterable[str]) -> Person:
         """The person whose customers' rows these are."""
@@ -118,7 +118,7 @@ class Finder:
         return people
 
     def _customers(self) -> Iterable[tuple[Row, list[Identifier]]]:
-        pairs = [pair for (_, kind), pair in self._pairs.items() if kind is Kind.CUSTOMER]
+        pairs = [pair for (_, kind), pair in self.pairs.items() if kind is Kind.CUSTOMER]
         after: str | None = None
         while rows := self._ports.local.scan(Kind.CUSTOMER, after, _BATCH):
             after = rows[-1].key
@@ -129,7 +129,7 @@ class Finder:
         digests = [self._ports.vault.blind(*one) for one in wanted]
         found: dict[str, Link] = {}
         with self._ports.store.read() as tx:
-            for name, kind in self._pairs:
+            for name, kind in self.pairs:
                 if kind is Kind.CUSTOMER:
                     held = claims.get(tx, name, kind, digests).values()
                     found |= links.by_ids(tx, {claim.link for claim in held})
@@ -150,7 +150,7 @@ class Finder:
 
     def _add_links(self, tx: sa.Connection, person: Person) -> None:
         found = erasing.links_of_subjects(tx, person.subjects)
-        for name, kind in self._pairs:
+        for name, kind in self.pairs:
             keys, refs = person.rows.get(kind, set()), person.records.get((name, kind), set())
             found += erasing.links_of_records(tx, name, kind, LOCAL, keys)
             found += erasing.links_of_records(tx, name, kind, REMOTE, refs)
@@ -182,7 +182,7 @@ class Finder:
     def _add_children(self, person: Person) -> None:
         parents = person.rows.get(Kind.CUSTOMER, set())
         done: set[Kind] = set()
-        for (_, kind), pair in self._pairs.items():
+        for (_, kind), pair in self.pairs.items():
             if not parents or kind in done or kind is Kind.CUSTOMER:
                 continue
             done.add(kind)
@@ -211,7 +211,7 @@ class Finder:
     # --- what identifies them -------------------------------------------------------------------
 
     def _add_identifiers(self, person: Person) -> None:
-        for (name, kind), pair in self._pairs.items():
+        for (name, kind), pair in self.pairs.items():
             rows = self._ports.local.read(kind, sorted(person.rows.get(kind, ())))
             for row in rows.values():
                 note_values(person, pair, pair.read_local(row.values), row.values)
@@ -242,7 +242,7 @@ class Finder:
         vault, found = self._ports.vault, set()
         by_value = {vault.blind(*one): one for one in person.identifiers}
         with self._ports.store.read() as tx:
-            for name, kind in self._pairs:
+            for name, kind in self.pairs:
                 held = claims.get(tx, name, kind, by_value)
                 ids = {one for c in held.values() for one in (c.link, c.rival) if one}
                 known = links.by_ids(tx, ids - person.links.keys())
@@ -258,7 +258,7 @@ class Finder:
         if not isinstance(local, FindsRows):
             return set()
         mine = person.rows.get(Kind.CUSTOMER, set())
-        for (_, kind), pair in self._pairs.items():
+        for (_, kind), pair in self.pairs.items():
             if kind is not Kind.CUSTOMER:
                 continue
             for rule in pair.local.rules:
@@ -303,10 +303,6 @@ class Finder:
             for _, _, _, sealed in erasing.sealed_documents(tx, person.links.keys()):
                 found.add(sealed[-16:])
         return found
-
-    @property
-    def pairs(self) -> Mapping[tuple[str, Kind], Pair]:
-        return self._pairs
 
 
 def note_values(person: Person, pair: Pair, record: Canonical, own: Mapping[str, Any]) -> None:

@@ -147,12 +147,23 @@ def _plain(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else str(value)
 
 
+def refuse_old(paths: Iterable[Path]) -> None:
+    """Raises: UsageError if one of these is there: no half of an export is written."""
+    for path in paths:
+        if os.path.lexists(path):  # also a link that leads nowhere
+            raise _is_there(path)
+
+
+def _is_there(path: Path) -> UsageError:
+    return UsageError(f"{path} is there already; an export goes into a new file.")
+
+
 def write_new(path: Path, content: bytes) -> None:
     """Write a file that must not be there yet, for its owner alone. Raises: UsageError."""
     try:
         held = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except FileExistsError:
-        raise UsageError(f"{path} is there already; an export goes into a new file.") from None
+        raise _is_there(path) from None
     except OSError as error:
         raise UsageError(f"{path} cannot be made ({type(error).__name__}).") from None
     with os.fdopen(held, "wb") as file:

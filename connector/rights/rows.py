@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from typing import Final
 
 from connector.errors import SettingsError
 from connector.local.contract import BlanksRows, ForgetsRows, LocalWrite
@@ -26,6 +27,9 @@ class RowRule(StrEnum):
     KEEP = "keep"
     """A law demands that they are kept; see `Rights.erase`."""
 
+
+STAYS: Final = (None, "kept_by_law", "read_only")
+"""Reasons with which a row's work is at its end; with another one the database refused."""
 
 OnErase = Callable[[Kind, Sequence[str]], None]
 """The host's own way: called with the keys of a kind's rows, children first, and perhaps again

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 
-from connector.privacy.ledger import IMPOSSIBLE, PLANNED, VERIFIED, Counted
+from connector.privacy.ledger import IMPOSSIBLE, PLANNED, VERIFIED, Counted, Entry
+from connector.privacy.vault import Vault
+from connector.rights.person import Person
+from connector.store.staged import LOCAL
 from connector.sync.documents import pack, unpack
 
 
@@ -63,6 +66,17 @@ class Work:
     doubtful: int = 0
     """Records at vendors that share a value with them and differ in another: left alone."""
 
+    def aim_at(self, person: Person, traces: Iterable[bytes]) -> None:
+        """Aim at all that is a person's; `traces` are theirs in the state."""
+        for kind, keys in person.rows.items():
+            self.add(LOCAL, kind, keys)
+        for (name, kind), refs in person.records.items():
+            self.add(name, kind, refs)
+        self.links = sorted({*self.links, *person.links})
+        self.identifiers = sorted({*self.identifiers, *person.identifiers})
+        self.values = sorted({*self.values, *person.values})
+        self.traces = sorted({*self.traces, *traces})
+
     def add(self, place: str, kind: str, ids: Iterable[str]) -> None:
         """Aim at records that are not aimed at yet."""
         known = {(t.place, t.kind, t.id) for t in self.targets}
@@ -81,12 +95,28 @@ class Work:
             for key, number in sorted(counts.items(), key=lambda one: tuple(map(str, one[0])))
         )
 
-    def pack(self) -> bytes:
-        return pack(asdict(self))
+    def needles(
+        self, blind: Callable[[str, str], Sequence[bytes]], others: Collection[str] = ()
+    ) -> list[bytes]:
+        """Bytes that must not be found in our files any more; `others` are ids that are not theirs
+        alone."""
+        found = [*self.traces]
+        found += [digest for one in self.identifiers for digest in blind(*one)]
+        for value in (*self.values, *(value for _, value in self.identifiers)):
+            found.append(value.encode("utf-8", "surrogatepass"))
+        # A row's key is the host's own, and short; other rows' keys hold it as a part.
+        ids = {one.id for one in self.targets if one.place != LOCAL and len(one.id) > 11}
+        return [*found, *(one.encode() for one in ids - set(others))]
+
+    def sealed(self, vault: Vault, entry_id: str) -> bytes:
+        return vault.seal_secret(_name(entry_id), pack(asdict(self)))
 
     @classmethod
-    def unpack(cls, data: bytes) -> Work:
-        held = unpack(data)
+    def of(cls, vault: Vault, entry: Entry) -> Work:
+        """What an erasure still has to do. Raises: SealError if it cannot be opened."""
+        if entry.work is None:
+            return cls()
+        held = unpack(vault.open_secret(_name(entry.id), entry.work))
         return cls(
             [Target(**one) for one in held["targets"]],
             [Late(**one) for one in held["late"]],
@@ -97,3 +127,7 @@ class Work:
             held["searched"],
             held["doubtful"],
         )
+
+
+def _name(entry_id: str) -> str:
+    return f"erasure/{entry_id}"

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from connector.local.borrowed import borrow
 from connector.local.contract import Local
-from connector.local.dialects import open_local
+from connector.local.opening import open_local
 from connector.local.shapes import Condition, KindTable
 from connector.local.sql import SqlLocal
 from connector.records import Kind

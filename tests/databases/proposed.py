@@ -16,7 +16,7 @@ import yaml
 from connector import registry
 from connector.commands import run
 from connector.demo.scene import QUICK, references, toml_table
-from connector.mapping.schema import load_local
+from connector.mapping.load import load_local
 from connector.plugin import Sandboxed
 from connector.settings import load
 from tests.system.rig import Ran

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from connector.local.dialects import open_local
+from connector.local.opening import open_local
 from connector.store.database import open_engine
 from tests.story import SHOP, Story
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from connector.errors import LocalError
-from connector.local.dialects import open_local
+from connector.local.opening import open_local
 from connector.sync.run import RunReport
 from tests.databases.server_story import ServerStory
 from tests.servers import NAMES, database

@@ -13,7 +13,7 @@ from connector.drivers import server_url
 from connector.errors import SettingsError
 from connector.local.borrowed import began, borrow
 from connector.local.contract import LocalWrite
-from connector.local.dialects import open_local
+from connector.local.opening import open_local
 from connector.local.sql import SqlLocal
 from connector.plugin import Kind, Op, Outcome
 from connector.testing.local_contract import Open

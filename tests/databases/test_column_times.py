@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from connector.local.contract import Capture
-from connector.local.dialects import open_local
+from connector.local.opening import open_local
 from connector.local.shapes import KindTable
 from connector.local.sql import SqlLocal
 from connector.records import Kind

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from connector.errors import SettingsError
 from connector.local import capture
 from connector.local.contract import LocalWrite, RowState
-from connector.local.dialects import open_local
+from connector.local.opening import open_local
 from connector.local.shapes import Condition, KindTable
 from connector.local.sql import SqlLocal
 from connector.plugin import Kind, Op, Outcome

@@ -12,9 +12,9 @@ import pytest
 import sqlalchemy as sa
 
 from connector.errors import LocalError, SettingsError
-from connector.local import capture
+from connector.local import capture, notes, triggers
 from connector.local.contract import LocalWrite, RowState
-from connector.local.dialects import open_local
+from connector.local.opening import open_local
 from connector.local.shapes import Condition, KindTable
 from connector.local.sql import SqlLocal
 from connector.local.triggers import installed
@@ -27,7 +27,7 @@ C = Kind.CUSTOMER
 STORE = "1a2b3c4d"
 ZONE = "Asia/Shanghai"
 TABLE = KindTable("people", "id", deleted=Condition("dead", "equals", 1), defaults={"source": 3})
-WATCHED = [capture.Captured("people", "id")]
+WATCHED = [triggers.Captured("people", "id")]
 
 PEOPLE = {
     "postgresql": """CREATE TABLE people (id BIGSERIAL PRIMARY KEY, name TEXT NOT NULL,
@@ -88,7 +88,7 @@ def made(local: SqlLocal, **values: Any) -> str:
 
 
 def noted(engine: sa.Engine) -> list[tuple[str, str]]:
-    journal = capture.Tables.named(STORE).journal.c
+    journal = notes.Tables.named(STORE).journal.c
     with engine.begin() as tx:
         rows = tx.execute(sa.select(journal.key, journal.op).order_by(journal.id))
         return [tuple(row) for row in rows]
@@ -258,7 +258,7 @@ def test_every_change_is_noted_with_its_key(engine: sa.Engine, server_name: str)
     run(engine, "DELETE FROM people")
     assert noted(engine) == [("1", "I"), ("1", "U"), ("2", "U"), ("1", "D"), ("2", "D")]
     if server_name == "mariadb":
-        run(engine, "DELETE FROM " + capture.Tables.named(STORE).journal.name, insert)
+        run(engine, "DELETE FROM " + notes.Tables.named(STORE).journal.name, insert)
         run(engine, "REPLACE INTO people (id, name) VALUES (1, 'Cy')")
         run(engine, insert + " ON DUPLICATE KEY UPDATE name = 'Di'")
         assert {key for key, _ in noted(engine)} == {"1"}
@@ -348,7 +348,7 @@ def test_installing_twice_changes_nothing_and_removing_leaves_nothing(engine: sa
     before = schema(engine)
     with engine.begin() as tx:
         capture.install(tx, STORE, WATCHED, "another name")
-        assert capture.identity_of(tx, STORE) == "here"
+        assert notes.identity_of(tx, STORE) == "here"
     assert schema(engine) == before
     assert noted(engine) == []
     with engine.begin() as tx:
@@ -382,7 +382,7 @@ def test_a_table_that_is_not_watched_any_more_loses_its_triggers(engine: sa.Engi
 def test_a_view_cannot_be_watched_and_can_be_read(engine: sa.Engine) -> None:
     run(engine, "CREATE VIEW grown AS SELECT id, name FROM people")
     with pytest.raises(SettingsError, match="is a view"), engine.begin() as tx:
-        capture.install(tx, STORE, [capture.Captured("grown", "id")], "here")
+        capture.install(tx, STORE, [triggers.Captured("grown", "id")], "here")
 
 
 def test_names_that_need_quotes_are_watched_too(engine: sa.Engine, server_name: str) -> None:
@@ -393,10 +393,10 @@ def test_names_that_need_quotes_are_watched_too(engine: sa.Engine, server_name: 
         f"CREATE TABLE {quote(table)} ({quote(key)} VARCHAR(20) PRIMARY KEY, n INTEGER)",
     )
     with engine.begin() as tx:
-        capture.install(tx, STORE, [*WATCHED, capture.Captured(table, key)], "here")
+        capture.install(tx, STORE, [*WATCHED, triggers.Captured(table, key)], "here")
     local = SqlLocal(engine, {C: KindTable(table, key)}, STORE)
     local.observe(C, [key, "n"])
-    run(engine, "DELETE FROM " + capture.Tables.named(STORE).journal.name)
+    run(engine, "DELETE FROM " + notes.Tables.named(STORE).journal.name)
     [told] = local.write(C, [create("i1", group="A b", n=1)])
     assert told.outcome is Outcome.APPLIED
     assert local.journal(C, 0, 10).keys == ["A b"]
@@ -419,7 +419,7 @@ def test_an_account_that_may_not_install_is_told_what_to_grant(
         capture.install(tx, "9f9f9f9f", WATCHED, "there")
     assert "TRIGGER ON" in str(told.value.hint)
     with engine.begin() as tx:
-        assert capture.identity_of(tx, "9f9f9f9f") is None
+        assert notes.identity_of(tx, "9f9f9f9f") is None
     poor.dispose()
     if server_name == "postgresql":
         run(engine, f"DROP OWNED BY {who}", f"DROP ROLE {who}")
@@ -431,7 +431,7 @@ def test_a_key_too_long_for_us_is_no_hindrance_to_the_host(engine: sa.Engine) ->
     words = KindTable("words", "word")
     run(engine, "CREATE TABLE words (word VARCHAR(400) PRIMARY KEY, name VARCHAR(20))")
     with engine.begin() as tx:
-        capture.install(tx, STORE, [*WATCHED, capture.Captured("words", "word")], "here")
+        capture.install(tx, STORE, [*WATCHED, triggers.Captured("words", "word")], "here")
     local = SqlLocal(engine, {C: words}, STORE)
     local.observe(C, ["name"])
     run(engine, f"INSERT INTO words VALUES ('{'k' * 255}', 'Ada')")
@@ -483,7 +483,7 @@ def test_what_triggers_do_not_see_is_said_so(
     else:
         assert cards.unseen(C) == []
         with engine.begin() as tx:
-            capture.install(tx, STORE, [*WATCHED, capture.Captured("cards", "id")], "here")
+            capture.install(tx, STORE, [*WATCHED, triggers.Captured("cards", "id")], "here")
         run(engine, "INSERT INTO people (id, name) VALUES (1, 'Ada')")
         run(engine, "INSERT INTO cards VALUES (7, 1)", "DELETE FROM people")
         assert cards.journal(C, 0, 10).keys == ["7"]

@@ -13,7 +13,7 @@ from connector.commands.group import VERBS
 from connector.commands.keys import PURPOSES, keys
 from connector.keeping.rotation import FOLLOWS, REFUSED
 from connector.privacy.keys import KeyState, Purpose
-from connector.settings_keys import KekSettings
+from connector.settings.keys import KekSettings
 from tools import tour
 
 TEXT = tour.KEYS.read_text(encoding="utf-8")

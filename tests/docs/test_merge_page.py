@@ -13,7 +13,7 @@ import pytest
 from connector.mapping.choices import STRICTNESS
 from connector.mapping.schema import ON_GONE, POLICIES
 from connector.records import MISSING, Missing, Value
-from connector.settings import LocalKindSettings
+from connector.settings.local import LocalKindSettings
 from connector.sync.merge import Cause, Move, Rule, Sides, Values, merge
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "merge-rule.md").read_text(encoding="utf-8")

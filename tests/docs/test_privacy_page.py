@@ -86,7 +86,7 @@ def test_a_policy_with_a_fault_is_exit_3_with_its_line(
 def test_a_custom_field_without_a_class_stops_what_would_send_it(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from connector.mapping.schema import packaged
+    from connector.mapping.load import packaged
 
     own = folder / "own"
     shutil.copytree(packaged("zoho"), own)

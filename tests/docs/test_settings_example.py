@@ -11,9 +11,11 @@ from typing import get_args
 import pytest
 from pydantic import BaseModel
 
-from connector import registry, settings, settings_keys
+from connector import registry, settings
 from connector.errors import SettingsError
 from connector.records import Kind
+from connector.settings import keys as key_tables
+from connector.settings import local as local_tables
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "connector.toml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -33,7 +35,7 @@ def models() -> list[type[BaseModel]]:
     """Every settings model, the plugins' own too."""
     own = [
         one
-        for module in (settings, settings_keys)
+        for module in (settings, key_tables, local_tables)
         for one in vars(module).values()
         if isinstance(one, type)
         and issubclass(one, BaseModel)
@@ -81,7 +83,7 @@ def test_the_example_of_files_loads_and_names_the_defaults() -> None:
     table = tomllib.loads("\n".join(line.removeprefix("# ") for line in lines))
     (one,) = settings.parse({"tenant": "shop-a", **table}, EXAMPLE.parent).local.kinds().values()
     for key in ("encoding", "delimiter", "missing", "first_contact"):
-        assert getattr(one, key) == settings.LocalKindSettings.model_fields[key].default
+        assert getattr(one, key) == local_tables.LocalKindSettings.model_fields[key].default
 
 
 @pytest.mark.parametrize("provider", ["command", "vault", "aws-kms"])
@@ -95,7 +97,7 @@ def test_the_example_of_each_key_provider_loads(provider: str) -> None:
     chosen = {"provider": provider, own: keys[own], "previous": keys["previous"]}
     loaded = settings.parse({"tenant": "t", "keys": chosen, "local": local}, EXAMPLE.parent)
     assert loaded.keys.provider == provider
-    for key, field in settings_keys.KeyVaultSettings.model_fields.items():
+    for key, field in key_tables.KeyVaultSettings.model_fields.items():
         if loaded.keys.vault is not None and not field.is_required() and key != "ca_file":
             assert getattr(loaded.keys.vault, key) == field.default, key
 
@@ -112,7 +114,7 @@ def test_the_defaults_named_in_the_example_are_the_defaults(
         monkeypatch.setenv(name, "sample")
     loaded = settings.load(EXAMPLE)
     assert loaded.state == settings.StateSettings()
-    assert loaded.keys == settings_keys.KeysSettings()
+    assert loaded.keys == key_tables.KeysSettings()
     assert loaded.backup == settings.BackupSettings()
     assert loaded.safety == settings.SafetySettings()
     for name, connection in loaded.connections.items():
@@ -125,7 +127,7 @@ def test_the_defaults_named_in_the_example_are_the_defaults(
 
 @pytest.mark.parametrize("choice", ["local", "remote", "fill_blank", "manual"])
 def test_every_first_contact_rule_is_explained(choice: str) -> None:
-    allowed = get_args(settings.LocalKindSettings.model_fields["first_contact"].annotation)
+    allowed = get_args(local_tables.LocalKindSettings.model_fields["first_contact"].annotation)
     assert choice in allowed
     assert len(allowed) == 4
     assert f'"{choice}"' in TEXT

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.mapping.schema import load_vendor, packaged
+from connector.mapping.load import load_vendor, packaged
 from connector.plugin import Kind
 from connector.policy.compile import Ruling
 from connector.policy.facts import facts_of

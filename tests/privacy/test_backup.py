@@ -278,6 +278,20 @@ def test_keys_put_back_never_bring_back_an_erased_person(filled: Worker) -> None
     assert filled.vault.subject_state(two) == "shredded"
 
 
+def test_keys_put_back_suppress_nobody_whose_erasure_was_lifted(filled: Worker) -> None:
+    vault = filled.vault
+    ann = [("email/1", "ann@example.test")]
+    entry = Entry("e1", 1, (), tuple(vault.suppression.tokens(ann)), state=DONE)
+    vault.ledger.save(entry)
+    path = backups(filled).create(KEYS)
+    vault.ledger.lift(entry)
+    restore(filled, path)
+    vault.refresh()
+    assert vault.suppression.hits({"ann": ann}) == {}
+    vault.ledger.save(entry)
+    assert vault.suppression.hits({"ann": ann}) == {"ann": {"email/1"}}
+
+
 def test_no_key_backups_means_nothing_to_rewrite(filled: Worker) -> None:
     backups(filled).create()
     assert backups(filled).rewrite_key_backups() is None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.testing.world import PERFECT
-from tests.privacy.ruled import Ruled
+from tests.privacy.ruled import POLICY, Ruled
 from tests.story import C, M
 
 YES = {"said": "granted", "said_by": "subject", "said_at": "2026-01-10 08:00:00"}
@@ -89,6 +89,24 @@ def test_a_yes_by_staff_does_not_undo_a_no(story: Ruled) -> None:
     story.settle()
     assert said(story, number) == ("withdrawn", "subject")
     assert boxes(story) == {"crm": [True], "two": [True]}
+
+
+@pytest.mark.parametrize(("counts_as", "stands"), [("staff", "withdrawn"), ("subject", "granted")])
+def test_whose_word_an_answer_without_a_source_is_the_policy_says(
+    tmp_path: Path, counts_as: str, stands: str
+) -> None:
+    policy = POLICY.replace("defaults:\n", f"defaults:\n  local_consent: {counts_as}\n")
+    story = Ruled(tmp_path, policy)
+    number = story.person("王伟", said="withdrawn", said_at="2026-01-20 08:00:00")
+    story.run()
+    story.sql(
+        "UPDATE clients SET said = 'granted', said_at = '2026-01-31 09:00:00' WHERE no = :n",
+        n=number,
+    )
+    story.settle()
+    assert said(story, number)[0] == stands
+    assert boxes(story) == {"crm": [stands == "withdrawn"]}
+    story.close()
 
 
 def test_15_a_no_arrives_before_any_other_write_for_that_person(story: Ruled) -> None:

@@ -24,7 +24,8 @@ from pydantic import SecretStr
 from connector.host import StoreHost
 from connector.http.session import HttpSession
 from connector.http.settings import HttpSettings
-from connector.mapping.schema import VendorMapping, load_vendor, packaged
+from connector.mapping.load import load_vendor, packaged
+from connector.mapping.schema import VendorMapping
 from connector.plugin import AllowList, Kind, Remote, Session, Target
 from connector.privacy.vault import Vault
 from connector.sandbox.app import App

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from connector.errors import SettingsError
-from connector.local import capture
+from connector.local import notes
 from connector.local.contract import Capture
 from tests.story import TABLES, C, Died, Story
 
@@ -114,7 +114,7 @@ def test_a_shop_whose_rows_all_changed_unnoted_is_looked_at_whole() -> None:
     story = Story(kinds=(C,))
     kept, lost = story.client("Anna Berg"), story.client("Boris Dahl")
     story.run()
-    journal = capture.Tables.named(story.store().store_id).journal.name
+    journal = notes.Tables.named(story.store().store_id).journal.name
     story.sql("UPDATE clients SET city = 'Lyon' WHERE no = :no", no=kept)
     story.sql("DELETE FROM clients WHERE no = :no", no=lost)
     story.sql(f"DELETE FROM {journal}")

@@ -22,7 +22,7 @@ from connector.commands import run
 from connector.demo.desk import Desk
 from connector.demo.scene import references, toml_table
 from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS, SCHEMA, Shop, card, person, remark
-from connector.mapping.schema import packaged
+from connector.mapping.load import packaged
 
 PEOPLE, CARDS, REMARKS = 6, 4, 3
 

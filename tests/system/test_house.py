@@ -35,7 +35,7 @@ HASHES = {
     "connector.sync.drift": "what a mapping says",
     "connector.store.events": "a loser's value as it was sealed, and a store's own id",
     "connector.local.triggers": "names of triggers",
-    "connector.local.files": "rows of a file, in an index that is gone with the process",
+    "connector.local.places": "rows of a file, in an index that is gone with the process",
     "connector.http.tokens": "a login, inside what is sealed",
     "connector.policy.load": "a policy file",
 }

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 from connector.demo.shop import MAPPINGS
-from connector.mapping.schema import packaged
+from connector.mapping.load import packaged
 from tests.system.rig import Rig
 
 POLICY = """\

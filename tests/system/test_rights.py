@@ -109,6 +109,10 @@ def test_an_export_holds_every_side_and_is_the_owners_alone(known: Rig) -> None:
     assert known.run("privacy", "export", "--local", "1", *words).code == 2
     assert not (known.folder / "elsewhere").exists(), "nor is a link followed"
     assert known.run("privacy", "export", "--local", "1", "--to", "x").code == 2
+    (known.folder / "half.csv").touch()
+    words[-1] = str(known.folder / "half.json")
+    assert known.run("privacy", "export", "--local", "1", *words).code == 2
+    assert not (known.folder / "half.json").exists(), "nor is half of it left behind"
 
 
 def test_a_correction_is_carried_on(known: Rig) -> None:
@@ -121,6 +125,18 @@ def test_a_correction_is_carried_on(known: Rig) -> None:
     assert "new@example.test" not in ran.all
     assert known.run("sync").code == 0
     assert "new@example.test" in {r["Email"] for r in known.sandbox.records("Contacts")}
+
+
+def test_a_correction_that_the_shop_has_no_column_for_changes_nothing(known: Rig) -> None:
+    fields = known.folder / "fields.json"
+    record = {"emails.primary": "new@example.test", "names.full": "Ann"}
+    fields.write_text(json.dumps(record), encoding="utf-8")
+    ran = known.run(
+        "privacy", "rectify", "--local", "1", "--fields", str(fields), "--reason", "wrong"
+    )
+    assert (ran.code, "names.full" in ran.err) == (2, True), ran.err
+    assert known.run("sync").code == 0
+    assert _at_vendor(known.sandbox)
 
 
 def test_a_restricted_persons_data_stays_where_it_is(known: Rig) -> None:
@@ -191,6 +207,22 @@ def test_a_vendor_that_is_down_leaves_it_open_and_it_goes_on(known: Rig) -> None
     ran = known.run("privacy", "erase", "--resume", "--json")
     assert ran.code == 0
     assert [one["state"] for one in ran.json["receipts"]] == ["done"]
+
+
+def test_a_row_that_the_shop_keeps_leaves_it_open_until_another_rule_is_set(known: Rig) -> None:
+    with closing(sqlite3.connect(known.folder / "shop.db")) as shop:
+        shop.execute(
+            "CREATE TRIGGER kept BEFORE DELETE ON clients BEGIN SELECT RAISE(ABORT, 'kept'); END"
+        )
+        shop.commit()
+    for argv in (("--local", "1", "--yes"), ("--resume",), ("--resume",)):
+        ran = known.run("privacy", "erase", *argv)
+        assert (ran.code, "1 rows of the person" in ran.err) == (6, True), ran.all
+    known.write(local=_local().replace('"delete"', '"blank"'))
+    ran = known.run("privacy", "erase", "--resume", "--json")
+    assert ran.code == 0, ran.all
+    assert [one["state"] for one in ran.json["receipts"]] == ["done"]
+    assert _scanner(known).files(known.folder) == []
 
 
 def test_10_killed_at_each_numbered_step_it_goes_on(known: Rig) -> None:

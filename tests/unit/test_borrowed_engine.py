@@ -14,7 +14,7 @@ from sqlalchemy import event
 from connector.errors import LocalError, SettingsError
 from connector.local.borrowed import borrow
 from connector.local.contract import LocalWrite
-from connector.local.dialects import open_local
+from connector.local.opening import open_local
 from connector.local.shapes import KindTable
 from connector.local.sql import SqlLocal
 from connector.plugin import Kind, Op, Outcome

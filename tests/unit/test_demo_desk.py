@@ -9,7 +9,7 @@ import pytest
 
 from connector.demo.desk import Desk
 from connector.demo.lines import LINES, joined, shop_values
-from connector.mapping.schema import packaged
+from connector.mapping.load import packaged
 from connector.plugin import Fields, Ref
 
 CLIENT = {

@@ -17,7 +17,8 @@ from connector.doctor.missing import MissingField, missing_fields
 from connector.doctor.vendors import findings
 from connector.errors import RateLimitedError
 from connector.mapping.lenses import BUILDERS
-from connector.mapping.schema import VendorMapping, load_vendor, packaged
+from connector.mapping.load import load_vendor, packaged
+from connector.mapping.schema import VendorMapping
 from connector.plugin import FieldInfo, FieldType, Finding, NamesFieldTypes, Schema
 from connector.records import FIELDS as CANONICAL
 from connector.records import Kind

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from connector.mapping.schema import VendorMapping, load_local, load_vendor, packaged
+from connector.mapping.load import load_local, load_vendor, packaged
+from connector.mapping.schema import VendorMapping
 from connector.mapping.translate import Pair
 from connector.plugin import FieldInfo, Op, Schema, Target, Write
 from connector.records import Canonical, Kind, Value, may_leave

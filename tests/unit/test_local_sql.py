@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from connector.errors import LocalError, SettingsError
-from connector.local import capture
+from connector.local import capture, notes, triggers
 from connector.local.contract import LocalWrite, RowState
 from connector.local.shapes import Condition, KindTable
 from connector.local.sql import SqlLocal
@@ -38,7 +38,7 @@ def engine() -> Iterator[sa.Engine]:
             " password TEXT DEFAULT 'hash', status INTEGER, dead INTEGER NOT NULL DEFAULT 0,"
             " source INTEGER)"
         )
-        capture.install(tx, STORE, [capture.Captured("people", "id")], "here")
+        capture.install(tx, STORE, [triggers.Captured("people", "id")], "here")
     yield engine
     engine.dispose()
 
@@ -161,6 +161,14 @@ def test_a_table_that_is_not_as_the_settings_say_is_refused(
 ) -> None:
     with pytest.raises(SettingsError, match=complaint):
         SqlLocal(engine, {C: table}, STORE)
+
+
+def test_a_key_that_is_unique_in_some_rows_only_is_refused(engine: sa.Engine) -> None:
+    with engine.begin() as tx:
+        tx.exec_driver_sql("CREATE UNIQUE INDEX living ON people (name) WHERE dead = 0")
+    with pytest.raises(SettingsError) as caught:
+        SqlLocal(engine, {C: KindTable("people", "name")}, STORE)
+    assert "neither its primary key nor unique" in str(caught.value.faults)
 
 
 # --- writing --------------------------------------------------------------------------------------
@@ -302,11 +310,11 @@ def test_installing_twice_changes_nothing_and_removing_leaves_nothing(engine: sa
         with engine.begin() as tx:
             return {r[0] for r in tx.exec_driver_sql("SELECT name FROM sqlite_master")}
 
-    watched = [capture.Captured("people", "id")]
+    watched = [triggers.Captured("people", "id")]
     before = schema()
     with engine.begin() as tx:
         capture.install(tx, STORE, watched, "another name")
-        assert capture.identity_of(tx, STORE) == "here"
+        assert notes.identity_of(tx, STORE) == "here"
         assert capture.missing_triggers(tx, STORE, watched) == {}
     assert schema() == before
     run(engine, "CREATE TRIGGER theirs AFTER INSERT ON people BEGIN SELECT 1; END")
@@ -314,7 +322,7 @@ def test_installing_twice_changes_nothing_and_removing_leaves_nothing(engine: sa
         capture.install(tx, "9f9f", watched, "second installation")
         dropped = capture.remove(tx, STORE)
         assert len(dropped) == 5
-        assert capture.identity_of(tx, STORE) is None
+        assert notes.identity_of(tx, STORE) is None
     left = schema()
     assert "theirs" in left
     assert not [name for name in left if STORE in name]
@@ -325,9 +333,31 @@ def test_a_table_with_an_odd_name_is_watched_too() -> None:
     engine = open_engine("sqlite://")
     with engine.begin() as tx:
         tx.exec_driver_sql('CREATE TABLE "the people\'s" ("key no" INTEGER PRIMARY KEY, n TEXT)')
-        watched = [capture.Captured("the people's", "key no")]
+        watched = [triggers.Captured("the people's", "key no")]
         capture.install(tx, STORE, watched, "here")
         tx.exec_driver_sql("INSERT INTO \"the people's\" (n) VALUES ('x')")
         found = tx.exec_driver_sql(f"SELECT tbl, key, op FROM crm_connector_journal_{STORE}").all()
     assert [tuple(r) for r in found] == [("the people's", "1", "I")]
     engine.dispose()
+
+
+# --- emptying -------------------------------------------------------------------------------------
+
+
+def test_a_column_that_the_database_computes_is_emptied_with_what_it_is_made_of(
+    engine: sa.Engine,
+) -> None:
+    run(
+        engine,
+        "CREATE TABLE signed (id INTEGER PRIMARY KEY, name TEXT, badge TEXT NOT NULL,"
+        " sign TEXT GENERATED ALWAYS AS ('Hello ' || name))",
+        "INSERT INTO signed (id, name, badge) VALUES (1, 'Ada', 'A')",
+    )
+    side = SqlLocal(engine, {C: KindTable("signed", "id")}, STORE)
+    asked = ["id", "name", "badge", "sign"]
+    side.observe(C, asked)
+    for _ in range(2):
+        assert side.blank(C, "1", asked) is None
+        held = side.read(C, ["1"])["1"].values
+        assert held == {"id": 1, "name": None, "badge": "", "sign": None}
+    assert side.blank(C, "2", asked) is None, "a row that is not there is blank"

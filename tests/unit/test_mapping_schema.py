@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from connector.errors import MappingError
-from connector.mapping.schema import OnGone, load_local, load_vendor, packaged
+from connector.mapping.load import load_local, load_vendor, packaged
+from connector.mapping.schema import OnGone
 from connector.records import Kind, may_leave
 
 VENDOR = """\

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.errors import MappingError
-from connector.mapping.schema import load_local, load_vendor
+from connector.mapping.load import load_local, load_vendor
 from connector.mapping.translate import Pair
 from connector.plugin import FieldInfo, Schema
 
@@ -188,6 +188,16 @@ def test_a_full_name_from_the_vendor_goes_whole_into_the_family_name(tmp_path: P
     assert it.read_local({"family": "司马", "given": "相如"}) == {"names.full": "司马相如"}
     assert it.write_remote({"names.full": "司马相如"}).fields == {"Name": "司马相如"}
     assert it.columns == ("family", "given")
+
+
+def test_a_correction_reaches_what_the_shop_has_a_column_for(tmp_path: Path) -> None:
+    ledger = "  rfm.monetary: {sum: {table: bills, column: paid, key: client}, lens: decimal}\n"
+    found = pair(
+        tmp_path, LOCAL_TIMED + ledger, VENDOR + "  rfm.monetary: {field: Sum, lens: decimal}\n"
+    )
+    asked = ["names.full", "names.family", "rfm.monetary", "company", "source"]
+    assert found.correctable(asked) == {"names.full", "source"}
+    assert found.correct_local({"source": "网店"}).fields == {"origin": "网店"}
 
 
 def test_parts_on_both_sides_stay_parts(tmp_path: Path) -> None:

@@ -99,6 +99,7 @@ def reference(doc: Document, to: str, facts: Facts, name: str) -> tuple[str, str
                 and (c.class_ is None or has(c.class_, cls))
                 and (c.country is None or area(facts.country or "?") in c.country)
                 and (c.destination is None or to in c.destination)
+                and (c.destination_country is None or to.upper() in c.destination_country)
                 and (c.crosses_border is None or c.crosses_border == crosses)
                 and (c.purpose is None or bool(set(c.purpose) & set(serving)))
                 and (c.minor is None or c.minor == facts.minor)
@@ -119,6 +120,7 @@ conditions = st.fixed_dictionaries(
         "class": st.lists(st.sampled_from(CLASSES), min_size=1, max_size=2, unique=True),
         "country": st.sampled_from(("CN", "EU", "US")),
         "destination": st.sampled_from(("eu", "cn")),
+        "destination_country": st.sampled_from(("CN", "EU")),
         "crosses_border": st.booleans(),
         "purpose": st.sampled_from(("service", "marketing")),
         "minor": st.booleans(),

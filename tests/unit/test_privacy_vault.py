@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sqlite3
 import stat
@@ -16,6 +17,8 @@ from sqlalchemy import event
 
 from connector.errors import SealError, SettingsError
 from connector.privacy import subjects as subjects_module
+from connector.privacy.heads import Head, Heads
+from connector.privacy.keys_database import open_keys_database
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
 
@@ -401,3 +404,16 @@ def test_a_vault_on_a_ring_of_an_older_release_adds_the_key_for_pseudonyms(shop:
     first = shop.vault().pseudonym("fx", "invented")
     assert shop.vault().pseudonym("fx", "invented") == first
     assert json.loads(ring.read_text())["epoch"] == 2
+
+
+def test_a_log_of_statements_shows_no_row_of_the_keys_database(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A host that has SQLAlchemy log everything means its own database."""
+    with caplog.at_level(logging.DEBUG, "sqlalchemy"):
+        heads = Heads(engine := open_keys_database(f"sqlite:///{tmp_path}/keys.db"))
+        heads.note("1a2b", Head(5, b"m" * 32, 7), ())
+        assert heads.of("1a2b") == [Head(5, b"m" * 32, 7)]
+    engine.dispose()
+    assert "INSERT INTO audit_head" in caplog.text
+    assert (b"m" * 32).hex() not in caplog.text

@@ -10,7 +10,7 @@ import pytest
 
 from connector import settings, shop
 from connector.errors import MappingError, SettingsError
-from connector.mapping.schema import load_local
+from connector.mapping.load import load_local
 from connector.records import Kind
 from connector.settings import load, parse, parse_limit
 
@@ -63,6 +63,7 @@ def test_a_good_file_is_taken() -> None:
         ("connections.local", {"plugin": "x", "kinds": []}, "not `local`"),
         ("local.customer.table", None, "local.customer.table is missing"),
         ("local.customer.where", {"column": "s"}, "exactly one of equals, in, not_in, is_null"),
+        ("local.customer.deleted", {"column": "s", "in": []}, "name one value at least"),
         ("local.customer.where", {"column": "s", "equals": 1, "in": [1]}, "exactly one of"),
         ("safety.max_delete", "lots", 'written like "5% or 5"'),
         ("safety.max_change", "5%", 'written like "5% or 5"'),
@@ -95,6 +96,11 @@ def test_a_good_file_is_taken() -> None:
         ("local.customer.capture", "column", "local.customer.modified belongs to"),
         ("local.customer.modified", "changed", "local.customer.modified belongs to"),
         ("state.url", "mysql://user:do-not-tell@host/db", "state.url: mysql is known but not"),
+        (
+            "keys.subjects",
+            "mariadb://u:do-not-tell@h/db",
+            "keys.subjects: mariadb is known but not",
+        ),
         ("local.customer.part_of", "customer", "a customer is part of nothing"),
         ("local.customer.exists", {"column": "s", "equals": 1}, "stands with `part_of` only"),
         ("local.customer.key", [], "local.customer.key names no column"),

@@ -19,8 +19,10 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from connector import registry, settings, settings_keys
+from connector import registry, settings
 from connector.records import Kind
+from connector.settings import keys as key_tables
+from connector.settings import local
 from tools.reference.source import attributes
 from tools.reference.table import code, codes, one_line, table
 
@@ -59,21 +61,21 @@ def sections() -> list[Section]:
     found = [
         Section("The top", "", settings.Settings),
         Section("[state]", "state", settings.StateSettings),
-        Section("[keys]", "keys", settings_keys.KeysSettings),
-        Section("[keys.vault]", "keys.vault", settings_keys.KeyVaultSettings),
-        Section("[keys.aws_kms]", "keys.aws_kms", settings_keys.KeyKmsSettings),
+        Section("[keys]", "keys", key_tables.KeysSettings),
+        Section("[keys.vault]", "keys.vault", key_tables.KeyVaultSettings),
+        Section("[keys.aws_kms]", "keys.aws_kms", key_tables.KeyKmsSettings),
         Section("[backup]", "backup", settings.BackupSettings),
-        Section("[local]", "local", settings.LocalSettings),
+        Section("[local]", "local", local.LocalSettings),
         Section(
             "[local.KIND]",
             "local.KIND",
-            settings.LocalKindSettings,
+            local.LocalKindSettings,
             f"One table for each kind that the shop has: {codes(Kind)}.",
         ),
         Section(
             "A condition",
             "condition",
-            settings.ExistsSettings,
+            local.ExistsSettings,
             "What `where`, `deleted` and `exists` take, as `{ column = …, equals = … }`.",
         ),
         Section(f"[{keys}]", keys, connection, "One table for each vendor account; NAME is yours."),
@@ -176,7 +178,7 @@ def documented(model: type[BaseModel]) -> Mapping[str, str]:
 # --- type and default -----------------------------------------------------------------------------
 
 
-IN_A_LINE: Final = (settings.ConditionSettings, settings.ExistsSettings, settings_keys.KekSettings)
+IN_A_LINE: Final = (local.ConditionSettings, local.ExistsSettings, key_tables.KekSettings)
 """Tables that stand as the value of a key; the others have a section of their own."""
 
 
@@ -211,7 +213,7 @@ def _words(annotation: Any) -> list[str]:
     if isinstance(annotation, type) and issubclass(annotation, Kind):
         return ["kind"]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        condition = issubclass(annotation, settings.ConditionSettings)
+        condition = issubclass(annotation, local.ConditionSettings)
         return ["condition" if condition else "table like this one"]
     return [NAMES[annotation]]
 

@@ -16,7 +16,7 @@ from connector_zoho.sandbox.handle import ZohoSandbox
 
 from connector import ConnectorError, open_connector
 from connector.demo.shop import MAPPINGS
-from connector.mapping.schema import packaged
+from connector.mapping.load import packaged
 from connector.plugin import Op, Write
 from connector.records import Kind
 from connector.sandbox.handle import SandboxProcess

@@ -19,105 +19,28 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from connector.errors import SettingsError
 from connector.records import Kind
-from connector.settings_keys import KeysSettings, wrong_keys
+from connector.settings.keys import KeysSettings, wrong_keys
+from connector.settings.local import LocalSettings, wrong_local
+from connector.settings.model import Table
 from connector.spans import SPAN, span
 
 ENV_FILE = "CRM_CONNECTOR_CONFIG"
 DEFAULT_FILE = "connector.toml"
 
-KINDS_IN_ORDER = (Kind.CUSTOMER, Kind.MEMBERSHIP, Kind.FEEDBACK)
-"""Parents before children."""
 
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class StateSettings(_Model):
+class StateSettings(Table):
     """`[state]`: where the engine remembers."""
 
     url: str = "sqlite:///state.db"
     lease_s: float = Field(default=90, ge=10)
 
 
-class BackupSettings(_Model):
+class BackupSettings(Table):
     """`[backup]`: where backups are made, and how long they may be put back."""
 
     folder: str = "backups"
     keep_days: int = Field(default=90, ge=1)
     key_days: int = Field(default=7, ge=1, le=90)
-
-
-class ConditionSettings(_Model):
-    """A test on one column; exactly one of the four."""
-
-    column: str
-    """The column that is looked at."""
-    equals: Any = None
-    """True of rows whose column holds this."""
-    in_: list[Any] | None = Field(default=None, alias="in")
-    """True of rows whose column holds one of these."""
-    not_in: list[Any] | None = None
-    """True of rows whose column holds none of these."""
-    is_null: bool | None = None
-    """True of rows whose column is NULL; false: of those where it is not."""
-
-    def test(self) -> tuple[str, Any]:
-        given = self.model_fields_set - {"column", "absent"}
-        if len(given) != 1:
-            raise SettingsError("A condition takes exactly one of equals, in, not_in, is_null.")
-        name = given.pop()
-        return name.rstrip("_"), getattr(self, name)
-
-
-class ExistsSettings(ConditionSettings):
-    """When a row holds a record of a kind that lives in it, and what says that it holds none."""
-
-    absent: Any = None
-    """Of `exists` alone: what the column is set to when the record is removed; NULL if left out."""
-
-
-class LocalKindSettings(_Model):
-    """`[local.KIND]`: how one kind lies in the host's database, or in a file."""
-
-    table: str | None = None
-    file: str | None = None
-    encoding: Literal["utf-8", "gb18030"] = "utf-8"
-    delimiter: str = ","
-    """The sign between two cells of a CSV line."""
-    missing: Literal["keep", "remove"] = "keep"
-    """What becomes of the vendor's record of a row that is no longer in the file."""
-    key: str | list[str] = "id"
-    capture: Literal["journal", "column", "scan"] = "journal"
-    modified: str | None = None
-    deleted: ConditionSettings | None = None
-    where: ConditionSettings | None = None
-    mapping: str | None = None
-    create: bool = True
-    defaults: dict[str, Any] = Field(default_factory=dict)
-    first_contact: Literal["local", "remote", "fill_blank", "manual"] = "manual"
-    part_of: Kind | None = None
-    exists: ExistsSettings | None = None
-
-
-class LocalSettings(_Model):
-    """`[local]`: the host's database, or files. Without either the host hands its side in."""
-
-    url: str | None = None
-    zone: str = "UTC"
-    phone_region: str | None = None
-    customer: LocalKindSettings | None = None
-    membership: LocalKindSettings | None = None
-    feedback: LocalKindSettings | None = None
-
-    @property
-    def in_files(self) -> bool:
-        """Whether the rows are in files, and there is no database."""
-        return any(one.file is not None for one in self.kinds().values())
-
-    def kinds(self) -> Mapping[Kind, LocalKindSettings]:
-        given = {kind: getattr(self, kind) for kind in KINDS_IN_ORDER}
-        return {kind: one for kind, one in given.items() if one is not None}
 
 
 class ConnectionSettings(BaseModel):
@@ -138,7 +61,7 @@ class ConnectionSettings(BaseModel):
         return dict(self.__pydantic_extra__ or {})
 
 
-class SafetySettings(_Model):
+class SafetySettings(Table):
     """`[safety]`: the most that one run may remove or change in one scope."""
 
     max_delete: str = "5% or 5"
@@ -147,7 +70,7 @@ class SafetySettings(_Model):
     """How long what was deleted is remembered, so that no late copy brings it back."""
 
 
-class PrivacySettings(_Model):
+class PrivacySettings(Table):
     """`[privacy]`: what the host decided about its people's data."""
 
     policy: str | None = None
@@ -158,7 +81,7 @@ class PrivacySettings(_Model):
     """Of how many people the privacy officer is shown values in an hour; in a split ring only."""
 
 
-class StatusSettings(_Model):
+class StatusSettings(Table):
     """`[status]`: from when on something waits for too long."""
 
     stale_after: str = "24h"
@@ -175,7 +98,7 @@ class StatusSettings(_Model):
         return span(self.letters_after) or dt.timedelta(0)
 
 
-class Settings(_Model):
+class Settings(Table):
     """The whole file."""
 
     tenant: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
@@ -268,9 +191,13 @@ def _sentence(fault: Any) -> str:
 def _not_built(settings: Settings) -> Iterator[str]:
     """Settings that are known and that this version does not carry out yet."""
     later = "is known but not built yet"
-    if not settings.state.url.startswith(("sqlite:", "postgresql")):
-        backend = settings.state.url.split(":")[0]
-        yield f"state.url: {backend} {later}; use an sqlite:/// or postgresql:// URL"
+    for where, url in (
+        ("state.url", settings.state.url),
+        ("keys.subjects", settings.keys.subjects),
+    ):
+        if not url.startswith(("sqlite:", "postgresql")):
+            backend = url.split(":")[0]
+            yield f"{where}: {backend} {later}; use an sqlite:/// or postgresql:// URL"
 
 
 def _wrong(settings: Settings) -> Iterator[str]:
@@ -278,90 +205,18 @@ def _wrong(settings: Settings) -> Iterator[str]:
     for name in ("stale_after", "letters_after"):
         if not span(getattr(settings.status, name)):
             yield f"status.{name} must be a span such as {SPAN}"
-    local = settings.local.kinds()
-    in_files = settings.local.in_files
-    if in_files and settings.local.url is not None:
-        yield "local.url is of a database, and there is a `file`: the rows are in one or the other"
-    for kind, one in local.items():
-        if one.mapping is None:
-            yield f"local.{kind}.mapping is missing"
-        if in_files:
-            yield from _wrong_file(kind, one)
-        elif one.part_of is None:
-            yield from _wrong_table(settings, kind, one)
-        else:
-            yield from _wrong_inner(settings, kind, one)
-        if (one.capture == "column") != (one.modified is not None):
-            yield f'local.{kind}.modified belongs to capture = "column", and to nothing else'
-        for key in ("where", "deleted", "exists"):
-            condition = getattr(one, key)
-            if condition is not None:
-                try:
-                    condition.test()
-                except SettingsError as error:
-                    yield f"local.{kind}.{key}: {error}"
+    yield from wrong_local(settings.local)
     for name, connection in settings.connections.items():
         if not re.fullmatch(r"[a-z0-9_-]{1,40}", name) or name == "local":
             yield f"connections.{name}: a connection is named with a-z, 0-9, - and _, not `local`"
         for kind in connection.kinds:
-            if kind not in local:
+            if kind not in settings.local.kinds():
                 yield f"connections.{name}.kinds has {kind}, but there is no [local.{kind}]"
     for key in ("max_delete", "max_change"):
         try:
             parse_limit(getattr(settings.safety, key))
         except SettingsError as error:
             yield f"safety.{key}: {error}"
-
-
-_OF_FILES = ("encoding", "delimiter", "missing")
-_OF_TABLES = ("table", "capture", "modified", "create", "defaults", "part_of", "exists")
-
-
-def _wrong_file(kind: Kind, one: LocalKindSettings) -> Iterator[str]:
-    if one.file is None:
-        yield f"local.{kind}.file is missing: the rows of the other kinds are in files"
-        return
-    for key in _OF_TABLES:
-        if key in one.model_fields_set:
-            yield f"local.{kind}.{key} is of a table; a file is only read, row by row"
-    if isinstance(one.key, list) and not one.key:
-        yield f"local.{kind}.key names no column"
-    if len(one.delimiter) != 1 or not one.delimiter.isascii() or one.delimiter in '"\r\n\0':
-        yield f"local.{kind}.delimiter must be one sign, such as ; or a tab"
-
-
-def _wrong_table(settings: Settings, kind: Kind, one: LocalKindSettings) -> Iterator[str]:
-    for key in _OF_FILES:
-        if key in one.model_fields_set:
-            yield f"local.{kind}.{key} stands with `file` only"
-    if one.table is None and settings.local.url is not None:
-        yield f"local.{kind}.table is missing"
-    if isinstance(one.key, list) and not one.key:
-        yield f"local.{kind}.key names no column"
-    if one.exists is not None:
-        yield f"local.{kind}.exists stands with `part_of` only; write `where` or `deleted`"
-    for other, another in settings.local.kinds().items():
-        if other is kind:
-            break
-        if another.table is not None and another.table == one.table:
-            yield (
-                f"local.{kind}.table is that of {other} too; a kind that lives in its rows is"
-                f' `part_of = "{other}"`'
-            )
-
-
-def _wrong_inner(settings: Settings, kind: Kind, one: LocalKindSettings) -> Iterator[str]:
-    """A kind in another kind's rows takes table, key, where and deleted from there."""
-    outer = settings.local.kinds().get(one.part_of) if one.part_of is not None else None
-    if one.part_of is not Kind.CUSTOMER or kind is Kind.CUSTOMER:
-        yield f'local.{kind}.part_of must be "customer", and a customer is part of nothing'
-    elif outer is None:
-        yield f"local.{kind}.part_of is {one.part_of}, but there is no [local.{one.part_of}]"
-    if one.exists is None:
-        yield f"local.{kind}.exists is missing: it says which rows hold a {kind}"
-    for key in ("table", "key", "capture", "modified", "where", "deleted"):
-        if key in one.model_fields_set:
-            yield f"local.{kind}.{key} is that of the {one.part_of}'s rows; leave it out"
 
 
 def parse_limit(text: str) -> tuple[float, int]:

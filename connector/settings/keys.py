@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from connector.settings.model import Table
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class KeyVaultSettings(_Model):
+class KeyVaultSettings(Table):
     """`[keys.vault]`: a key of HashiCorp Vault's transit engine."""
 
     address: str
@@ -31,7 +29,7 @@ class KeyVaultSettings(_Model):
     """True for an agent on this machine."""
 
 
-class KeyKmsSettings(_Model):
+class KeyKmsSettings(Table):
     """`[keys.aws_kms]`: a symmetric key of AWS KMS; credentials are the machine's own."""
 
     key_id: str = Field(min_length=1)
@@ -40,7 +38,7 @@ class KeyKmsSettings(_Model):
     """The key's region; the machine's own if left out."""
 
 
-class KekSettings(_Model):
+class KekSettings(Table):
     """Where a key-encrypting key lives."""
 
     provider: Literal["file", "env", "command", "vault", "aws-kms"] = "file"
@@ -58,7 +56,7 @@ class ProfileSettings(KekSettings):
     """What its keys were wrapped with before, until `keys rotate kek` has run."""
 
 
-class ProfilesSettings(_Model):
+class ProfilesSettings(Table):
     """`[keys.profiles]`: who has more than `[keys]` itself gives, which is what a run needs."""
 
     officer: ProfileSettings | None = Field(default=None, alias="privacy-officer")
