@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from connector.sandbox.admin import Action, AdminError
 from connector.sandbox.clock import moment
-from connector.sandbox.workflows import read_workflows
 from connector_zoho.sandbox.model import CLERK, INTEGRATION, Organisation
 from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.refusals import Json
@@ -163,10 +162,6 @@ def _zone(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     app.org.set_zone(asked["zone"])
 
 
-def _workflows(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    app.org.workflows = read_workflows(asked["rules"], app.noun)
-
-
 def _grant(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     app.accounts.add_grant(asked["refresh_token"], asked["scopes"], _holder(app, asked))
 
@@ -209,7 +204,6 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "records": _records,
     "removed": _removed,
     "zone": _zone,
-    "workflows": _workflows,
     "grant": _grant,
     "code": _code,
     "revoke": _revoke,

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterable, Mapping
-from random import Random
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
 
-from connector.http.limits import Rate
 from connector.sandbox.app import App
 from connector.sandbox.calls import Call, Reply
-from connector.sandbox.clock import Time
-from connector.sandbox.faults import Faults
 from connector.sandbox.watch import Watch
 from connector_zoho import facts
 from connector_zoho.sandbox import admin, making, metadata, spoil
@@ -43,38 +38,20 @@ Maker = Callable[[Call, str, str | None], Route]
 
 
 class SandboxApp(App):
-    """One stand-in of the vendor; `rate` replaces its limits on calls at one time."""
+    """One stand-in of the vendor."""
 
     noun = "module"
     actions = admin.ACTIONS
     forms = SWITCHES
+    known_faults = FAULTS
+    org: Organisation
 
-    def __init__(
-        self,
-        *,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-        rng: Random | None = None,
-        modules: Iterable[Mapping[str, Any]] | None = None,
-        rate: Rate | None = None,
-    ) -> None:
-        super().__init__(now=now, sleep=sleep, rng=rng)
-        self._modules = list(modules) if modules is not None else None
-        self._rate = rate
-        self.reset()
-
-    def reset(self) -> None:
-        """Start anew with an empty organisation; the address stays."""
-        self.clock = Time(self._now)
-        self.org = Organisation(self.clock, self._rng, self._modules)
-        self.limits, self.switches = self.org.limits, self.org.switches
-        if self._rate is not None:
-            self.limits.change({"rate_calls": self._rate.units, "rate_window_s": self._rate.per_s})
+    def begin(self) -> None:
+        self.org = Organisation(self.clock, self._rng, self._definitions)
+        self.watch = Watch()
         self.accounts = Accounts(self.org)
         self.accounts.base_url = self.base_url
-        self.faults = Faults(FAULTS, self.noun)
         self.budget = Budget(self.org)
-        self.watch = Watch()
         self._reads = Reads(self.org)
         self._search = Search(self.org, self._reads)
         self._queries = Queries(self.org)
