@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from connector_fxiaoke.sandbox import start_sandbox as start_fxiaoke
-from connector_zoho.sandbox import start_sandbox as start_zoho
+from connector_fxiaoke import plugin as fxiaoke
+from connector_zoho import plugin as zoho
 
 from connector.sandbox.handle import SandboxProcess
 from tools.figures import show
@@ -65,7 +65,7 @@ def _all(found: dict[str, Any]) -> dict[str, float]:
 
 def pushes(latency_s: float, count: int) -> None:
     """One record a call, ten calls at a time."""
-    box = start_fxiaoke(rate="5000/20s")
+    box = fxiaoke.start_sandbox(rate="5000/20s")
     box.switch(unique_enforced="no")
     with late("fxiaoke", box, latency_s) as made:
         made.people(count)
@@ -77,7 +77,7 @@ def pushes(latency_s: float, count: int) -> None:
 
 def pulls(latency_s: float, count: int) -> None:
     """Lists of 200, each asked for with a token of the one before."""
-    box = start_zoho()
+    box = zoho.start_sandbox()
     with late("zoho", box, latency_s) as made:
         box.seed(
             "Contacts",

@@ -17,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from tools.bench_rig import Bench, bench
@@ -121,7 +121,7 @@ class Pushing(Bench):
 
     def __init__(self, folder: Path, rows: int) -> None:
         self.folder, self.contacts = folder, rows
-        self.box = start_sandbox()
+        self.box = plugin.start_sandbox()
         rng = random.Random(7)
         self.people = [contact(n, rng) for n in range(rows)]
         shop = ([str(one[own]) for own in OWN_NAMES] for one in self.people)
@@ -137,7 +137,7 @@ def writing(rows: int) -> None:
     theirs = {}
     for name, works in PEERS.items():
         if "upsert" in works:
-            box = start_sandbox()
+            box = plugin.start_sandbox()
             theirs[name] = peer(name, "upsert", box, records=one.people, **SDK_TYPES)
             assert theirs[name]["rows"] == rows
             box.close()

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 
 from tools.bench_rig import Bench
 from tools.bench_world import FIELDS, POLICY, contact, lay_out
@@ -19,7 +19,7 @@ class RuledBench(Bench):
 
     def __init__(self, folder: Path, rows: int) -> None:
         self.folder, self.contacts = folder, rows
-        self.box = start_sandbox()
+        self.box = plugin.start_sandbox()
         rng = random.Random(7)
         people = ([str(contact(n, rng)[own]) for own, _ in FIELDS.values()] for n in range(rows))
         lay_out(folder, self.box, rows=people, policy=POLICY)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from tools.bench_world import FIELDS, contact, lay_out
@@ -29,7 +29,7 @@ class Bench:
 
     def __init__(self, folder: Path, contacts: int) -> None:
         self.folder, self.contacts = folder, contacts
-        self.box: ZohoSandbox = start_sandbox()
+        self.box: ZohoSandbox = plugin.start_sandbox()
         rng = random.Random(7)
         began = self.box.now() - contacts * SPACING_S - 7200
         self.box.seed(

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from connector.demo.scene import toml_table
@@ -82,7 +82,7 @@ allow_loopback = true
 
 @pytest.fixture
 def box() -> Iterator[ZohoSandbox]:
-    with start_sandbox() as sandbox:
+    with plugin.start_sandbox() as sandbox:
         yield sandbox
 
 
