@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from connector.local import capture
+from connector.local.dialects import open_local
+from connector.local.sql import SqlLocal
+from tests.databases.people import PEOPLE, STORE, WATCHED, ZONE, local_of
 from tests.databases.server_story import ServerStory
 from tests.servers import NAMES, database
 from tests.story import Story
@@ -53,3 +58,20 @@ def tell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..
 @pytest.fixture
 def story(tell: Callable[..., Story]) -> Story:
     return tell()
+
+
+@pytest.fixture
+def engine(server_name: str, url: str) -> Iterator[sa.Engine]:
+    """A shop whose table of people is watched; see `people`."""
+    engine = open_local(url, ZONE)
+    with engine.begin() as tx:
+        tx.exec_driver_sql(PEOPLE[server_name])
+    with engine.begin() as tx:
+        capture.install(tx, STORE, WATCHED, "here")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def local(engine: sa.Engine) -> SqlLocal:
+    return local_of(engine)
