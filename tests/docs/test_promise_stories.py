@@ -55,8 +55,7 @@ def row(story: Story, no: int) -> dict[str, Any]:
 
 
 def causes(story: Story) -> list[str]:
-    with story.state_engine.connect() as tx:
-        return [r.cause for r in tx.execution_options(reading=True).execute(t.event.select())]
+    return [row["cause"] for row in story.rows(t.event)]
 
 
 def once(operation: str, phase: Phase, trouble: Trouble) -> Callable[[str, Phase], Trouble | None]:

@@ -11,7 +11,8 @@ from typing import Any
 from connector.plugin import FieldInfo, Kind
 from connector.policy.load import load
 from connector.testing.memory import MemoryRemote
-from tests.story import SCHEMAS, SHOP, C, Story
+from tests.scenery import SCHEMAS, SHOP
+from tests.story import C, Story
 
 POLICY = """\
 policy: 1

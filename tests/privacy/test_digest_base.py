@@ -25,7 +25,8 @@ from connector.sync.documents import Base
 from connector.sync.plan import decide
 from connector.sync.review import Review
 from tests.privacy.kept import TITLED, Kept
-from tests.story import SCHEMAS, F, load_mappings
+from tests.scenery import SCHEMAS, load_mappings
+from tests.story import F
 
 VALUES = TITLED
 DIGEST = TITLED.replace(

@@ -16,7 +16,7 @@ from connector.sync.run import Connection, RunReport
 from connector.testing.world import Commit
 from tests.simulation.vendors import SkewedClock
 from tests.story import C, Died, Story
-from tests.sync.test_hub import COUNTING
+from tests.sync.hub import COUNTING
 
 Tell = Callable[..., Story]
 

@@ -11,7 +11,7 @@ from connector.store.conflicts import Conflict
 from connector.sync.competing import RULE
 from connector.sync.run import RunReport
 from tests.story import C, Story
-from tests.sync.test_hub import clients, make_hub, one, silent
+from tests.sync.hub import clients, make_hub, one, silent
 
 Tell = Callable[..., Story]
 

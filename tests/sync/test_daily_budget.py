@@ -13,7 +13,7 @@ from connector.sync.run import RunReport
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT, MemoryVendor
 from tests.story import C, Story
-from tests.sync.test_hub import COUNTING, clients, settled, written
+from tests.sync.hub import COUNTING, clients, settled, written
 
 Tell = Callable[..., Story]
 

@@ -13,8 +13,9 @@ from connector.plugin import FieldInfo, Schema
 from connector.sync.run import RunReport
 from connector.sync.status import status_of
 from connector.testing.world import PERFECT
-from tests.story import SCHEMAS, C, Story
-from tests.sync.test_hub import COUNTING, clients, settled, written
+from tests.scenery import SCHEMAS
+from tests.story import C, Story
+from tests.sync.hub import COUNTING, clients, settled, written
 
 Tell = Callable[..., Story]
 

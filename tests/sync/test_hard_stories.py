@@ -20,7 +20,7 @@ from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.story import C, Died, Slow, Story
-from tests.sync.test_hub import COUNTING
+from tests.sync.hub import COUNTING
 
 Tell = Callable[..., Story]
 COARSE = replace(PERFECT, version_step=dt.timedelta(seconds=1))

@@ -14,7 +14,8 @@ from connector.sync.run import RunReport
 from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
-from tests.story import SCHEMAS, C, F, M, Story
+from tests.scenery import SCHEMAS
+from tests.story import C, F, M, Story
 
 Tell = Callable[..., Story]
 

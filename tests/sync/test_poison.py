@@ -16,7 +16,7 @@ from connector.sync.review import Review
 from connector.testing.memory import MemoryRemote
 from connector.testing.world import Commit
 from tests.story import C, Died, Story
-from tests.sync.test_hub import clients, settled
+from tests.sync.hub import clients, settled
 
 Tell = Callable[..., Story]
 MOST_STARTS = 12

@@ -11,7 +11,7 @@ from connector.local.sql import SqlLocal
 from connector.plugin import Kind
 from connector.testing.weather import Phase, Trouble
 from tests.story import C, Died, Story
-from tests.sync.test_hub import clients, settled
+from tests.sync.hub import clients, settled
 
 Tell = Callable[..., Story]
 

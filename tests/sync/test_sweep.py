@@ -13,7 +13,7 @@ from connector.store import links
 from connector.sync.review import Review
 from connector.testing.weather import Trouble
 from tests.story import C, Slow, Story
-from tests.sync.test_hub import COUNTING, one, settled
+from tests.sync.hub import COUNTING, one, settled
 
 Tell = Callable[..., Story]
 

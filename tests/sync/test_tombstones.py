@@ -9,7 +9,7 @@ import pytest
 
 from connector.testing.world import PERFECT
 from tests.story import C, Story
-from tests.sync.test_hub import COUNTING, clients, settled
+from tests.sync.hub import COUNTING, clients, settled
 
 Tell = Callable[..., Story]
 LIFE = 401 * 24.0

@@ -21,17 +21,18 @@ from connector.store import tables as t
 from connector.sync.documents import unpack
 from connector.sync.review import Review
 from connector.testing.world import PERFECT
+from tests.copies import World
 from tests.privacy.canary import Scanner
 from tests.privacy.persons import (
     OnDisk,
     Persons,
-    World,
     ann_everywhere,
     deletions,
     is_gone,
     ref_of,
 )
-from tests.story import TABLES, C, Died, F
+from tests.scenery import TABLES
+from tests.story import C, Died, F
 
 Tell = Callable[..., Any]
 
@@ -384,7 +385,7 @@ def test_10_an_erasure_broken_off_anywhere_ends_the_same(tell: Tell) -> None:
     steps = {at for at, point in enumerate(points, 1) if " step: " in point}
     for at in sorted(steps | set(range(1, len(points) + 1, 3))):
         where = f"{at} of {len(points)}: {points[at - 1]}"
-        world.put_back(story)
+        world.put_back()
         Fuse(story, at)
         with pytest.raises(Died):
             story.erase(known.key)
