@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -257,18 +258,31 @@ def test_no_value_of_a_record_is_in_an_error_or_a_log_line(
     assert ours and "cnry" not in said + "".join(ours)
 
 
-def test_a_page_that_claims_more_and_shows_nothing_is_not_believed(rig: Rig) -> None:
-    seed(rig, [0, 1, 2, 3])
-    remote = small(rig, True)
-    query = remote._client.query
+@pytest.mark.parametrize(
+    "read",
+    [
+        changed,
+        lambda remote: list(remote.listing(C, None)),
+        lambda remote: remote.find(C, "Email", ["a@example.test"]),
+    ],
+    ids=["changes", "listing", "find"],
+)
+def test_a_page_that_claims_more_and_shows_nothing_is_not_believed(
+    rig: Rig, read: Callable[[ZohoRemote], object]
+) -> None:
+    """Or a listing would never end, and whom a search looks for would count as not there."""
+    remote = rig.open(coql=True)
+    query, asked = remote._client.query, iter(range(9))
 
     def emptied(text: str, rows: int) -> Any:
+        next(asked)
         answer = query(text, rows)
-        return type(answer)(answer.status, answer.read_at, {**answer.body, "data": []})
+        told = {"data": [], "info": {"more_records": True}}
+        return type(answer)(answer.status, answer.read_at, told)
 
     remote._client.query = emptied  # type: ignore[method-assign]  # a vendor that contradicts itself
     with pytest.raises(RetryableError, match="shows nothing"):
-        changed(remote)
+        read(remote)
 
 
 def test_the_account_is_the_organisations_own_number(rig: Rig) -> None:

@@ -87,14 +87,11 @@ def _queried(records: Records, at: datetime, last: str) -> Generator[Page, None,
         answer = records.query(where, "Modified_Time,id", limit)
         if answer is None:
             return at
-        rows = answer.rows
         page = _page(records, answer)
         if not answer.more:
             yield _with(page, {"at": "removed"})
             return None
-        if not rows:
-            raise RetryableError("The vendor says there is more and shows nothing.")
-        at, last = _edge(rows[-1])
+        at, last = _edge(answer.rows[-1])
         where, limit = queries.behind(at, last), facts.COQL_ROWS
         yield _with(page, {"t": moment(at), "id": last})
 
@@ -107,8 +104,6 @@ def _everything(records: Records, last: str) -> Iterator[Page]:
             break
         page = _page(records, answer)
         if answer.more:
-            if not answer.rows:
-                raise RetryableError("The vendor says there is more and shows nothing.")
             _, last = _edge(answer.rows[-1])
         yield _with(page, {"after": last} if answer.more else None)
         if not answer.more:
@@ -130,8 +125,6 @@ def _listed(records: Records, at: datetime, given: Sequence[str]) -> Iterator[Pa
             fresh = [row for row in rows if str(row.get("id")) not in known]
             yield _with(_page(records, answer, fresh), {"at": "removed"})
             return
-        if not rows:
-            raise RetryableError("The vendor says there is more and shows nothing.")
         last, _ = _edge(rows[-1])
         if last > at:
             fresh = [row for row in rows if str(row.get("id")) not in known]
