@@ -11,9 +11,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
@@ -22,6 +22,9 @@ from tools.bench_world import FIELDS, contact, lay_out
 
 SPACING_S = 0.5
 """Seeded records were modified one after another, long before the bench."""
+
+
+B = TypeVar("B", bound="Bench")
 
 
 class Bench:
@@ -87,12 +90,29 @@ def _stamp(epoch_s: float) -> str:
     return dt.datetime.fromtimestamp(int(epoch_s), zone).isoformat()
 
 
+class Pushing(Bench):
+    """An empty sandbox, and a shop in a file with its rows: the fields of these contacts."""
+
+    def __init__(self, folder: Path, rows: int, policy: str | None = None) -> None:
+        self.folder, self.contacts = folder, rows
+        self.box = plugin.start_sandbox()
+        rng = random.Random(7)
+        self.people = [contact(n, rng) for n in range(rows)]
+        shop = ([str(one[own]) for own, _ in FIELDS.values()] for one in self.people)
+        lay_out(folder, self.box, rows=shop, policy=policy)
+
+
 @contextlib.contextmanager
-def bench(contacts: int) -> Iterator[Bench]:
+def laid_out(make: Callable[[Path], B]) -> Iterator[B]:
+    """A bench in a folder of its own, which goes with it."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    one = Bench(folder, contacts)
+    one = make(folder)
     try:
         yield one
     finally:
         one.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def bench(contacts: int) -> contextlib.AbstractContextManager[Bench]:
+    return laid_out(lambda folder: Bench(folder, contacts))
