@@ -87,6 +87,20 @@ def test_a_full_second_that_people_empty_while_it_is_listed_loses_nobody(rig: Ri
     assert set(changed(remote)) == set(made)
 
 
+def test_a_vendor_that_pays_no_heed_to_the_time_is_not_listed_for_ever(rig: Rig) -> None:
+    seed(rig, [0, 1, 2, 3, 4])
+    remote = small(rig, False)
+    read, asked = remote._client.read, iter(range(9))
+
+    def heedless(operation: str, *args: Any, **named: Any) -> Any:
+        next(asked)
+        return read(operation, *args, **{**named, "headers": None})
+
+    remote._client.read = heedless  # type: ignore[method-assign]  # the sandbox pays heed
+    with pytest.raises(RetryableError, match="long before"):
+        changed(remote, OLD + timedelta(hours=1))
+
+
 @BOTH
 def test_changes_go_on_behind_the_page_that_was_kept(rig: Rig, coql: bool) -> None:
     made = seed(rig, [1, 2, 2, 2, 3, 4, 4, 5])

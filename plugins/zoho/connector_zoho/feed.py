@@ -23,6 +23,8 @@ from connector_zoho.values import changed, moment, version
 _QUIET_ROWS: Final = 200
 """The first query asks for few rows: a quiet pass costs one credit, not three."""
 _UNSETTLED_READS: Final = 5
+_SLACK: Final = timedelta(minutes=1)
+"""So much older may be what a list since a time begins with. A choice, no fact."""
 _START: Final = "0"
 LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Before anything that a vendor's feed may tell of."""
@@ -133,6 +135,9 @@ def _listed(records: Records, at: datetime, given: Sequence[str]) -> Iterator[Pa
             place: dict[str, Any] = {"t": moment(at), "given": sorted(known)}
             yield _with(_page(records, answer, fresh), place)
             continue
+        if last < at - _SLACK:
+            # Step by step through all these years we would never arrive.
+            raise RetryableError("The vendor's list since a time begins long before it.")
         # One second fills more than a page: read that second to its end, then step behind it.
         fresh = [row for row in _instant(records, at, order) if str(row.get("id")) not in known]
         at, known = at + timedelta(seconds=1), set()
