@@ -28,6 +28,7 @@ from connector.privacy.vault import Vault, open_vault
 from connector.store.copies import copy_of
 from connector.store.database import Lease, Store, open_engine
 from connector.sync.beside import Beside
+from connector.sync.review import Review
 from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
 from connector.sync.scope import PlannedWrite, Ports, as_us
 from connector.testing.clock import ManualClock
@@ -276,6 +277,17 @@ class Story:
             tx = tx.execution_options(reading=True)
             return list(tx.execute(sa.select(table)).mappings())
 
+    def settle(self, **span: float) -> RunReport:
+        """A run, so much later (300 s) that nothing can look like news of the one before."""
+        self.later(**(span or {"seconds": 300}))
+        report = self.run()
+        assert report.errors == []
+        return report
+
+    def review(self) -> Review:
+        """The letters and conflicts, as an operator sees them."""
+        return Review(self.store(), self.vault)
+
     def later(self, **span: float) -> None:
         self.clock.move(dt.timedelta(**span))
 
@@ -306,6 +318,10 @@ class Story:
         self.vault.close()
         self.shop_engine.dispose()
         self.state_engine.dispose()
+
+
+Tell = Callable[..., Story]
+"""Makes stories; see the fixture `tell`."""
 
 
 class Slow:

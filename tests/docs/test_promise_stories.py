@@ -22,9 +22,7 @@ from connector.sync.scope import Limits
 from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
-from tests.story import C, M, Story
-
-Tell = Callable[..., Story]
+from tests.story import C, M, Story, Tell
 
 
 @pytest.fixture

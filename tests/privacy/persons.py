@@ -18,6 +18,7 @@ from connector.rights.person import Finder, Person
 from connector.rights.rows import RowRule
 from connector.store import tables as t
 from connector.store.database import open_engine
+from connector.sync.run import RunReport
 from connector.testing.world import PERFECT
 from tests.privacy.canary import Canary
 from tests.story import C, F, M, Story
@@ -26,12 +27,10 @@ from tests.story import C, F, M, Story
 class Persons(Story):
     """A story in which people are erased."""
 
-    def settle(self) -> None:
+    def settle(self, **span: float) -> RunReport:
         """Two quiet runs."""
-        for _ in range(2):
-            self.later(seconds=400)
-            report = self.run()
-            assert not report.errors, report.errors
+        super().settle(**(span or {"seconds": 400}))
+        return super().settle(**(span or {"seconds": 400}))
 
     def erase(self, key: int, how: How | None = None, basis: str = "") -> Entry:
         beside = self.beside()

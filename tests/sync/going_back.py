@@ -6,8 +6,8 @@ from connector.errors import SafetyStopError
 from connector.plugin import Capabilities
 from connector.sync.run import RunReport
 from connector.testing.world import PERFECT
-from tests.story import Story
-from tests.sync.hub import COUNTING, Tell, settled
+from tests.story import Story, Tell
+from tests.sync.hub import COUNTING
 
 ABLE = {"unique key": PERFECT, "plain key": COUNTING}
 
@@ -17,8 +17,8 @@ def three_people(tell: Tell, able: Capabilities) -> Story:
     story = tell(capabilities=able, first_contact="fill_blank")
     for name in ("Ada", "Bo", "Cy"):
         story.client(name, mail=f"{name.lower()}@example.test", job="baker")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     return story
 
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from connector.plugin import Capabilities, Kind, Op
-from connector.sync.run import RunReport
 from connector.testing.memory import MemoryVendor
 from connector.testing.world import PERFECT
-from tests.story import C, Story
-
-Tell = Callable[..., Story]
+from tests.story import C, Story, Tell
 
 COUNTING = replace(
     PERFECT,
@@ -34,14 +30,6 @@ def make_hub(tell: Tell, able: Capabilities = COUNTING, **how: Any) -> Story:
     story.vendors["far"].answers_version = False
     story.vendors["far"].answers_fields = False
     return story
-
-
-def settled(story: Story) -> RunReport:
-    """A run once nothing can still look like news of the one before."""
-    story.later(seconds=300)
-    report = story.run()
-    assert report.errors == []
-    return report
 
 
 def one(vendor: MemoryVendor, kind: Kind = C) -> dict[str, Any]:
@@ -65,5 +53,5 @@ def written(story: Story) -> int:
 def silent(story: Story) -> bool:
     before = written(story)
     for _ in range(3):
-        settled(story)
+        story.settle()
     return written(story) == before

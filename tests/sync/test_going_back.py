@@ -7,9 +7,9 @@ import sqlite3
 import pytest
 
 from tests.copies import Copies
-from tests.story import C, Story
+from tests.story import C, Story, Tell
 from tests.sync.going_back import ABLE, held_back, three_people
-from tests.sync.hub import Tell, clients, settled, written
+from tests.sync.hub import clients, written
 
 
 @pytest.fixture(params=ABLE)
@@ -24,8 +24,8 @@ NAMES = {"state": "state", "keys": "keys database", "shop": "shop's database"}
 def test_a_database_put_back_is_noticed_and_nothing_is_written(story: Story, which: str) -> None:
     copies = Copies(story)
     story.client("Di", mail="di@example.test")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     copies.put_back(which)
     story.client("Eve", mail="eve@example.test")
     story.vendor.edit(C, story.ref("Bo"), {"Job": "smith"})
@@ -43,7 +43,7 @@ def test_a_copy_from_before_the_first_run_is_noticed(tell: Tell) -> None:
     copies = Copies(story)
     story.client("Ada", mail="ada@example.test")
     for _ in range(3):
-        settled(story)
+        story.settle()
     copies.put_back("state")
     before = written(story)
     story.later(seconds=300)
@@ -53,10 +53,10 @@ def test_a_copy_from_before_the_first_run_is_noticed(tell: Tell) -> None:
 
 def test_copies_of_all_three_put_back_together_are_no_news(story: Story) -> None:
     copies = Copies(story)
-    settled(story)
+    story.settle()
     for which in ("state", "keys", "shop"):
         copies.put_back(which)
-    settled(story)
+    story.settle()
     assert len(clients(story)) == 3
 
 
@@ -69,7 +69,7 @@ def test_a_copy_of_the_state_taken_while_a_run_was_at_work_is_an_older_one(story
 
     story.client("Di", mail="di@example.test")
     story.hook = copy_in_between
-    settled(story)
+    story.settle()
     story.hook = lambda point: None
     copies[0].put_back("state")
     story.later(seconds=300)  # the copy holds the lease of the run that it was taken in
@@ -85,4 +85,4 @@ def test_a_state_that_never_heard_of_generations_goes_on(story: Story) -> None:
     with sqlite3.connect(story.folder / "keys.db") as keys:
         keys.execute("DELETE FROM mirror")
     keys.close()
-    settled(story)
+    story.settle()

@@ -9,8 +9,8 @@ import pytest
 
 from connector.plugin import Kind
 from connector.testing.memory import MemoryVendor
-from tests.story import C, F, M, Story
-from tests.sync.hub import COUNTING, Tell, clients, make_hub, one, settled, silent, written
+from tests.story import C, F, M, Story, Tell
+from tests.sync.hub import COUNTING, clients, make_hub, one, silent, written
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def test_an_edit_at_one_vendor_reaches_the_shop_and_the_other_in_one_sync(
     hub: Story, origin: str
 ) -> None:
     hub.client("Ada", mail="ada@example.test")
-    settled(hub)
+    hub.settle()
     source = hub.vendors[origin]
     source.edit(C, one(source)["ref"], {"Job": "smith"})
-    settled(hub)
+    hub.settle()
     assert clients(hub)[0]["job"] == "smith"
     assert {one(v)["fields"]["Job"] for v in hub.vendors.values()} == {"smith"}
     assert silent(hub)
@@ -36,11 +36,11 @@ def test_an_edit_at_one_vendor_reaches_the_shop_and_the_other_in_one_sync(
 def test_a_new_person_at_one_vendor_is_made_in_the_shop_and_at_the_other_in_one_sync(
     hub: Story, origin: str
 ) -> None:
-    settled(hub)
+    hub.settle()
     person = {"Last": "Ada", "Mail": "ada@example.test"}
     ref = hub.vendors[origin].create(C, person)
     hub.vendors[origin].create(M, {"Name": "K1", "Person": ref})
-    settled(hub)
+    hub.settle()
     assert len(clients(hub)) == 1
     for vendor in hub.vendors.values():
         named = one(vendor, M)["fields"]["Person"]
@@ -51,17 +51,17 @@ def test_a_new_person_at_one_vendor_is_made_in_the_shop_and_at_the_other_in_one_
 def test_a_person_whom_both_vendors_know_becomes_one_row(hub: Story) -> None:
     for vendor in hub.vendors.values():
         vendor.create(C, {"Last": "Ada", "Mail": "ada@example.test"})
-    settled(hub)
+    hub.settle()
     assert [row["mail"] for row in clients(hub)] == ["ada@example.test"]
     assert [len(v.dump(C)) for v in hub.vendors.values()] == [1, 1]
     assert silent(hub)
 
 
 def test_a_person_made_at_both_vendors_between_two_syncs_becomes_one_row(hub: Story) -> None:
-    settled(hub)
+    hub.settle()
     for vendor in hub.vendors.values():
         vendor.create(C, {"Last": "Ada", "Mail": "ada@example.test"})
-    settled(hub)
+    hub.settle()
     assert len(clients(hub)) == 1
     assert [len(v.dump(C)) for v in hub.vendors.values()] == [1, 1]
 
@@ -70,10 +70,10 @@ def test_a_person_made_at_both_vendors_between_two_syncs_becomes_one_row(hub: St
 def test_a_deletion_at_one_vendor_reaches_the_other(tell: Tell, origin: str) -> None:
     hub = make_hub(tell, replace(COUNTING, reports_removals=True))
     hub.client("Ada", mail="ada@example.test")
-    settled(hub)
+    hub.settle()
     source = hub.vendors[origin]
     source.remove(C, one(source)["ref"])
-    settled(hub)
+    hub.settle()
     assert clients(hub) == []
     assert [v.dump(C) for v in hub.vendors.values()] == [[], []]
     assert silent(hub)
@@ -82,16 +82,16 @@ def test_a_deletion_at_one_vendor_reaches_the_other(tell: Tell, origin: str) -> 
 def test_each_vendor_is_read_once_in_a_run_and_a_quiet_one_is_asked_little(hub: Story) -> None:
     number = hub.client("Ada", mail="ada@example.test")
     hub.sql("INSERT INTO cards (client, card) VALUES (:n, 'K1')", n=number)
-    settled(hub)
-    settled(hub)
+    hub.settle()
+    hub.settle()
     before = {name: dict(vendor.calls) for name, vendor in hub.vendors.items()}
     hub.vendor.edit(C, one(hub.vendor)["ref"], {"Job": "smith"})
-    settled(hub)
+    hub.settle()
     for name, vendor in hub.vendors.items():
         assert vendor.calls["changes"] - before[name]["changes"] == 3, "one page for each kind"
     before = {name: dict(vendor.calls) for name, vendor in hub.vendors.items()}
-    settled(hub)
-    settled(hub)
+    hub.settle()
+    hub.settle()
     for name, vendor in hub.vendors.items():
         done = {op: n - before[name].get(op, 0) for op, n in vendor.calls.items()}
         assert {op: n for op, n in done.items() if n} == {"account": 2, "changes": 6}
@@ -102,14 +102,14 @@ def test_each_vendor_is_read_once_in_a_run_and_a_quiet_one_is_asked_little(hub: 
 
 def test_changes_of_the_shop_are_kept_for_a_connection_that_takes_no_part(hub: Story) -> None:
     number = hub.client("Ada", mail="ada@example.test")
-    settled(hub)
+    hub.settle()
     hub.only = ("crm",)
     hub.sql("UPDATE clients SET job = 'smith' WHERE no = :n", n=number)
     hub.client("Bo", mail="bo@example.test")
-    settled(hub)
+    hub.settle()
     assert one(hub.vendors["far"])["fields"].get("Job") is None
     hub.only = None
-    settled(hub)
+    hub.settle()
     assert {d["fields"]["Last"]: d["fields"].get("Job") for d in hub.vendors["far"].dump(C)} == {
         "Ada": "smith",
         "Bo": None,
@@ -119,12 +119,12 @@ def test_changes_of_the_shop_are_kept_for_a_connection_that_takes_no_part(hub: S
 
 def test_a_deletion_in_the_shop_is_kept_for_a_connection_that_takes_no_part(hub: Story) -> None:
     number = hub.client("Ada", mail="ada@example.test")
-    settled(hub)
+    hub.settle()
     hub.only = ("crm",)
     hub.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=number)
-    settled(hub)
+    hub.settle()
     hub.only = None
-    settled(hub)
+    hub.settle()
     assert hub.vendors["far"].dump(C) == []
 
 
@@ -132,16 +132,16 @@ def test_a_vendor_added_later_gets_what_the_shop_had_before(hub: Story) -> None:
     hub.only = ("crm",)
     for name in ("Ada", "Bo"):
         hub.client(name, mail=f"{name.lower()}@example.test")
-    settled(hub)
+    hub.settle()
     hub.only = None
-    settled(hub)
+    hub.settle()
     assert {d["fields"]["Last"] for d in hub.vendors["far"].dump(C)} == {"Ada", "Bo"}
     assert [len(v.dump(C)) for v in hub.vendors.values()] == [2, 2]
 
 
 def test_a_vendor_that_is_down_gets_its_changes_when_it_is_back(hub: Story) -> None:
     hub.client("Ada", mail="ada@example.test")
-    settled(hub)
+    hub.settle()
     far = hub.vendors["far"]
     fair, far.weather = far.weather, lambda operation, phase: _down()
     hub.vendor.edit(C, one(hub.vendor)["ref"], {"Job": "smith"})
@@ -149,7 +149,7 @@ def test_a_vendor_that_is_down_gets_its_changes_when_it_is_back(hub: Story) -> N
     assert hub.run().errors
     assert clients(hub)[0]["job"] == "smith"
     far.weather = fair
-    settled(hub)
+    hub.settle()
     assert one(far)["fields"]["Job"] == "smith"
 
 
@@ -161,8 +161,8 @@ def _down() -> Any:
 
 def test_an_edit_made_while_a_long_run_writes_elsewhere_is_not_overwritten(hub: Story) -> None:
     number = hub.client("Ada", mail="ada@example.test", city="Ulm")
-    settled(hub)
-    settled(hub)
+    hub.settle()
+    hub.settle()
     far = hub.vendors["far"]
     hub.sql("UPDATE clients SET city = 'Bonn' WHERE no = :n", n=number)
     hub.later(seconds=300)
@@ -186,8 +186,8 @@ def test_a_plan_shows_what_goes_on_from_vendor_to_vendor_and_writes_nothing(
     hub: Story, origin: str
 ) -> None:
     number = hub.client("Ada", mail="ada@example.test")
-    settled(hub)
-    settled(hub)
+    hub.settle()
+    hub.settle()
     source = hub.vendors[origin]
     source.edit(C, one(source)["ref"], {"Job": "smith"})
     ref = source.create(C, {"Last": "Bo", "Mail": "bo@example.test"})
@@ -218,7 +218,7 @@ def test_an_opt_out_goes_everywhere_before_any_other_write_for_that_person(
 ) -> None:
     number = hub.client("Ada", mail="ada@example.test")
     hub.sql("INSERT INTO remarks (client, title) VALUES (:n, 'a remark')", n=number)
-    settled(hub)
+    hub.settle()
     hub.later(seconds=300)
     order: list[tuple[str, Kind, dict[str, Any]]] = []
     for name, vendor in hub.vendors.items():
@@ -235,14 +235,14 @@ def test_an_opt_out_goes_everywhere_before_any_other_write_for_that_person(
         vendor = hub.vendors[origin]
         vendor.edit(C, one(vendor)["ref"], {"Opt_Out": True})
     order.clear()
-    settled(hub)
+    hub.settle()
     assert clients(hub)[0]["no_mail"] == 1
     told = [name for name, _, fields in order if fields.get("Opt_Out")]
     assert sorted(told) == sorted({"crm", "far"} - {origin})
     last_no = max(i for i, (_, _, fields) in enumerate(order) if fields.get("Opt_Out"))
     assert all("Opt_Out" in fields for _, _, fields in order[: last_no + 1])
     assert len(order) > last_no + 1, "the other changes follow"
-    settled(hub)
+    hub.settle()
     assert {one(v)["fields"]["Job"] for v in hub.vendors.values()} == {clients(hub)[0]["job"]}
     assert silent(hub)
 

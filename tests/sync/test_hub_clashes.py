@@ -9,8 +9,8 @@ import pytest
 
 from connector.plugin import FieldInfo, Schema
 from tests.scenery import SCHEMAS
-from tests.story import C, Story
-from tests.sync.hub import COUNTING, Tell, clients, make_hub, one, settled, silent
+from tests.story import C, Story, Tell
+from tests.sync.hub import COUNTING, clients, make_hub, one, silent
 
 
 @pytest.fixture
@@ -40,11 +40,11 @@ def test_two_vendors_that_normalise_differently_come_to_rest(tell: Tell) -> None
         "City": lambda v: v.strip(),
     }
     hub.client("Ada", mail="Ada@Example.test", mobile="139 0000 0001", job=" smith ", city="Ulm ")
-    settled(hub)
+    hub.settle()
     assert silent(hub)
     assert clients(hub)[0]["mobile"] == "139 0000 0001", "what the shop wrote stays as it wrote it"
     hub.vendors["far"].edit(C, one(hub.vendors["far"])["ref"], {"Mobile": "13900000002"})
-    settled(hub)
+    hub.settle()
     assert one(hub.vendor)["fields"]["Mobile"] == "+8613900000002"
     assert silent(hub)
 
@@ -79,12 +79,12 @@ def test_newest_judges_by_the_time_at_the_vendor_that_the_value_came_from(
 ) -> None:
     hub = _newest(tell)
     hub.client("Ada", mail="ada@example.test")
-    settled(hub)
+    hub.settle()
     for name, vendor in hub.vendors.items():
         at = AT + dt.timedelta(hours=name == newer)
         vendor.edit(C, one(vendor)["ref"], {"Job": f"{name}'s", "Job_At": at.isoformat()})
-    settled(hub)
-    settled(hub)
+    hub.settle()
+    hub.settle()
     assert clients(hub)[0]["job"] == f"{newer}'s"
     assert {one(v)["fields"]["Job"] for v in hub.vendors.values()} == {f"{newer}'s"}
     assert silent(hub)
@@ -92,11 +92,11 @@ def test_newest_judges_by_the_time_at_the_vendor_that_the_value_came_from(
 
 def test_between_vendors_the_settings_order_stands_for_local(hub: Story) -> None:
     hub.client("Ada", mail="ada@example.test")
-    settled(hub)
+    hub.settle()
     for name, vendor in hub.vendors.items():
         vendor.edit(C, one(vendor)["ref"], {"Job": f"{name}'s"})
-    settled(hub)
-    settled(hub)
+    hub.settle()
+    hub.settle()
     assert clients(hub)[0]["job"] == "crm's", "crm stands first in the settings"
     assert {one(v)["fields"]["Job"] for v in hub.vendors.values()} == {"crm's"}
 
@@ -104,16 +104,16 @@ def test_between_vendors_the_settings_order_stands_for_local(hub: Story) -> None
 def test_a_value_that_the_shop_has_edited_since_is_the_shop_s_again(tell: Tell) -> None:
     hub = make_hub(tell)
     number = hub.client("Ada", mail="ada@example.test")
-    settled(hub)
+    hub.settle()
     far = hub.vendors["far"]
     hub.only = ("far",)
     far.edit(C, one(far)["ref"], {"Job": "far's"})
-    settled(hub)
+    hub.settle()
     hub.sql("UPDATE clients SET job = 'the shop''s' WHERE no = :n", n=number)
     hub.vendor.edit(C, one(hub.vendor)["ref"], {"Job": "crm's"})
     hub.only = None
-    settled(hub)
-    settled(hub)
+    hub.settle()
+    hub.settle()
     assert clients(hub)[0]["job"] == "the shop's", (
         "its policy is local, and this edit was made here"
     )
@@ -126,13 +126,13 @@ def test_a_client_deleted_in_the_shop_and_edited_at_both_vendors_lives_on_once_e
     hub: Story,
 ) -> None:
     number = hub.client("Ada", mail="ada@example.test")
-    settled(hub)
-    settled(hub)
+    hub.settle()
+    hub.settle()
     hub.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=number)
     for name, vendor in hub.vendors.items():
         vendor.edit(C, one(vendor)["ref"], {"Tags": ["a"], "Job": f"{name}'s"})
-    settled(hub)
-    settled(hub)
+    hub.settle()
+    hub.settle()
     assert len(clients(hub)) == 1
     assert [len(v.dump(C)) for v in hub.vendors.values()] == [1, 1], "no twin at either vendor"
 
@@ -140,13 +140,13 @@ def test_a_client_deleted_in_the_shop_and_edited_at_both_vendors_lives_on_once_e
 def test_an_edit_at_one_vendor_outlives_deletions_in_the_shop_and_at_the_other(tell: Tell) -> None:
     hub = make_hub(tell, replace(COUNTING, removal="final"))
     number = hub.client("Ada", mail="ada@example.test")
-    settled(hub)
-    settled(hub)
+    hub.settle()
+    hub.settle()
     hub.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=number)
     far = hub.vendors["far"]
     far.remove(C, one(far)["ref"])
     hub.vendor.edit(C, one(hub.vendor)["ref"], {"Job": "smith"})
-    settled(hub)
-    settled(hub)
+    hub.settle()
+    hub.settle()
     assert [row["job"] for row in clients(hub)] == ["smith"]
     assert [one(v)["fields"]["Job"] for v in hub.vendors.values()] == ["smith", "smith"]

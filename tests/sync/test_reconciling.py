@@ -8,9 +8,9 @@ from connector.errors import SafetyStopError
 from connector.sync.run import RunReport
 from tests.copies import Copies
 from tests.stopping import unlike
-from tests.story import C, Died, M, Story
+from tests.story import C, Died, M, Story, Tell
 from tests.sync.going_back import ABLE, held_back, three_people
-from tests.sync.hub import COUNTING, Tell, clients, settled, written
+from tests.sync.hub import COUNTING, clients, written
 
 
 @pytest.fixture(params=ABLE)
@@ -32,10 +32,10 @@ def reconciled(story: Story) -> RunReport:
 
 def at_rest(story: Story) -> None:
     """Nothing is left over, and nothing more is written."""
-    settled(story)
+    story.settle()
     before = written(story)
-    report = settled(story)
-    settled(story)
+    report = story.settle()
+    story.settle()
     assert written(story) == before
     assert (report.letters, report.conflicts) == (0, 0)
 
@@ -63,12 +63,12 @@ def live_a_while(story: Story) -> None:
     story.client("Plain", job="cook")  # nothing but our key tells whose record is this
     story.vendor.create(C, {"Last": "Eve", "Mail": "eve@example.test", "Job": "cook"})
     story.vendor.create(C, {"Last": "Bare", "Job": "cook"})
-    settled(story)
+    story.settle()
     story.sql("UPDATE clients SET job = 'smith' WHERE full_name = 'Ada'")
     story.vendor.edit(C, story.ref("Bo"), {"Job": "pilot"})
     story.sql("UPDATE clients SET is_deleted = 1 WHERE full_name = 'Cy'")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
 
 
 @pytest.mark.parametrize("which", ["state", "keys"])
@@ -80,14 +80,14 @@ def test_after_a_copy_is_put_back_nothing_is_doubled_deleted_or_brought_back(
     before = both_sides(story)
     copies.put_back(which)
     reconciled(story)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     assert both_sides(story) == before
     at_rest(story)
     story.sql("UPDATE clients SET job = 'judge' WHERE full_name = 'Plain'")
     story.vendor.edit(C, story.ref("Bare"), {"Job": "nurse"})
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     here, there = both_sides(story)
     assert ("Plain", "judge") in there
     assert len(here) == len(there) == len(before[0])
@@ -106,18 +106,18 @@ def test_writes_that_the_copy_holds_open_are_not_sent_again(story: Story) -> Non
     story.sql("UPDATE clients SET job = 'smith' WHERE full_name = 'Bo'")
     story.vendor.create(C, {"Last": "Far", "Mail": "far@example.test", "Job": "cook"})
     story.hook = copy_in_between
-    settled(story)
+    story.settle()
     story.hook = lambda point: None
-    settled(story)
+    story.settle()
     story.vendor.edit(C, story.ref("Di"), {"Job": "pilot"})
     story.sql("UPDATE clients SET is_deleted = 1 WHERE full_name = 'Eve'")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     before = both_sides(story)
     copies[0].put_back("state")
     reconciled(story)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     assert both_sides(story) == before
     at_rest(story)
 
@@ -133,13 +133,13 @@ def test_a_removal_that_the_copy_holds_open_is_not_sent_again(story: Story) -> N
     ref = story.ref("Ada")
     story.sql("UPDATE clients SET is_deleted = 1 WHERE full_name = 'Ada'")
     story.hook = copy_in_between
-    settled(story)
+    story.settle()
     story.hook = lambda point: None
-    settled(story)
+    story.settle()
     story.vendor.restore(C, ref)
     story.later(hours=25)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     before = both_sides(story)
     assert len(before[1]) == 3
     copies[0].put_back("state")
@@ -154,20 +154,20 @@ def test_a_record_that_was_brought_back_since_is_neither_removed_nor_doubled(sto
     story.sql("UPDATE clients SET is_deleted = 1 WHERE full_name = 'Ada'")
     bo = story.ref("Bo")
     story.vendor.remove(C, bo)
-    settled(story)
+    story.settle()
     story.later(hours=25)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     story.sql("UPDATE clients SET is_deleted = 0 WHERE full_name = 'Ada'")
     story.vendor.restore(C, bo)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     before = both_sides(story)
     assert [name for name, _ in before[0]] == ["Ada", "Bo", "Cy"]
     copies.put_back("state")
     reconciled(story)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     assert both_sides(story) == before
     at_rest(story)
 
@@ -176,16 +176,16 @@ def test_a_second_life_is_found_by_a_reconcile_that_follows_one_cut_short(story:
     """The copy is from before the first life, the first reconcile knows the record but no row."""
     story.vendor.create(C, {"Last": "Di", "Mail": "di@example.test", "Job": "cook"})
     copies = Copies(story)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     di = story.ref("Di")
     story.vendor.remove(C, di)
-    settled(story)
+    story.settle()
     story.later(hours=25)
-    settled(story)
+    story.settle()
     story.vendor.restore(C, di)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     before = both_sides(story)
     assert len(before[0]) == 4
     copies.put_back("state")
@@ -203,8 +203,8 @@ def test_a_second_life_is_found_by_a_reconcile_that_follows_one_cut_short(story:
     story.dead = False
     story.later(seconds=300)
     assert story.runner().run(only_reconcile=True).errors == []
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     assert both_sides(story) == before
     at_rest(story)
 
@@ -213,15 +213,15 @@ def test_children_find_their_parents_again(story: Story) -> None:
     copies = Copies(story)
     di = story.client("Di", mail="di@example.test")
     story.sql("INSERT INTO cards (client, card, points) VALUES (:c, 'K1', 5)", c=di)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     story.vendor.create(M, {"Name": "K2", "Person": {"id": story.ref("Di")}, "Points": 3})
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     copies.put_back("state")
     reconciled(story)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     assert [row["client"] for row in story.sql("SELECT client FROM cards")] == [di, di]
     assert sorted(d["fields"]["Name"] for d in story.vendor.dump(M)) == ["K1", "K2"]
     at_rest(story)
@@ -231,19 +231,19 @@ def test_two_vendors_are_reconciled_together(tell: Tell) -> None:
     story = tell(kinds=(C,), others={"far": COUNTING}, first_contact="fill_blank")
     for name in ("Ada", "Bo", "Cy"):
         story.client(name, mail=f"{name.lower()}@example.test", job="baker")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     copies = Copies(story)
     live_a_while(story)
-    settled(story)
+    story.settle()
     before = both_sides(story), len(story.vendors["far"].dump(C))
     copies.put_back("state")
     story.later(seconds=300)
     report = story.run()
     assert [type(error) for error in report.errors] == [SafetyStopError, SafetyStopError]
     assert story.runner().run(only_reconcile=True).errors == []
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     assert (both_sides(story), len(story.vendors["far"].dump(C))) == before
     at_rest(story)
 
@@ -251,8 +251,8 @@ def test_two_vendors_are_reconciled_together(tell: Tell) -> None:
 def test_the_plan_in_doubt_shows_what_follows_a_reconcile_and_writes_nothing(story: Story) -> None:
     copies = Copies(story)
     story.client("Di", mail="di@example.test", job="cook")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     copies.put_back("state")
     story.vendor.remove(C, story.ref("Ada"))
     story.later(seconds=300)
@@ -262,7 +262,7 @@ def test_the_plan_in_doubt_shows_what_follows_a_reconcile_and_writes_nothing(sto
     assert [(w.side, str(w.op)) for w in planned.writes] == [("local", "purge")]
     held_back(story.run())
     assert story.runner().run(only_reconcile=True).errors == []
-    settled(story)
+    story.settle()
     assert [name for name, _ in both_sides(story)[0]] == ["Bo", "Cy", "Di"]
 
 
@@ -275,8 +275,8 @@ def test_a_shop_put_back_gets_its_lost_rows_and_edits_back(story: Story) -> None
     assert new == 4, "the shop gives the key of a lost row once more"
     report = reconciled(story)
     assert report.letters == 1, "Cy's row is back, and nobody brought him back"
-    settled(story)
-    report = settled(story)
+    story.settle()
+    report = story.settle()
     here, there = both_sides(story)
     lost = [("Ada", "smith"), ("Bare", "cook"), ("Di", "cook"), ("Eve", "cook"), ("Plain", "cook")]
     assert there == sorted([*lost, ("Bo", "pilot"), ("Zoe", "judge")])
@@ -284,7 +284,7 @@ def test_a_shop_put_back_gets_its_lost_rows_and_edits_back(story: Story) -> None
     assert report.conflicts == 1, "whether Bo's job was edited since, nobody knows"
     assert story.people()["Bo"]["City"] == "Harbour"
     before = written(story)
-    settled(story)
+    story.settle()
     assert written(story) == before
 
 
@@ -338,8 +338,8 @@ def test_a_reconcile_that_stops_at_any_commit_ends_the_same_when_it_is_run_again
         story = tell(first_contact="fill_blank", kinds=(C,))
         for name in ("Ada", "Bo", "Cy"):
             story.client(name, mail=f"{name.lower()}@example.test", job="baker")
-        settled(story)
-        settled(story)
+        story.settle()
+        story.settle()
         copies = Copies(story)
         live_a_while(story)
         copies.put_back(which)
@@ -349,8 +349,8 @@ def test_a_reconcile_that_stops_at_any_commit_ends_the_same_when_it_is_run_again
             waiting = [at + 1 for at in unlike(points)]
             assert len(waiting) > 5
         assert written(story) == before, f"stopped at {fuse}"
-        settled(story)
-        settled(story)
+        story.settle()
+        story.settle()
         end = both_sides(story)
         wanted = wanted or end
         assert end == wanted, f"stopped at {fuse}"

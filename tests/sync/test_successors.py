@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from connector.plugin import Capabilities, Ref
-from connector.sync.review import Review
 from connector.sync.run import RunReport, Setup
 from connector.sync.scope import Limits
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.stopping import unlike
-from tests.story import C, Died, M, Slow, Story
-
-Tell = Callable[..., Story]
+from tests.story import C, Died, M, Slow, Story, Tell
 
 PLAIN = replace(
     PERFECT,
@@ -36,7 +32,7 @@ def settle(story: Story) -> RunReport:
 
 
 def codes(story: Story) -> list[str]:
-    return sorted(one.code for one in Review(story.store(), story.vault).letters())
+    return sorted(one.code for one in story.review().letters())
 
 
 def records(story: Story) -> dict[Ref, dict[str, object]]:
@@ -93,7 +89,7 @@ def test_of_two_twins_the_older_is_kept_and_the_other_set_aside(
     assert story.run().errors == []
     assert set(records(story)) == {older, younger}, "nothing is deleted"
     assert codes(story) == ["twin"]
-    [letter] = Review(story.store(), story.vault).letters()
+    [letter] = story.review().letters()
     assert younger in (letter.record or "")
     story.sql("UPDATE clients SET job = 'miller'")
     settle(story)

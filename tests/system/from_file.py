@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 from connector_zoho.sandbox.handle import ZohoSandbox
 
-from tests.system.installation import MAPPING, Installation
+from tests.system.installation import Installation
 
 HEAD = "id,name,email,phone\n"
 WRITES = ("insert", "update", "upsert", "delete")
@@ -24,39 +23,17 @@ class FromFile(Installation):
         self, folder: Path, box: ZohoSandbox, head: str = "", connection: str = ""
     ) -> None:
         self.folder, self.box = folder, box
-        (folder / "customer.yaml").write_text(MAPPING, encoding="utf-8")
-        own = box.settings
-        self.environment = {
-            **os.environ,
-            "FILE_ID": own["client_id"],
-            "FILE_SECRET": own["client_secret"],
-            "FILE_TOKEN": own["refresh_token"],
-        }
-        (folder / "connector.toml").write_text(
-            f"""tenant = "files"
-[local]
+        self.settle(
+            f"""[local]
 phone_region = "CN"
 [local.customer]
 file = "customers.csv"
 mapping = "customer.yaml"
 {head}
-[connections.crm]
-plugin = "zoho"
-accounts_url = "{box.url}"
-api_url = "{box.url}"
-upload_url = "{box.url}"
-client_id = "env:FILE_ID"
-client_secret = "env:FILE_SECRET"
-refresh_token = "env:FILE_TOKEN"
-kinds = ["customer"]
-timeout_s = 2
-call_life_s = 3
-allow_loopback = true
-{connection}
 """,
-            encoding="utf-8",
+            box.url,
+            connection,
         )
-        self.command("keys", "init")
 
     def people(self, lines: Sequence[str], head: str = HEAD) -> None:
         (self.folder / "customers.csv").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")

@@ -128,7 +128,7 @@ def test_a_database_with_the_same_keys_goes_on_where_the_file_ended(
     assert len(box.records("Contacts")) == 3
     config = inst.folder / "connector.toml"
     config.write_text(
-        'tenant = "files"\n[state]\nurl = "sqlite:///new.db"\n'
+        'tenant = "test"\n[state]\nurl = "sqlite:///new.db"\n'
         + config.read_text().split("\n", 1)[1]
     )
     to_database(inst, 3)

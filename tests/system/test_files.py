@@ -212,7 +212,7 @@ def test_a_vendor_that_lets_nobody_in_is_no_reason_to_say_nothing_of_the_file(
 ) -> None:
     inst = FromFile(tmp_path, box)
     inst.people([person(1), "2,Planted"])
-    inst.environment["FILE_TOKEN"] = "wrong"
+    inst.environment["VENDOR_REFRESH_TOKEN"] = "wrong"
     code, document = inst.told("plan")
     assert code == 4
     assert bad_lines(document) == [(3, "fields", None)]

@@ -19,7 +19,6 @@ from connector.rights import erasing
 from connector.rights.erasing import STEPS
 from connector.store import tables as t
 from connector.sync.documents import unpack
-from connector.sync.review import Review
 from connector.testing.world import PERFECT
 from tests.copies import World
 from tests.privacy.canary import Scanner
@@ -156,7 +155,7 @@ def typed_in_at_the_shop(story: Persons, mail: str | None, mobile: str | None) -
 
 def retried_as_a_letter(story: Persons, mail: str | None, mobile: str | None) -> None:
     """Somebody who waits as one of a household has her values by now, and is retried."""
-    review = Review(story.store(), story.vault)
+    review = story.review()
     letter = next(one for one in review.letters() if one.code == "ambiguous")
     story.sql(
         "UPDATE clients SET mail = :m, mobile = :p, full_name = 'Someone' WHERE no = :n",
@@ -330,7 +329,7 @@ def test_09_two_of_a_household_are_told_apart(tell: Tell) -> None:
     story.client("Ben", mail="ben@example.test", mobile="13900000001")
     story.settle()
     story.erase(ann)
-    review = Review(story.store(), story.vault)
+    review = story.review()
     for one in review.letters():
         review.retry(one.id)
     story.settle()
