@@ -9,12 +9,12 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -321,7 +321,23 @@ class Story:
 
 
 Tell = Callable[..., Story]
-"""Makes stories; see the fixture `tell`."""
+"""Makes stories; see `telling`."""
+S = TypeVar("S", bound=Story)
+
+
+def telling(folder: Path, make: Callable[..., S]) -> Iterator[Callable[..., S]]:
+    """Make stories, each in a folder of its own, and close them when they have been told."""
+    told: list[S] = []
+
+    def tell(*what: Any, **how: Any) -> S:
+        own = folder / str(len(told))
+        own.mkdir()
+        told.append(make(*what, **how, folder=own))
+        return told[-1]
+
+    yield tell
+    for story in told:
+        story.close()
 
 
 class Slow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from connector.local.sql import SqlLocal
 from tests.databases.people import PEOPLE, STORE, WATCHED, ZONE, local_of
 from tests.databases.server_story import ServerStory
 from tests.servers import NAMES, database
-from tests.story import Story
+from tests.story import Story, Tell, telling
 
 
 @pytest.fixture(params=NAMES)
@@ -32,14 +32,11 @@ def url(server_name: str) -> Iterator[str]:
 
 
 @pytest.fixture(params=["all on PostgreSQL", "shop on MariaDB"])
-def tell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..., Story]]:
+def tell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Tell]:
     """As in `tests/sync`, on servers."""
-    told: list[Story] = []
     with ExitStack() as stack:
 
         def make(**how: Any) -> Story:
-            folder = tmp_path / str(len(told))
-            folder.mkdir()
             if request.param == "shop on MariaDB":
                 places = {"where": stack.enter_context(database("mariadb"))}
             else:
@@ -47,16 +44,13 @@ def tell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[..
                     name: stack.enter_context(database("postgresql"))
                     for name in ("where", "state_at")
                 }
-            told.append(ServerStory(folder=folder, **places, **how))
-            return told[-1]
+            return ServerStory(**places, **how)
 
-        yield make
-        for story in told:
-            story.close()
+        yield from telling(tmp_path, make)
 
 
 @pytest.fixture
-def story(tell: Callable[..., Story]) -> Story:
+def story(tell: Tell) -> Story:
     return tell()
 
 
