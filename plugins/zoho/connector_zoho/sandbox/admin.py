@@ -72,7 +72,6 @@ def _edit(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     modified = asked.get("Modified_Time")
     at = int(moment(modified)) if modified is not None else None
     app.org.commit(module, number, values, _user(app, asked), at)
-    return None
 
 
 def _delete(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
@@ -126,7 +125,6 @@ def _merge(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
                 app.org.commit(
                     other, state.number, moved, state.values["Modified_By"], state.modified
                 )
-    return None
 
 
 def _seed(app: SandboxApp, asked: Mapping[str, Any]) -> Any:

@@ -131,11 +131,7 @@ class SandboxApp(App):
             return bulk
         match = _RECORDS.fullmatch(path)
         if match is None:
-            raise RefusedCall(
-                "INVALID_URL_PATTERN",
-                "Please check if the URL trying to access is a correct one",
-                status=404,
-            )
+            raise _no_such_path()
         name, rest = match["module"], match["rest"]
         if rest is None:
             makers: dict[str, Maker] = {
@@ -150,11 +146,7 @@ class SandboxApp(App):
         if rest in ("deleted", "search", "actions/count"):
             return self._only(call, "GET", self._special(call, name, rest))
         if "/" in rest:
-            raise RefusedCall(
-                "INVALID_URL_PATTERN",
-                "Please check if the URL trying to access is a correct one",
-                status=404,
-            )
+            raise _no_such_path()
         one: dict[str, Maker] = {"GET": self._fetch, "PUT": self._write, "DELETE": self._delete}
         return self._maker(call, one)(call, name, rest)
 
@@ -197,7 +189,7 @@ class SandboxApp(App):
         if call.method != "GET":
             raise self._bad_method()
         if part not in ("modules", "fields", "layouts") or (tail and part != "modules"):
-            raise RefusedCall("INVALID_URL_PATTERN", "the URL is not a correct one", status=404)
+            raise _no_such_path()
 
         def act(grant: Grant) -> Answer:
             self.accounts.need_setting(grant, part)
@@ -327,6 +319,14 @@ def _listed(body: bytes, key: str) -> list[Any]:
     except (orjson.JSONDecodeError, AttributeError):
         return []
     return listed if isinstance(listed, list) else []
+
+
+def _no_such_path() -> RefusedCall:
+    return RefusedCall(
+        "INVALID_URL_PATTERN",
+        "Please check if the URL trying to access is a correct one",
+        status=404,
+    )
 
 
 def _missing_ids() -> RefusedCall:
