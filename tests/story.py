@@ -1,6 +1,6 @@
 """A small world for whole passes: a shop in SQLite, a vendor in memory, the real engine between.
 
-Everything runs on one thread with a clock that moves only when told. `Story.engine_hook` is called
+Everything runs on one thread with a clock that moves only when told. `Story.hook` is called
 at every point where a process may die.
 """
 
@@ -9,230 +9,36 @@ from __future__ import annotations
 import datetime as dt
 import sqlite3
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
 from connector.local import capture
-from connector.local.shapes import Condition, KindTable
+from connector.local.shapes import KindTable
 from connector.local.sql import SqlLocal
-from connector.mapping.load import load_local, load_vendor
-from connector.mapping.schema import LocalMapping, VendorMapping
-from connector.plugin import Capabilities, FieldInfo, Kind, Op, Ref, Remote, Schema, Target
+from connector.mapping.schema import VendorMapping
+from connector.plugin import Capabilities, Kind, Op, Ref, Remote, Target
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
-from connector.shop import in_row
 from connector.store.copies import copy_of
 from connector.store.database import Lease, Store, open_engine
 from connector.sync.beside import Beside
 from connector.sync.counts import PlannedWrite
 from connector.sync.moments import as_us
 from connector.sync.ports import Ports
+from connector.sync.review import Review
 from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
 from connector.testing.clock import ManualClock
 from connector.testing.memory import MemoryRemote, MemoryVendor
 from connector.testing.world import PERFECT
+from tests.scenery import SCHEMAS, SHOP, TABLES, Shape, load_mappings
 
 C, M, F = Kind.CUSTOMER, Kind.MEMBERSHIP, Kind.FEEDBACK
-
-SHOP = """
-CREATE TABLE clients (
-  no INTEGER PRIMARY KEY AUTOINCREMENT, full_name TEXT NOT NULL, mobile TEXT, mail TEXT,
-  city TEXT, street TEXT, job TEXT, tags TEXT, no_mail INTEGER NOT NULL DEFAULT 0,
-  is_deleted INTEGER NOT NULL DEFAULT 0, password TEXT);
-CREATE TABLE cards (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, client INTEGER, card TEXT, kind TEXT, points INTEGER,
-  ends TEXT);
-CREATE TABLE remarks (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, client INTEGER, title TEXT, body TEXT, score INTEGER);
-"""
-
-LOCAL: Mapping[Kind, str] = {
-    C: """
-kind: customer
-fields:
-  names.full: {column: full_name, lens: text}
-  phones.mobile: {column: mobile, lens: phone}
-  emails.primary: {column: mail, lens: email}
-  address.city: {column: city, lens: text}
-  address.street: {column: street, lens: text}
-  occupation: {column: job, lens: text}
-  tags: {column: tags, lens: tags}
-  consent.marketing.email: {column: no_mail, lens: {flag: {true: withdrawn, false: unknown}}}
-""",
-    M: """
-kind: membership
-fields:
-  customer: {column: client, lens: {reference: {kind: customer, none: 0}}}
-  card_no: {column: card, lens: text}
-  plan: {column: kind, lens: {choice: {monthly: 月卡, yearly: 年卡, none: 无, else: refuse}}}
-  points: {column: points, lens: integer}
-  valid_to: {column: ends, lens: date}
-""",
-    F: """
-kind: feedback
-fields:
-  customer: {column: client, lens: {reference: {kind: customer, none: 0}}}
-  title: {column: title, lens: text}
-  text: {column: body, lens: text}
-  score: {column: score, lens: integer}
-""",
-}
-
-REMOTE: Mapping[Kind, str] = {
-    C: """
-kind: customer
-object: People
-external_key: Our_Key
-match: [emails.primary, phones.mobile]
-reference: none
-on_gone: {push: archive, pull: propagate}
-fields:
-  names.family: {field: Last, lens: text, policy: local, group: name}
-  names.given: {field: First, lens: text, policy: local, group: name}
-  phones.mobile: {field: Mobile, lens: phone, policy: manual}
-  emails.primary: {field: Mail, lens: email, policy: remote}
-  address.city: {field: City, lens: text, policy: manual, group: address}
-  address.street: {field: Street, lens: text, policy: manual, group: address}
-  occupation: {field: Job, lens: text, policy: local}
-  tags: {field: Tags, lens: tags, policy: union}
-  consent.marketing.email:
-    field: Opt_Out
-    lens: {flag: {true: withdrawn, false: unknown}}
-    policy: most_restrictive
-""",
-    M: """
-kind: membership
-object: Cards
-external_key: Our_Key
-match: [card_no]
-reference: required
-on_gone: {push: archive, pull: propagate}
-fields:
-  customer: {field: Person, lens: {reference: {kind: customer}}, policy: local}
-  card_no: {field: Name, lens: text, policy: local}
-  plan:
-    field: Plan
-    lens: {choice: {monthly: Month, yearly: Year, none: None, else: refuse}}
-    policy: local
-  points: {field: Points, lens: integer, policy: max}
-  valid_to: {field: Ends, lens: date, policy: local}
-""",
-    F: """
-kind: feedback
-object: Voices
-external_key: Our_Key
-match: []
-reference: optional
-on_gone: {push: archive, pull: propagate}
-fields:
-  customer: {field: Person, lens: {reference: {kind: customer}}, policy: local}
-  title: {field: Name, lens: text, policy: local}
-  text: {field: Body, lens: text, policy: manual}
-  score: {field: Score, lens: integer, policy: remote}
-""",
-}
-
-
-def _text(name: str, length: int = 120, *, required: bool = False) -> FieldInfo:
-    return FieldInfo(name=name, type="text", max_length=length, required=required)
-
-
-SCHEMAS: Mapping[Kind, Schema] = {
-    C: Schema(
-        object="People",
-        fields={
-            f.name: f
-            for f in (
-                _text("Last", 80, required=True),
-                _text("First", 40),
-                FieldInfo(name="Mobile", type="phone", max_length=30),
-                FieldInfo(name="Mail", type="email", max_length=100),
-                _text("City"),
-                _text("Street"),
-                _text("Job", 40),
-                FieldInfo(name="Tags", type="tags", options=tuple("abcdefgh")),
-                FieldInfo(name="Opt_Out", type="flag"),
-                FieldInfo(name="Our_Key", type="text", max_length=40, unique=True, external=True),
-            )
-        },
-    ),
-    M: Schema(
-        object="Cards",
-        fields={
-            f.name: f
-            for f in (
-                _text("Name", required=True),
-                FieldInfo(name="Person", type="reference", target="People"),
-                FieldInfo(name="Plan", type="choice", options=("Month", "Year", "None")),
-                FieldInfo(name="Points", type="integer"),
-                FieldInfo(name="Ends", type="date"),
-                FieldInfo(name="Our_Key", type="text", max_length=40, unique=True, external=True),
-            )
-        },
-    ),
-    F: Schema(
-        object="Voices",
-        fields={
-            f.name: f
-            for f in (
-                _text("Name", required=True),
-                FieldInfo(name="Person", type="reference", target="People"),
-                _text("Body", 2000),
-                FieldInfo(name="Score", type="integer"),
-                FieldInfo(name="Our_Key", type="text", max_length=40, unique=True, external=True),
-            )
-        },
-    ),
-}
-
-TABLES: Mapping[Kind, KindTable] = {
-    C: KindTable("clients", "no", deleted=Condition("is_deleted", "equals", 1)),
-    M: KindTable("cards", "id"),
-    F: KindTable("remarks", "id"),
-}
-
-
-@dataclass(frozen=True)
-class Shape:
-    """A kind that lies in the shop in another way than above."""
-
-    table: KindTable
-    mapping: str
-
-
-def load_mappings(
-    changes: Mapping[str, str] | None = None,
-    local_changes: Mapping[str, str] | None = None,
-    shapes: Mapping[Kind, Shape] | None = None,
-) -> tuple[dict[Kind, LocalMapping], dict[Kind, VendorMapping]]:
-    """The mappings above, through the real loaders. `changes`: text of the vendors' files to other
-    text, `local_changes` of the shop's."""
-
-    def changed(text: str, changes: Mapping[str, str] | None) -> str:
-        for old, new in (changes or {}).items():
-            text = text.replace(old, new)
-        return text
-
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        local, remote = {}, {}
-        for kind in (C, M, F):
-            shape = (shapes or {}).get(kind)
-            text = shape.mapping if shape is not None else LOCAL[kind]
-            near, far = changed(text, local_changes), changed(REMOTE[kind], changes)
-            (folder / f"l-{kind}.yaml").write_text(near, encoding="utf-8")
-            (folder / f"r-{kind}.yaml").write_text(far, encoding="utf-8")
-            local[kind] = load_local(folder / f"l-{kind}.yaml")
-            if shape is not None and shape.table.inner is not None:
-                local[kind] = in_row(local[kind])
-            remote[kind] = load_vendor(folder / f"r-{kind}.yaml")
-    return local, remote
 
 
 _MAPPINGS = load_mappings()
@@ -467,6 +273,23 @@ class Story:
         """One sync by a new process."""
         return self.runner().run()
 
+    def rows(self, table: sa.Table) -> list[sa.RowMapping]:
+        """A table of the state."""
+        with self.state_engine.connect() as tx:
+            tx = tx.execution_options(reading=True)
+            return list(tx.execute(sa.select(table)).mappings())
+
+    def settle(self, **span: float) -> RunReport:
+        """A run, so much later (300 s) that nothing can look like news of the one before."""
+        self.later(**(span or {"seconds": 300}))
+        report = self.run()
+        assert report.errors == []
+        return report
+
+    def review(self) -> Review:
+        """The letters and conflicts, as an operator sees them."""
+        return Review(self.store(), self.vault)
+
     def later(self, **span: float) -> None:
         self.clock.move(dt.timedelta(**span))
 
@@ -497,6 +320,26 @@ class Story:
         self.vault.close()
         self.shop_engine.dispose()
         self.state_engine.dispose()
+
+
+Tell = Callable[..., Story]
+"""Makes stories; see `telling`."""
+S = TypeVar("S", bound=Story)
+
+
+def telling(folder: Path, make: Callable[..., S]) -> Iterator[Callable[..., S]]:
+    """Make stories, each in a folder of its own, and close them when they have been told."""
+    told: list[S] = []
+
+    def tell(*what: Any, **how: Any) -> S:
+        own = folder / str(len(told))
+        own.mkdir()
+        told.append(make(*what, **how, folder=own))
+        return told[-1]
+
+    yield tell
+    for story in told:
+        story.close()
 
 
 class Slow:

@@ -23,6 +23,15 @@ from tools import (
 from tools.bench_rig import Bench, bench
 from tools.figures import show
 
+PARTS = (
+    bench_latency,
+    bench_fxiaoke,
+    bench_privacy,
+    bench_privacy_path,
+    bench_erasure,
+    bench_million,
+)
+
 
 def first_pull(one: Bench) -> dict[str, Any]:
     """A first pull against the bare loop that only stores; ours writes the shop's rows too."""
@@ -130,35 +139,30 @@ def start_up() -> None:
         )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="bench")
-    parser.add_argument("--scale", type=float, default=1.0)
-    scale = parser.parse_args().scale
-    small, middle, large = (int(n * scale) for n in (2_000, 20_000, 100_000))
-    start_up()
+def profile(contacts: int) -> None:
+    """Where a first pull's time goes. The shares are those of any size, and under the profiler
+    everything takes three times as long."""
+    with bench(contacts) as one:
+        for rank, row in enumerate(one.child("profile")["shown"], start=1):
+            show(
+                f"profile_{rank}", row["share"], "of own time", None, ratio=None, where=row["where"]
+            )
+
+
+def growth(small: int, middle: int, large: int) -> None:
+    """What a first pull and a quiet pass take at each size, and how that grows."""
     with bench(small) as one:
         one.child("sync")
         quiet_small = quiet(one)
     with bench(middle) as one:
         pulled_middle = first_pull(one)
         quiet(one)
-        calls(one, int(2_500 * scale))
-    # The shares are those of any size, and under the profiler everything takes three times as long.
-    with bench(3 * small) as one:
-        for rank, row in enumerate(one.child("profile")["shown"], start=1):
-            show(
-                f"profile_{rank}", row["share"], "of own time", None, ratio=None, where=row["where"]
-            )
+        calls(one, middle // 8)
     with bench(large) as one:
         pulled_large = first_pull(one)
         quiet_large = quiet(one)
-    show(
-        "first_pull_memory",
-        pulled_large["peak_mb"] / pulled_middle["peak_mb"],
-        f"x at {middle}",
-        1.1,
-        ratio=round(pulled_large["peak_mb"] / pulled_middle["peak_mb"], 3),
-    )
+    memory = pulled_large["peak_mb"] / pulled_middle["peak_mb"]
+    show("first_pull_memory", memory, f"x at {middle}", 1.1, ratio=round(memory, 3))
     ratio = quiet_large["cpu_s"] / quiet_small["cpu_s"]
     show(
         "quiet_cpu",
@@ -169,12 +173,18 @@ def main() -> None:
         at_large_s=round(quiet_large["cpu_s"], 3),
         at_small_s=round(quiet_small["cpu_s"], 3),
     )
-    bench_latency.all_figures(scale)
-    bench_fxiaoke.all_figures(scale)
-    bench_privacy.all_figures(scale)
-    bench_privacy_path.all_figures(scale)
-    bench_erasure.all_figures(scale)
-    bench_million.all_figures(scale)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench")
+    parser.add_argument("--scale", type=float, default=1.0)
+    scale = parser.parse_args().scale
+    small, middle, large = (int(n * scale) for n in (2_000, 20_000, 100_000))
+    start_up()
+    growth(small, middle, large)
+    profile(3 * small)
+    for part in PARTS:
+        part.all_figures(scale)
 
 
 if __name__ == "__main__":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
-import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
 
-from tools.bench_privacy_path import RuledBench
+from tools.bench_rig import Pushing, laid_out
+from tools.bench_world import POLICY
 from tools.figures import show
 
 PEOPLE = 20
@@ -44,8 +43,6 @@ def _erased(links: int) -> dict[str, float]:
     from connector.app import open_connector
     from connector.rights.who import Who
 
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    one = RuledBench(folder, PEOPLE)
     spent: dict[str, float] = {}
     began: dict[str, float] = {}
 
@@ -56,16 +53,13 @@ def _erased(links: int) -> dict[str, float]:
         elif when == "after":
             spent[step] = (time.process_time() - began[step]) * 1000
 
-    try:
+    with laid_out(lambda folder: Pushing(folder, PEOPLE, POLICY)) as one:
         one.child("sync")
-        pad(folder, links)
-        with open_connector(folder / "connector.toml") as connector:
+        pad(one.folder, links)
+        with open_connector(one.folder / "connector.toml") as connector:
             receipt = connector.rights.erase(Who(rows=["7"]), hook=hook)
         assert receipt.state == "done"
         assert len(one.box.records("Contacts")) == PEOPLE - 1
-    finally:
-        one.close()
-        shutil.rmtree(folder, ignore_errors=True)
     return spent
 
 

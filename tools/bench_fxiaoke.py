@@ -13,9 +13,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from connector_fxiaoke.sandbox import start_sandbox
+from connector_fxiaoke import plugin as fxiaoke
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
-from connector_zoho.sandbox import start_sandbox as start_zoho
+from connector_zoho import plugin as zoho
 
 from connector.demo.shop import MAPPINGS, card, remark
 from connector.plugin import Outcome
@@ -38,7 +38,10 @@ ALLOWED, PER_S, MINUTES = 80, 20, 5
 @contextmanager
 def alone(kinds: tuple[str, ...] = ("customer",)) -> Iterator[tuple[Installation, FxiaokeSandbox]]:
     """A shop with this vendor alone, which does not refuse a second record with our key."""
-    with start_sandbox(rate=RATE) as box, tempfile.TemporaryDirectory(prefix="bench-") as folder:
+    with (
+        fxiaoke.start_sandbox(rate=RATE) as box,
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+    ):
         box.switch(unique_enforced="no")
         yield Installation(Path(folder), {VENDOR: box}, kinds, **QUICK), box
 
@@ -139,8 +142,8 @@ def hub(count: int) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         boxes = {
-            "zoho": stack.enter_context(start_zoho(rate=RATE)),
-            VENDOR: stack.enter_context(start_sandbox(rate=RATE)),
+            "zoho": stack.enter_context(zoho.start_sandbox(rate=RATE)),
+            VENDOR: stack.enter_context(fxiaoke.start_sandbox(rate=RATE)),
         }
         inst = Installation(folder, boxes, **QUICK)
         inst.people(count)

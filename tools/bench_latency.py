@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from connector_fxiaoke.sandbox import start_sandbox as start_fxiaoke
-from connector_zoho.sandbox import start_sandbox as start_zoho
+from connector_fxiaoke import plugin as fxiaoke
+from connector_zoho import plugin as zoho
 
 from connector.sandbox.handle import SandboxProcess
 from tools.figures import show
@@ -29,12 +29,10 @@ QUICK: dict[str, Any] = {
 
 
 @contextmanager
-def late(name: str, box: SandboxProcess, latency_s: float) -> Iterator[Installation]:
-    """An installation whose vendor answers everything so much later."""
+def beside(name: str, box: SandboxProcess) -> Iterator[Installation]:
+    """An installation at one vendor's sandbox, which ends with it."""
     with box, tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        made = Installation(Path(folder), {name: box}, **QUICK)
-        yield made
-        box.admin("reset")
+        yield Installation(Path(folder), {name: box}, **QUICK)
 
 
 def _timed(made: Installation, box: SandboxProcess, latency_s: float) -> tuple[Ran, float, float]:
@@ -50,24 +48,21 @@ def _timed(made: Installation, box: SandboxProcess, latency_s: float) -> tuple[R
 def _told(
     name: str, ideal_s: float, wall_s: float, cpu_s: float, bound: float, latency_s: float
 ) -> None:
-    least = max(ideal_s, cpu_s)
+    spent = {"ideal_s": ideal_s, "wall_s": wall_s, "cpu_s": cpu_s}
+    value, unit = wall_s / max(ideal_s, cpu_s), "x max(ideal, own CPU)"
     if latency_s >= 0.2:
-        share = ideal_s / wall_s
-        show(name, share, "of the ideal throughput", bound, ratio=round(share, 3), **_all(locals()))
+        value, unit = ideal_s / wall_s, "of the ideal throughput"
     else:
-        times = wall_s / least
-        show(name, times, "x max(ideal, own CPU)", 1.25, ratio=round(times, 3), **_all(locals()))
-
-
-def _all(found: dict[str, Any]) -> dict[str, float]:
-    return {name: round(found[name], 2) for name in ("ideal_s", "wall_s", "cpu_s")}
+        bound = 1.25
+    more = {name: round(seconds, 2) for name, seconds in spent.items()}
+    show(name, value, unit, bound, ratio=round(value, 3), **more)
 
 
 def pushes(latency_s: float, count: int) -> None:
     """One record a call, ten calls at a time."""
-    box = start_fxiaoke(rate="5000/20s")
+    box = fxiaoke.start_sandbox(rate="5000/20s")
     box.switch(unique_enforced="no")
-    with late("fxiaoke", box, latency_s) as made:
+    with beside("fxiaoke", box) as made:
         made.people(count)
         ran, wall_s, cpu_s = _timed(made, box, latency_s)
         assert ran.count("created") == count
@@ -77,8 +72,8 @@ def pushes(latency_s: float, count: int) -> None:
 
 def pulls(latency_s: float, count: int) -> None:
     """Lists of 200, each asked for with a token of the one before."""
-    box = start_zoho()
-    with late("zoho", box, latency_s) as made:
+    box = zoho.start_sandbox()
+    with beside("zoho", box) as made:
         box.seed(
             "Contacts",
             [{"Last_Name": f"N{n}", "Email": f"p{n}@example.test"} for n in range(count)],

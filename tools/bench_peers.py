@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import random
 import shutil
 import subprocess
 import sys
@@ -17,11 +16,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
-from tools.bench_rig import Bench, bench
-from tools.bench_world import FIELDS, contact, lay_out
+from tools.bench_rig import Bench, Pushing, bench, laid_out
+from tools.bench_world import FIELDS
 from tools.figures import show
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,28 +115,14 @@ def reading(one: Bench) -> None:
     told(name, changed, whole(ours, calls), theirs)
 
 
-class Pushing(Bench):
-    """An empty sandbox, and a shop in a file with its rows."""
-
-    def __init__(self, folder: Path, rows: int) -> None:
-        self.folder, self.contacts = folder, rows
-        self.box = start_sandbox()
-        rng = random.Random(7)
-        self.people = [contact(n, rng) for n in range(rows)]
-        shop = ([str(one[own]) for own in OWN_NAMES] for one in self.people)
-        lay_out(folder, self.box, rows=shop)
-
-
 def writing(rows: int) -> None:
     """All rows of a shop into an empty account."""
-    with tempfile.TemporaryDirectory() as folder:
-        one = Pushing(Path(folder), rows)
+    with laid_out(lambda folder: Pushing(folder, rows)) as one:
         calls, ours = one.counted()
-        one.close()
     theirs = {}
     for name, works in PEERS.items():
         if "upsert" in works:
-            box = start_sandbox()
+            box = plugin.start_sandbox()
             theirs[name] = peer(name, "upsert", box, records=one.people, **SDK_TYPES)
             assert theirs[name]["rows"] == rows
             box.close()

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
-import random
-import shutil
-import tempfile
-from pathlib import Path
-
-from connector_zoho.sandbox import start_sandbox
-
-from tools.bench_rig import Bench
-from tools.bench_world import FIELDS, POLICY, contact, lay_out
+from tools.bench_rig import Pushing, laid_out
+from tools.bench_world import POLICY
 from tools.figures import show
 
 
-class RuledBench(Bench):
-    """An empty sandbox, and a shop in a file with its rows and a policy."""
-
-    def __init__(self, folder: Path, rows: int) -> None:
-        self.folder, self.contacts = folder, rows
-        self.box = start_sandbox()
-        rng = random.Random(7)
-        people = ([str(contact(n, rng)[own]) for own, _ in FIELDS.values()] for n in range(rows))
-        lay_out(folder, self.box, rows=people, policy=POLICY)
-
-
 def all_figures(scale: float) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    one = RuledBench(folder, int(20_000 * scale))
-    try:
+    rows = int(20_000 * scale)
+    with laid_out(lambda folder: Pushing(folder, rows, POLICY)) as one:
         found = one.child("sampled")
         held = one.box.records("Contacts")
-        assert len(held) == one.contacts
-        assert not any(row.get("Occupation") or row.get("Mailing_Street") for row in held)
-        assert not any(row["WeChat"].startswith("wx") for row in held)
-    finally:
-        one.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    assert len(held) == rows
+    assert not any(row.get("Occupation") or row.get("Mailing_Street") for row in held)
+    assert not any(row["WeChat"].startswith("wx") for row in held)
     shares = found["shown"]
     show(
-        f"privacy_path_{one.contacts}",
+        f"privacy_path_{rows}",
         sum(shares.values()),
         "of the CPU of a first push",
         0.25,

@@ -11,11 +11,11 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from tools.bench_world import FIELDS, contact, lay_out
@@ -24,12 +24,15 @@ SPACING_S = 0.5
 """Seeded records were modified one after another, long before the bench."""
 
 
+B = TypeVar("B", bound="Bench")
+
+
 class Bench:
     """One sandbox with its contacts, and one installation on it."""
 
     def __init__(self, folder: Path, contacts: int) -> None:
         self.folder, self.contacts = folder, contacts
-        self.box: ZohoSandbox = start_sandbox()
+        self.box: ZohoSandbox = plugin.start_sandbox()
         rng = random.Random(7)
         began = self.box.now() - contacts * SPACING_S - 7200
         self.box.seed(
@@ -87,12 +90,29 @@ def _stamp(epoch_s: float) -> str:
     return dt.datetime.fromtimestamp(int(epoch_s), zone).isoformat()
 
 
+class Pushing(Bench):
+    """An empty sandbox, and a shop in a file with its rows: the fields of these contacts."""
+
+    def __init__(self, folder: Path, rows: int, policy: str | None = None) -> None:
+        self.folder, self.contacts = folder, rows
+        self.box = plugin.start_sandbox()
+        rng = random.Random(7)
+        self.people = [contact(n, rng) for n in range(rows)]
+        shop = ([str(one[own]) for own, _ in FIELDS.values()] for one in self.people)
+        lay_out(folder, self.box, rows=shop, policy=policy)
+
+
 @contextlib.contextmanager
-def bench(contacts: int) -> Iterator[Bench]:
+def laid_out(make: Callable[[Path], B]) -> Iterator[B]:
+    """A bench in a folder of its own, which goes with it."""
     folder = Path(tempfile.mkdtemp(prefix="bench-"))
-    one = Bench(folder, contacts)
+    one = make(folder)
     try:
         yield one
     finally:
         one.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def bench(contacts: int) -> contextlib.AbstractContextManager[Bench]:
+    return laid_out(lambda folder: Bench(folder, contacts))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 
 from connector.drivers import server_url
 from tools.bench_rig import Bench
@@ -31,7 +31,7 @@ class ShopBench(Bench):
 
     def __init__(self, folder: Path, rows: int, url: sa.URL, capture: str) -> None:
         self.folder, self.contacts = folder, rows
-        self.box = start_sandbox()
+        self.box = plugin.start_sandbox()
         self.engine = sa.create_engine(url)
         rng = random.Random(7)
         people = ([contact(n, rng)[own] for own, _ in FIELDS.values()] for n in range(rows))
@@ -41,7 +41,7 @@ class ShopBench(Bench):
 
     def bare_push(self) -> dict[str, Any]:
         fields = ",".join(own for own, _ in FIELDS.values())
-        other = start_sandbox()
+        other = plugin.start_sandbox()
         mine, self.box = self.box, other
         token = self._token()
         try:

@@ -118,12 +118,30 @@ rules:
 """Something of each kind: a border, a purpose without a consent, a mask, a field that stays."""
 
 
-def _ruled(folder: Path, policy: str | None) -> str:
-    """The settings' table for a policy; its file is written."""
-    if policy is None:
-        return ""
-    (folder / "privacy.yaml").write_text(policy, encoding="utf-8")
-    return '[privacy]\npolicy = "privacy.yaml"\nlocal_erasure = "delete"\n'
+SETTINGS = """\
+tenant = "bench"
+{ruled}[local]
+url = "{url}"
+zone = "Asia/Shanghai"
+phone_region = "CN"
+[local.customer]
+table = "people"
+capture = "{capture}"
+mapping = "local/customer.yaml"
+first_contact = "fill_blank"
+[connections.crm]
+plugin = "zoho"
+accounts_url = "{box}"
+api_url = "{box}"
+upload_url = "{box}"
+client_id = "env:BENCH_CLIENT_ID"
+client_secret = "env:BENCH_CLIENT_SECRET"
+refresh_token = "env:BENCH_REFRESH_TOKEN"
+kinds = ["customer"]
+mappings = "remote"
+rate = "100000/1s"
+allow_loopback = true
+"""
 
 
 def lay_out(
@@ -141,50 +159,33 @@ def lay_out(
         engine = sa.create_engine(f"sqlite:///{folder}/shop.db")
         make_shop(engine, rows)
         engine.dispose()
-    for name, side, pick in (("local", "column", 1), ("remote", "field", 0)):
-        (folder / name).mkdir()
-        head = "kind: customer\n"
-        if side == "field":
-            head += "object: Contacts\nexternal_key: Connector_Key\n"
-            head += "match: [emails.primary, phones.mobile]\n"
-        rules = "".join(
-            f"  {canonical}: {{{side}: {own[pick]}, lens: {_LENS.get(canonical, 'text')}"
-            + (", policy: local}\n" if side == "field" else "}\n")
-            for canonical, own in FIELDS.items()
-        )
-        text = f"{head}fields:\n{rules}"
-        (folder / name / "customer.yaml").write_text(text, encoding="utf-8")
-    settings = box.settings
+    _write_mappings(folder)
     for key in ("client_id", "client_secret", "refresh_token"):
-        os.environ[f"BENCH_{key.upper()}"] = settings[key]
+        os.environ[f"BENCH_{key.upper()}"] = box.settings[key]
     file = folder / "connector.toml"
-    file.write_text(
-        f"""tenant = "bench"
-{_ruled(folder, policy)}[local]
-url = "{url}"
-zone = "Asia/Shanghai"
-phone_region = "CN"
-[local.customer]
-table = "people"
-capture = "{capture}"
-mapping = "local/customer.yaml"
-first_contact = "fill_blank"
-[connections.crm]
-plugin = "zoho"
-accounts_url = "{box.url}"
-api_url = "{box.url}"
-upload_url = "{box.url}"
-client_id = "env:BENCH_CLIENT_ID"
-client_secret = "env:BENCH_CLIENT_SECRET"
-refresh_token = "env:BENCH_REFRESH_TOKEN"
-kinds = ["customer"]
-mappings = "remote"
-rate = "100000/1s"
-allow_loopback = true
-""",
-        encoding="utf-8",
-    )
+    text = SETTINGS.format(ruled=_ruled(folder, policy), url=url, capture=capture, box=box.url)
+    file.write_text(text, encoding="utf-8")
     with open_connector(file) as connector:
         connector.make_keys()
         connector.install_local()
     return file
+
+
+def _write_mappings(folder: Path) -> None:
+    local, remote = "kind: customer\nfields:\n", "kind: customer\nobject: Contacts\n"
+    remote += "external_key: Connector_Key\nmatch: [emails.primary, phones.mobile]\nfields:\n"
+    for canonical, (field, column) in FIELDS.items():
+        lens = _LENS.get(canonical, "text")
+        local += f"  {canonical}: {{column: {column}, lens: {lens}}}\n"
+        remote += f"  {canonical}: {{field: {field}, lens: {lens}, policy: local}}\n"
+    for side, text in (("local", local), ("remote", remote)):
+        (folder / side).mkdir()
+        (folder / side / "customer.yaml").write_text(text, encoding="utf-8")
+
+
+def _ruled(folder: Path, policy: str | None) -> str:
+    """The settings' table for a policy; its file is written."""
+    if policy is None:
+        return ""
+    (folder / "privacy.yaml").write_text(policy, encoding="utf-8")
+    return '[privacy]\npolicy = "privacy.yaml"\nlocal_erasure = "delete"\n'

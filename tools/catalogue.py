@@ -168,7 +168,7 @@ BUGS: dict[str, Bug] = {
         "    return here, case.seen.changed_at if case.seen else None\n",
         "a vendor's edit of another field makes its old value the newest",
         seeds=0,
-        stories=(_STORIES + "test_hub.py",),
+        stories=(_STORIES + "test_hub_clashes.py",),
     ),
     "reversals-are-not-counted": Bug(
         _SYNC + "competing.py",

@@ -18,7 +18,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-from connector_fxiaoke.sandbox import start_sandbox
+from connector_fxiaoke import plugin
 
 from connector.demo.lines import LINES
 from tools.installation import LATER_S, Installation, Ran
@@ -70,7 +70,7 @@ def play(
 ) -> dict[str, Any]:
     """Sync until no outcome is unknown; what there is after the first sync and in the end."""
     began, how = time.monotonic(), {**SETTINGS, "unique_key": False, **settings}
-    with start_sandbox(rate=how["rate"]) as box:
+    with plugin.start_sandbox(rate=how["rate"]) as box:
         box.switch(unique_enforced="yes" if how["unique_key"] else "no")
         box.limits(index_lag_s=lag_s)
         inst = Installation(folder, {"fxiaoke": box}, **how)

@@ -65,15 +65,15 @@ def steps(text: str) -> list[Step]:
     found: list[Step] = []
     for block in _BLOCK.findall(text):
         for part in re.split(r"(?m)^\$ ", block)[1:]:
-            command, _, rest = _cut(part)
+            command, rest = _cut(part)
             found.append(Step(command, tuple(rest.splitlines())))
     return found
 
 
-def _cut(part: str) -> tuple[str, str, str]:
+def _cut(part: str) -> tuple[str, str]:
     end = re.search(r"(?<!\\)\n", part)
     assert end is not None, "a block ends with a line end"
-    return part[: end.start()], "\n", part[end.end() :]
+    return part[: end.start()], part[end.end() :]
 
 
 def stable(lines: Sequence[str]) -> list[str]:

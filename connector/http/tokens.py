@@ -15,10 +15,17 @@ from typing import Any, Final
 
 import orjson
 
-from connector.errors import RateLimitedError, RetryableError
-from connector.plugin import Host, SecretSlot
+from connector.errors import (
+    RateLimitedError,
+    RetryableError,
+    UnknownOutcomeError,
+    UnreachableError,
+)
+from connector.plugin import Host, Response, SecretSlot, Session
 
 SLOT: Final = "access_token"
+LOGIN: Final = "login"
+"""What errors about a token call the operation."""
 _LAST_USE: Final = timedelta(seconds=60)
 
 
@@ -99,7 +106,7 @@ class Tokens:
             raise RateLimitedError(
                 "The vendor gives no more tokens for now.",
                 after_s=until - now.timestamp(),
-                operation="login",
+                operation=LOGIN,
             )
         try:
             token = self._fetch_one()
@@ -127,6 +134,17 @@ class Tokens:
 
     def _keep(self, slot: SecretSlot, life: timedelta, **what: Any) -> None:
         slot.put(orjson.dumps({**what, "of": self._of}), life)
+
+
+def ask(session: Session, url: str, **how: Any) -> Response:
+    """Ask a vendor for a token, in its own form. Raises: UnreachableError and its kin.
+
+    A token made and lost does no harm: nothing of ours was written.
+    """
+    try:
+        return session.request("POST", url, **how)
+    except UnknownOutcomeError as error:
+        raise UnreachableError(error.sentence, operation=LOGIN) from None
 
 
 def _token(kept: Mapping[str, Any]) -> Token | None:

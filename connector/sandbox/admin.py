@@ -10,6 +10,7 @@ import orjson
 from connector.sandbox.calls import Call, Reply
 from connector.sandbox.clock import moment
 from connector.sandbox.refused import Refused
+from connector.sandbox.workflows import read_workflows
 
 if TYPE_CHECKING:
     from connector.sandbox.app import App
@@ -93,11 +94,16 @@ def _faults(app: App, asked: Mapping[str, Any]) -> Any:
     return app.faults.armed()
 
 
+def _workflows(app: App, asked: Mapping[str, Any]) -> Any:
+    app.org.workflows = read_workflows(asked["rules"], app.noun)
+
+
 SHARED: Final[Mapping[str, Action]] = {
     "reset": _reset,
     "clock": _clock,
     "limits": _limits,
     "switch": _switch,
+    "workflows": _workflows,
     "calls": _calls,
     "requests": _requests,
     "fault": _fault,

@@ -33,7 +33,7 @@ class SandboxProcess(ABC):
     noun: ClassVar[str]
     """The vendor's word for an object; see `connector.sandbox.app.App`."""
 
-    def __init__(self, port: int = 0, *, rate: str | None = None, more: Sequence[str] = ()) -> None:
+    def __init__(self, port: int = 0, *, rate: str | None = None) -> None:
         if importlib.util.find_spec("uvicorn") is None:
             raise UsageError(
                 "The sandbox needs a web server.", hint="Install crm-connector[sandbox]."
@@ -49,7 +49,7 @@ class SandboxProcess(ABC):
             "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
         }
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-            [*command, *more], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from connector.local.opening import open_local
 from connector.store.database import open_engine
-from tests.story import SHOP, Story
+from tests.scenery import SHOP
+from tests.story import Story
 
 _KEY = "INTEGER PRIMARY KEY AUTOINCREMENT"
 _IN_WORDS = {

@@ -11,8 +11,9 @@ import pytest
 
 from connector.local.contract import Capture
 from tests.databases.server_story import ServerStory
+from tests.scenery import TABLES
 from tests.servers import NAMES, database
-from tests.story import TABLES, C, Story
+from tests.story import C, Story
 
 TIMES = {
     "sqlite": ("TEXT", "strftime('%Y-%m-%d %H:%M:%f', 'now', '+8 hours')"),

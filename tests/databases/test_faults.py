@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from connector.drivers import server_url
@@ -79,7 +79,7 @@ class OnServers(Installation):
 
 @pytest.fixture
 def sandbox() -> Iterator[ZohoSandbox]:
-    with start_sandbox() as box:
+    with plugin.start_sandbox() as box:
         box.fault("slow", operation="insert", seconds=0.1, count=1000)
         yield box
 

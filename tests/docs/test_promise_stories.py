@@ -22,26 +22,18 @@ from connector.sync.run import Setup
 from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
-from tests.story import C, M, Story
-
-Tell = Callable[..., Story]
+from tests.story import C, M, Story, Tell, telling
 
 
 @pytest.fixture
 def tell(tmp_path: Path) -> Iterator[Tell]:
     """Begin a story; it is closed at the end."""
-    told: list[Story] = []
 
     def begin(capabilities: Capabilities = PERFECT, **how: Any) -> Story:
-        folder = tmp_path / str(len(told))
-        folder.mkdir()
         wide = Setup("Asia/Shanghai", "CN", Limits(100, 100), Limits(100, 100))
-        told.append(Story(capabilities=capabilities, folder=folder, setup=how.pop("setup", wide)))
-        return told[-1]
+        return Story(capabilities=capabilities, **{"setup": wide, **how})
 
-    yield begin
-    for one in told:
-        one.close()
+    yield from telling(tmp_path, begin)
 
 
 def writes(story: Story) -> int:
@@ -55,8 +47,7 @@ def row(story: Story, no: int) -> dict[str, Any]:
 
 
 def causes(story: Story) -> list[str]:
-    with story.state_engine.connect() as tx:
-        return [r.cause for r in tx.execution_options(reading=True).execute(t.event.select())]
+    return [row["cause"] for row in story.rows(t.event)]
 
 
 def once(operation: str, phase: Phase, trouble: Trouble) -> Callable[[str, Phase], Trouble | None]:

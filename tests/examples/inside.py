@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 from pydantic import SecretStr
 
@@ -32,7 +32,7 @@ def connection(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sandbox() -> ZohoSandbox:
-    return start_sandbox()
+    return plugin.start_sandbox()
 
 
 def live(box: ZohoSandbox, field: str = "Last_Name") -> Mapping[str, dict[str, Any]]:

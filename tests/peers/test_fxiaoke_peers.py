@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connector_fxiaoke.sandbox import start_sandbox
+from connector_fxiaoke import plugin
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 from connector_fxiaoke.sandbox.model import INTEGRATION
 
@@ -117,7 +117,7 @@ print(json.dumps(out))
 
 @pytest.fixture
 def sandbox() -> Iterator[FxiaokeSandbox]:
-    with start_sandbox() as sandbox:
+    with plugin.start_sandbox() as sandbox:
         yield sandbox
 
 

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from tools.bench_peers import SDK_TYPES, peer
@@ -21,7 +21,7 @@ PEOPLE = [contact(n, random.Random(7)) for n in range(230)]
 
 @pytest.fixture
 def sandbox() -> Iterator[ZohoSandbox]:
-    with start_sandbox() as sandbox:
+    with plugin.start_sandbox() as sandbox:
         yield sandbox
 
 

@@ -12,6 +12,7 @@ pytest.register_assert_rewrite("tests.privacy.invariants")
 
 from tests.privacy.installed import Installed, Worker, fill  # noqa: E402 - after the line above
 from tests.privacy.persons import TWO, OnDisk, Persons  # noqa: E402 - as that
+from tests.story import telling  # noqa: E402 - as that
 
 
 @pytest.fixture
@@ -41,15 +42,9 @@ def filled(home: Installed) -> Iterator[Worker]:
 @pytest.fixture
 def tell(tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """Make a story with two vendors; `on_disk`: with its state in a file."""
-    told: list[Persons] = []
 
     def make(*, on_disk: bool = False, **how: Any) -> Persons:
-        folder = tmp_path / str(len(told))
-        folder.mkdir()
         made = OnDisk if on_disk else Persons
-        told.append(made(folder=folder, **{"others": TWO, **how}))
-        return told[-1]
+        return made(**{"others": TWO, **how})
 
-    yield make
-    for story in told:
-        story.close()
+    yield from telling(tmp_path, make)

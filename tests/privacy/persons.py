@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from connector.plugin import Capabilities, Kind, Ref
+from connector.plugin import Capabilities, Ref
 from connector.privacy.keys import Purpose
 from connector.privacy.ledger import Entry
 from connector.privacy.ring_changes import activate, add_pending
@@ -20,7 +18,8 @@ from connector.rights.person import Finder, Person
 from connector.rights.rows import RowRule
 from connector.store import tables as t
 from connector.store.database import open_engine
-from connector.testing.world import PERFECT, Record
+from connector.sync.run import RunReport
+from connector.testing.world import PERFECT
 from tests.privacy.canary import Canary
 from tests.story import C, F, M, Story
 
@@ -28,12 +27,10 @@ from tests.story import C, F, M, Story
 class Persons(Story):
     """A story in which people are erased."""
 
-    def settle(self) -> None:
+    def settle(self, **span: float) -> RunReport:
         """Two quiet runs."""
-        for _ in range(2):
-            self.later(seconds=400)
-            report = self.run()
-            assert not report.errors, report.errors
+        super().settle(**(span or {"seconds": 400}))
+        return super().settle(**(span or {"seconds": 400}))
 
     def erase(self, key: int, how: How | None = None, basis: str = "") -> Entry:
         beside = self.beside()
@@ -45,11 +42,6 @@ class Persons(Story):
         beside.ports.vault.refresh()
         open_ = [e for e in beside.ports.vault.ledger.entries() if e.state == "open"]
         return [erasing.go_on(beside, entry, how or How()).run() for entry in open_]
-
-    def rows(self, table: sa.Table) -> list[sa.RowMapping]:
-        with self.state_engine.connect() as tx:
-            tx = tx.execution_options(reading=True)
-            return list(tx.execute(sa.select(table)).mappings())
 
     def rotate_suppress(self) -> None:
         """A new suppression key; the earlier one stays, as its tokens cannot be made anew."""
@@ -76,41 +68,6 @@ class OnDisk(Persons):
             (self.folder / f"state.db{end}").unlink(missing_ok=True)
         (self.folder / "state.db").write_bytes(copy)
         self.state_engine = self.open_state()
-
-
-class World:
-    """Everything there is at one moment, to be put back as often as wanted."""
-
-    def __init__(self, story: Story) -> None:
-        engines = (story.shop_engine, story.state_engine)
-        self.shop, self.state = (_raw(one).serialize() for one in engines)
-        self.keys = story.back_up_keys()
-        self.records = {name: _copied(v.records) for name, v in story.vendors.items()}
-        self.calls = {name: Counter(v.calls) for name, v in story.vendors.items()}
-        self.moment, self.chance = story.clock.now(), story.rng.getstate()
-
-    def put_back(self, story: Story) -> None:
-        _raw(story.shop_engine).deserialize(self.shop)
-        _raw(story.state_engine).deserialize(self.state)
-        story.put_keys_back(self.keys)
-        for name, vendor in story.vendors.items():
-            vendor.records = _copied(self.records[name])
-            vendor.calls = Counter(self.calls[name])
-        story.clock.move(self.moment - story.clock.now())
-        story.rng.setstate(self.chance)
-
-
-def _raw(engine: sa.Engine) -> sqlite3.Connection:
-    found = engine.raw_connection().driver_connection
-    assert isinstance(found, sqlite3.Connection)
-    return found
-
-
-def _copied(records: Mapping[Kind, Mapping[Ref, Record]]) -> dict[Kind, dict[Ref, Record]]:
-    return {
-        kind: {ref: Record(ref, list(r.commits), r.hidden) for ref, r in many.items()}
-        for kind, many in records.items()
-    }
 
 
 @dataclass

@@ -11,17 +11,13 @@ from typing import Any
 from connector.plugin import FieldInfo, Kind
 from connector.policy.load import load
 from connector.testing.memory import MemoryRemote
-from tests.story import SCHEMAS, SHOP, C, Story
+from tests.policies import head
+from tests.scenery import SCHEMAS, SHOP
+from tests.story import C, Story
 
-POLICY = """\
-policy: 1
-tenant: story
-controller: {name: Example Retail, country: CN, contact_ref: env:DPO_CONTACT}
-defaults:
-  unclassified_outbound: block_record
-  unclassified_inbound: letter
-  unknown_subject_country: deny_transfer
-  unknown_age: {treat_as_adult: only adults may open an account}
+POLICY = (
+    head("story")
+    + """\
 classes:
   text.feedback: {personal: true, store: seal, scan: [phone, email, cnid]}
 destinations:
@@ -47,6 +43,7 @@ rules:
     with: phone_keep3_4
     on_existing: clear
 """
+)
 SHOP_WITH_FACTS = SHOP.replace(
     "password TEXT",
     "password TEXT, country TEXT, born TEXT, abroad INTEGER, said TEXT, said_at TEXT, said_by TEXT,"
@@ -132,13 +129,6 @@ class Ruled(Story):
         """A customer in China who agreed to the transfer, unless `columns` say otherwise."""
         told = {"country": "中国", "born": "1990-07-30", "abroad": 1, **columns}
         return self.client(name, **told)
-
-    def settle(self) -> Any:
-        """A run once nothing can still look like news of the last one."""
-        self.later(seconds=300)
-        report = self.run()
-        assert report.errors == []
-        return report
 
     def shop_row(self, number: int) -> dict[str, Any]:
         found: dict[str, Any] = self.sql("SELECT * FROM clients WHERE no = :n", n=number)[0]

@@ -197,5 +197,4 @@ def test_a_write_whose_persons_key_is_missing_stands_still_and_the_others_are_se
 
 
 def links_of(story: Ruled) -> list[Any]:
-    with story.state_engine.connect() as tx:
-        return list(tx.execution_options(reading=True).execute(t.link.select()).all())
+    return list(story.rows(t.link))

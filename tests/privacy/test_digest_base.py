@@ -23,9 +23,9 @@ from connector.store.links import Link
 from connector.sync.decision import KindRules, Situation
 from connector.sync.documents import Base
 from connector.sync.plan import decide
-from connector.sync.review import Review
 from tests.privacy.kept import TITLED, Kept
-from tests.story import SCHEMAS, F, load_mappings
+from tests.scenery import SCHEMAS, load_mappings
+from tests.story import F
 
 VALUES = TITLED
 DIGEST = TITLED.replace(
@@ -128,7 +128,7 @@ def test_a_conflict_shows_that_nothing_was_kept_and_a_choice_is_carried_out(rema
     story.edit_here(number, "here")
     story.edit_there(Body="there")
     story.settle()
-    review = Review(story.store(), story.vault)
+    review = story.review()
     [one] = review.conflicts()
     shown = review.conflict(one.id, show=True)
     assert {shown.local["text"], shown.remote["text"], shown.base["text"]} == {"not kept"}
@@ -217,7 +217,7 @@ def test_a_letter_keeps_no_text(remarks: Make) -> None:
     story.edit_there(Body=f"{MARKER} two")
     assert story.settle().letters == 1 and not story.holds(MARKER)
     story.sql("DROP TRIGGER closed")
-    review = Review(story.store(), story.vault)
+    review = story.review()
     review.retry(review.letters()[0].id)
     story.settle()
     assert story.row(number)["body"] == f"{MARKER} two" and not review.letters()

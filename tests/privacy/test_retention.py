@@ -10,8 +10,8 @@ import pytest
 from connector.errors import PolicyFileError
 from connector.privacy.subjects import RESTRICTED
 from connector.sync import retaining
+from tests.copies import World
 from tests.privacy.kept import FIELDS, RECORDS, Kept
-from tests.privacy.persons import World
 from tests.story import Died, F
 
 
@@ -191,7 +191,7 @@ def test_killed_after_any_write_it_ends_the_same(tmp_path: Path, retention: str)
     story.later(days=12)
     before, reached, places = World(story), 0, iter(range(1, 40))
     for place in places:
-        before.put_back(story)
+        before.put_back()
         reached = 0
 
         def dies(point: str, place: int = place) -> None:

@@ -178,7 +178,7 @@ def test_an_organisation_of_one_s_own_is_read_from_a_file(tmp_path: Path) -> Non
     file = tmp_path / "objects.json"
     own = {"api_name": "object_Ab3dE__c", "fields": [{"api_name": "name", "type": "text"}]}
     file.write_text(json.dumps({"objects": [own]}), encoding="utf-8")
-    app = SandboxApp(now=Ticker().now, objects=load_objects(file))
+    app = SandboxApp(now=Ticker().now, definitions=load_objects(file))
     assert list(app.org.tables) == ["object_Ab3dE__c"]
     assert load_objects(None) is None
 

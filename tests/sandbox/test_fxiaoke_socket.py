@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import requests
-from connector_fxiaoke.sandbox import start_sandbox
+from connector_fxiaoke import plugin
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 
 from connector.errors import SettingsError, UsageError
@@ -23,7 +23,7 @@ CREATE = "/cgi/crm/v2/data/create"
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[FxiaokeSandbox]:
-    with start_sandbox() as sandbox:
+    with plugin.start_sandbox() as sandbox:
         yield sandbox
 
 
@@ -129,8 +129,8 @@ def test_token_calls_side_by_side_are_refused_over_the_line(sandbox: FxiaokeSand
 
 def test_a_rate_takes_the_place_of_the_vendor_s() -> None:
     with pytest.raises(SettingsError):
-        start_sandbox(rate="fast")
-    with start_sandbox(rate="2/3600s") as sandbox, requests.Session() as line:
+        plugin.start_sandbox(rate="fast")
+    with plugin.start_sandbox(rate="2/3600s") as sandbox, requests.Session() as line:
         told = line.post(f"{sandbox.url}/oauth2.0/token", json=_login(sandbox), timeout=5).json()
         line.headers["Authorization"] = f"Bearer {told['accessToken']}"
         line.headers["x-fs-ea"] = told["ea"]

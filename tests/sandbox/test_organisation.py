@@ -141,7 +141,7 @@ def test_an_organisation_can_come_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "modules.json"
     field = {"api_name": "Name", "data_type": "text", "system_mandatory": True}
     path.write_text(json.dumps({"modules": [{"api_name": "Shoes", "fields": [field]}]}))
-    app = SandboxApp(now=Ticker().now, modules=load_modules(path))
+    app = SandboxApp(now=Ticker().now, definitions=load_modules(path))
     assert list(app.org.modules) == ["Shoes"]
     assert app.org.modules["Shoes"].fields["Name"].mandatory
 

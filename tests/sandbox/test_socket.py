@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from connector.errors import UsageError
@@ -19,7 +19,7 @@ from connector.plugin import SandboxHandle
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[ZohoSandbox]:
-    with start_sandbox() as sandbox:
+    with plugin.start_sandbox() as sandbox:
         yield sandbox
 
 
@@ -167,7 +167,7 @@ def test_concurrent_upserts_of_one_key_leave_one_record(
 
 
 def test_the_process_ends_with_its_handle() -> None:
-    sandbox = start_sandbox()
+    sandbox = plugin.start_sandbox()
     url = sandbox.url
     sandbox.close()
     with pytest.raises(requests.ConnectionError):

@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 from unittest.mock import patch
 
-from tests.simulation import oracles
+from tests.simulation import endings, oracles
 from tests.simulation.fates import FAULTS, STOPS
 from tests.simulation.shrink import shortest
 from tests.simulation.stage import Stage, Step, steps_of
@@ -62,14 +62,14 @@ def play(seed: int, steps: Sequence[Step] | None = None) -> Verdict:
                 violations = stage.play(told, oracles.during)
                 if not violations:
                     stage.drain()
-                    violations = [*oracles.at_the_end(stage), *oracles.is_silent(stage)]
+                    violations = [*endings.at_the_end(stage), *endings.is_silent(stage)]
             except Exception:
                 last = traceback.format_exc().splitlines()
                 violations = ["it crashed:", *last[-3:]]
             return Verdict(
                 seed,
                 violations,
-                oracles.digest(stage),
+                endings.digest(stage),
                 stage.real,
                 stage.lines,
                 stage.fired,

@@ -25,13 +25,14 @@ from connector.store.database import open_engine
 from connector.sync.counts import Limits
 from connector.sync.run import RunReport, Setup
 from connector.testing.weather import Phase, Trouble
+from tests.scenery import SCHEMAS
 from tests.simulation.casts import Plugins
 from tests.simulation.fates import draw_fate, sort_of, stops_of
 from tests.simulation.history import History
 from tests.simulation.houses import House, MemoryHouse
 from tests.simulation.network import Fate, Line
 from tests.simulation.vendors import Rewriting, SkewedClock, draw_capabilities, draw_counting
-from tests.story import SCHEMAS, C, Died, Story
+from tests.story import C, Died, Story
 
 MOST_PAGES = 1_073_741_823
 

@@ -18,7 +18,7 @@ class People(Ground):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.people_made = 0
-        self.rows: dict[str, int] = {}
+        self.row_of: dict[str, int] = {}
         """People whom the shop made, and their rows."""
         self.households: list[set[str]] = []
         """People who share a phone."""
@@ -70,7 +70,7 @@ class People(Ground):
 
     def new_row(self, person: str) -> None:
         name, job = f"{person}.n0", f"{person}.j0"
-        self.rows[person] = self.client(
+        self.row_of[person] = self.client(
             name, mail=f"{person}@example.test", mobile=self.mobile_of(person), job=job
         )
         self.history.edit(person, "full_name", "shop", name, None)
@@ -79,7 +79,7 @@ class People(Ground):
 
     def new_record(self, person: str, name: str) -> Ref | None:
         house, street = self.houses[name], f"{person}.s0"
-        full = f"{person}.n0" if person not in self.rows else f"{person}.n1"
+        full = f"{person}.n0" if person not in self.row_of else f"{person}.n1"
         ref = house.create(
             {
                 house.fields["full_name"]: full,
@@ -124,7 +124,9 @@ class People(Ground):
             house.append(person)
             self.new_row(person)
             mobile = self.mobile_of(house[0])
-            self.sql("UPDATE clients SET mobile = :m WHERE no = :n", m=mobile, n=self.rows[person])
+            self.sql(
+                "UPDATE clients SET mobile = :m WHERE no = :n", m=mobile, n=self.row_of[person]
+            )
             self.households.append(set(house))
             self.attempt()
         self.fired["fault household"] += 1

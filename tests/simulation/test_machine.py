@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.simulation import oracles
+from tests.simulation import endings, oracles
 from tests.simulation.stage import OPERATIONS, Stage, Step
 
 EDITS = sorted(
@@ -72,7 +72,7 @@ class ShopAndVendors(RuleBasedStateMachine):
         try:
             self.stage.calm_down()
             self.stage.drain()
-            found = [*oracles.at_the_end(self.stage), *oracles.is_silent(self.stage)]
+            found = [*endings.at_the_end(self.stage), *endings.is_silent(self.stage)]
             assert found == [], self.stage.lines
         finally:
             self.stage.close()

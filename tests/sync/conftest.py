@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.story import Story
+from tests.story import Story, Tell, telling
 
 
 @pytest.fixture
-def tell(tmp_path: Path) -> Iterator[Callable[..., Story]]:
+def tell(tmp_path: Path) -> Iterator[Tell]:
     """Make a story; `capabilities`, `mapping`, `first_contact` and the like as `Story` takes."""
-    told: list[Story] = []
-
-    def make(**how: Any) -> Story:
-        folder = tmp_path / str(len(told))
-        folder.mkdir()
-        told.append(Story(folder=folder, **how))
-        return told[-1]
-
-    yield make
-    for story in told:
-        story.close()
+    yield from telling(tmp_path, Story)
 
 
 @pytest.fixture
-def story(tell: Callable[..., Story]) -> Story:
+def story(tell: Tell) -> Story:
     return tell()

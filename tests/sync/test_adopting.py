@@ -3,7 +3,7 @@ first contact."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,11 +14,9 @@ from connector.local.idmap import IdMap
 from connector.plugin import Ref
 from connector.store import events, links
 from connector.sync.adopt import Adoption
-from connector.sync.review import Review
 from connector.testing.world import PERFECT
-from tests.story import C, Died, Story
+from tests.story import C, Died, Story, Tell
 
-Tell = Callable[..., Story]
 HEAD = "local_id,remote_id\n"
 
 
@@ -87,7 +85,7 @@ def test_what_differs_is_decided_as_at_first_contact(
         story.later(seconds=300)
     assert [r["full_name"] for r in story.sql("SELECT full_name FROM clients")] == [here]
     assert list(story.people()) == [there]
-    waiting = len(Review(story.store(), story.vault).conflicts())
+    waiting = len(story.review().conflicts())
     assert waiting == (1 if rule == "manual" else 0)
 
 
@@ -110,7 +108,7 @@ def test_halves_that_a_sync_left_are_taken_along(tell: Tell) -> None:
     for _ in range(3):  # until no feed shows them any more
         story.run()
         story.later(seconds=300)
-    review = Review(story.store(), story.vault)
+    review = story.review()
     assert len(review.letters()) == 3
     done = taken(story, [(client, people[1])])
     assert (done.linked, done.bad) == (1, [])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,19 +9,7 @@ import sqlalchemy as sa
 
 from connector.errors import LeaseHeldError, LocalError, SettingsError, StoreError
 from connector.local import capture
-from connector.privacy.vault import open_vault
-from connector.sync.review import Review
-from connector.sync.run import RunReport
 from tests.story import C, M, Story
-
-Tell = Callable[..., Story]
-
-
-def settle(story: Story) -> RunReport:
-    story.later(seconds=300)
-    report = story.run()
-    assert report.errors == []
-    return report
 
 
 def names(story: Story) -> list[str]:
@@ -30,7 +17,7 @@ def names(story: Story) -> list[str]:
 
 
 def letters(story: Story) -> dict[str, str | None]:
-    return {one.code: one.field for one in Review(story.store(), story.vault).letters()}
+    return {one.code: one.field for one in story.review().letters()}
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -38,23 +25,23 @@ def letters(story: Story) -> dict[str, str | None]:
 
 def test_an_optional_value_too_long_is_left_out_and_listed(story: Story) -> None:
     story.client("Ada", mail="ada@example.test", job="j" * 41, tags="a")
-    report = settle(story)
+    report = story.settle()
     assert "Job" not in story.people()["Ada"]
     assert story.people()["Ada"]["Tags"] == ["a"]
-    [one] = Review(story.store(), story.vault).letters()
+    [one] = story.review().letters()
     assert (one.code, one.field) == ("too_long", "Job")
     assert "jjj" not in one.reason
     assert report.exit == 0
-    settle(story)
+    story.settle()
     story.sql("UPDATE clients SET job = 'smith'")
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["Job"] == "smith"
     assert letters(story) == {}
 
 
 def test_a_mandatory_value_too_long_is_a_letter_and_nothing_is_cut_off(story: Story) -> None:
     story.client("A" * 81, mail="ada@example.test")
-    assert settle(story).exit == 5
+    assert story.settle().exit == 5
     assert story.vendor.dump(C) == []
     assert letters(story) == {"too_long": "Last"}
 
@@ -71,34 +58,34 @@ def test_a_value_the_vendor_cannot_hold_is_left_out_alone(
     story: Story, column: str, value: str, field: str
 ) -> None:
     story.client("Ada", mail="ada@example.test", city="Hill", **{column: value})
-    settle(story)
+    story.settle()
     made = story.people()["Ada"]
     assert made["City"] == "Hill"
     assert made.get(field) in (None, "baker")
     assert names(story) == ["Ada"]
     before = story.sql("SELECT * FROM clients")
-    settle(story)
+    story.settle()
     assert story.sql("SELECT * FROM clients") == before, "the shop's own value is left alone"
 
 
 def test_a_phone_that_is_none_is_kept_as_it_stands(story: Story) -> None:
     story.client("Ada", mail="ada@example.test", mobile="ask at the bar")
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["Mobile"] == "ask at the bar"
-    settle(story)
+    story.settle()
     assert story.sql("SELECT mobile FROM clients")[0]["mobile"] == "ask at the bar"
 
 
 def test_four_byte_text_arrives_whole(story: Story) -> None:
     story.client("阿达 👩‍🍳 𠮷", mail="ada@example.test")
-    settle(story)
+    story.settle()
     assert names(story) == ["阿达 👩‍🍳 𠮷"]
 
 
 def test_a_date_out_of_range_is_left_out_and_the_card_goes(story: Story) -> None:
     ada = story.client("Ada", mail="ada@example.test")
     story.sql("INSERT INTO cards (client, card, ends) VALUES (:c, 'K1', '2026-02-31')", c=ada)
-    settle(story)
+    story.settle()
     [card] = story.vendor.dump(M)
     assert card["fields"].get("Ends") is None
     assert story.sql("SELECT ends FROM cards")[0]["ends"] == "2026-02-31"
@@ -109,14 +96,14 @@ def test_an_option_of_the_vendors_that_nobody_knows_changes_nothing_in_the_shop(
 ) -> None:
     ada = story.client("Ada", mail="ada@example.test")
     story.sql("INSERT INTO cards (client, card, kind) VALUES (:c, 'K1', '月卡')", c=ada)
-    settle(story)
+    story.settle()
     info = story.vendor.schemas[M].fields["Plan"]
     object.__setattr__(info, "options", (*(info.options or ()), "Weekly"))
     try:
         story.vendor.edit(M, story.vendor.dump(M)[0]["ref"], {"Plan": "Weekly"})
     finally:
         object.__setattr__(info, "options", (info.options or ())[:-1])
-    settle(story)
+    story.settle()
     assert story.sql("SELECT kind FROM cards")[0]["kind"] == "月卡"
 
 
@@ -128,10 +115,10 @@ def test_a_row_that_the_shops_table_refuses_is_a_letter_without_the_value(story:
             C,
             {"Last": last, "Mail": f"{last}@example.test", "Job": "baker" if last == "Bo" else "x"},
         )
-    assert settle(story).exit == 5
+    assert story.settle().exit == 5
     rows = story.sql("SELECT full_name FROM clients ORDER BY full_name")
     assert [r["full_name"] for r in rows] == ["Ada", "Cy"]
-    [one] = Review(story.store(), story.vault).letters()
+    [one] = story.review().letters()
     assert one.code == "local_constraint"
     assert "clients.job" in one.reason
     assert "baker" not in one.reason
@@ -139,13 +126,13 @@ def test_a_row_that_the_shops_table_refuses_is_a_letter_without_the_value(story:
 
 def test_letters_are_dropped_and_the_record_stays_until_somebody_edits_it(story: Story) -> None:
     number = story.client("A" * 81, mail="ada@example.test")
-    settle(story)
-    review = Review(story.store(), story.vault)
+    story.settle()
+    review = story.review()
     review.drop(review.letters()[0].id)
-    assert settle(story).exit == 0
+    assert story.settle().exit == 0
     assert story.vendor.dump(C) == []
     story.sql("UPDATE clients SET full_name = 'Ada' WHERE no = :n", n=number)
-    settle(story)
+    story.settle()
     assert names(story) == ["Ada"]
 
 
@@ -157,14 +144,14 @@ def test_a_missing_key_stops_that_person_alone_and_never_looks_like_first_contac
 ) -> None:
     ada = story.client("Ada", mail="ada@example.test", job="baker")
     bo = story.client("Bo", mail="bo@example.test", job="baker")
-    settle(story)
+    story.settle()
     with story.store().read() as tx:
         subject = tx.execute(
             sa.text("SELECT subject FROM link WHERE local_id = :n"), {"n": str(ada)}
         ).scalar_one()
     _reopened_without(story, subject)
     story.sql("UPDATE clients SET job = 'smith' WHERE no IN (:a, :b)", a=ada, b=bo)
-    report = settle(story)
+    report = story.settle()
     assert report.exit == 5
     assert (story.people()["Ada"]["Job"], story.people()["Bo"]["Job"]) == ("baker", "smith")
     assert list(letters(story)) == ["key_missing"]
@@ -179,13 +166,7 @@ def _reopened_without(story: Story, subject: str) -> None:
         key = next(iter(table.primary_key.columns))
         assert tx.execute(sa.delete(table).where(key == subject)).rowcount == 1
     engine.dispose()
-    story.vault = open_vault(
-        ring_path=story.folder / "ring.json",
-        kek="file:kek.bin",
-        subjects_url=f"sqlite:///{story.folder}/keys.db",
-        tenant="story",
-        clock_now=story.clock.now,
-    )
+    story.vault = story.open_vault()
 
 
 # --- the wrong place ------------------------------------------------------------------------------
@@ -193,7 +174,7 @@ def _reopened_without(story: Story, subject: str) -> None:
 
 def test_state_of_another_account_is_refused_before_any_record_is_read(story: Story) -> None:
     story.client("Ada", mail="ada@example.test")
-    settle(story)
+    story.settle()
     story.vendor.account = "somebody-else"
     story.vendor.calls.clear()
     with pytest.raises(SettingsError, match="another account") as told:
@@ -204,7 +185,7 @@ def test_state_of_another_account_is_refused_before_any_record_is_read(story: St
 
 def test_state_of_another_shop_is_refused_before_any_record_is_read(story: Story) -> None:
     story.client("Ada", mail="ada@example.test")
-    settle(story)
+    story.settle()
     store = story.store()
     story.sql(
         f"UPDATE crm_connector_applied_{store.store_id} SET key = 'b' WHERE intent = 'identity'"
@@ -266,8 +247,8 @@ def test_a_shop_that_goes_away_in_the_middle_loses_nothing(story: Story) -> None
     assert "@example.test" not in str(told)
     gone.clear()
     story.hook = lambda point: None
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     rows = story.sql("SELECT full_name FROM clients ORDER BY full_name")
     everybody = [*(f"P{n}" for n in range(5)), *(f"V{n}" for n in range(5))]
     assert [r["full_name"] for r in rows] == everybody == names(story)
@@ -295,7 +276,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(story: Story, full: str) -> 
     assert "@example.test" not in str(told)
     raw.execute("PRAGMA max_page_count = 1000000")
     for _ in range(3):
-        settle(story)
+        story.settle()
     rows = story.sql("SELECT full_name FROM clients ORDER BY full_name")
     assert [r["full_name"] for r in rows] == names(story)
     assert len(rows) == 120

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +14,8 @@ from connector.sync.documents import Base
 from connector.sync.run import RunReport
 from connector.testing.world import Commit
 from tests.simulation.vendors import SkewedClock
-from tests.story import C, Died, Story
-from tests.sync.test_hub import COUNTING
-
-Tell = Callable[..., Story]
+from tests.story import C, Died, Story, Tell
+from tests.sync.hub import COUNTING
 
 
 def day(story: Story) -> RunReport:

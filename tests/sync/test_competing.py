@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from connector.store import conflicts
 from connector.store.conflicts import Conflict
 from connector.sync.competing import RULE
-from connector.sync.run import RunReport
-from tests.story import C, Story
-from tests.sync.test_hub import clients, make_hub, one, silent
-
-Tell = Callable[..., Story]
-
-
-def settle(story: Story) -> RunReport:
-    story.later(seconds=300)
-    report = story.run()
-    assert report.errors == []
-    return report
+from tests.story import C, Story, Tell
+from tests.sync.hub import clients, make_hub, one, silent
 
 
 def disputes(story: Story) -> list[Conflict]:
@@ -40,40 +28,40 @@ def test_a_workflow_and_a_program_that_fight_over_a_field_are_stopped(
     line = "Job, lens: text, policy: local"
     story = tell(kinds=(C,), mapping={line: line.replace("local", policy)})
     number = story.client("Ada", mail="ada@example.test", job="baker")
-    settle(story)
+    story.settle()
     ref = story.ref("Ada")
     for _ in range(6):
         story.sql("UPDATE clients SET job = 'cook' WHERE no = :n AND job <> 'cook'", n=number)
-        settle(story)
+        story.settle()
         if story.people()["Ada"]["Job"] == "cook":
             story.vendor.edit(C, ref, {"Job": "baker"})  # a workflow of the vendor's, each time
-        settle(story)
+        story.settle()
     assert len(disputes(story)) == 1
     written = updates(story)
-    settle(story)
+    story.settle()
     assert updates(story) == written, "nobody writes it any more"
     story.sql("UPDATE clients SET city = 'Lund' WHERE no = :n", n=number)
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["City"] == "Lund", "the other fields go on"
 
 
 def test_the_dispute_ends_when_both_sides_agree(tell: Tell) -> None:
     story = tell(kinds=(C,))
     number = story.client("Ada", mail="ada@example.test", job="baker")
-    settle(story)
+    story.settle()
     ref = story.ref("Ada")
     for _ in range(3):
         story.sql("UPDATE clients SET job = 'cook' WHERE no = :n", n=number)
-        settle(story)
+        story.settle()
         if story.people()["Ada"]["Job"] == "cook":
             story.vendor.edit(C, ref, {"Job": "baker"})
-        settle(story)
+        story.settle()
     assert len(disputes(story)) == 1
     story.sql("UPDATE clients SET job = 'smith' WHERE no = :n", n=number)
     story.vendor.edit(C, ref, {"Job": "smith"})
-    assert settle(story).conflicts == 0
+    assert story.settle().conflicts == 0
     story.vendor.edit(C, ref, {"Job": "miller"})
-    settle(story)
+    story.settle()
     [row] = story.sql("SELECT job FROM clients")
     assert row["job"] == "miller"
 
@@ -81,15 +69,15 @@ def test_the_dispute_ends_when_both_sides_agree(tell: Tell) -> None:
 def test_a_person_who_changes_their_mind_again_and_again_is_not_stopped(tell: Tell) -> None:
     story = tell(kinds=(C,))
     number = story.client("Ada", mail="ada@example.test", job="baker")
-    settle(story)
+    story.settle()
     for job in ["cook", "baker"] * 4:
         story.sql("UPDATE clients SET job = :j WHERE no = :n", j=job, n=number)
-        settle(story)
+        story.settle()
         assert story.people()["Ada"]["Job"] == job
     ref = story.ref("Ada")
     for job in ["cook", "baker"] * 4:
         story.vendor.edit(C, ref, {"Job": job})
-        settle(story)
+        story.settle()
         [row] = story.sql("SELECT job FROM clients")
         assert row["job"] == job
     assert disputes(story) == []

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from tests.story import C, Died, Story
-
-Tell = Callable[..., Story]
+from tests.story import C, Died, Tell
 
 
 def test_a_conflict_found_just_before_a_stop_can_still_be_read(tell: Tell) -> None:

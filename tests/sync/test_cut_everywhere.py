@@ -6,58 +6,18 @@ until nothing moves. Whatever the point, both sides end as they do when nothing 
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import sqlalchemy as sa
 
 from connector.plugin import Kind, Ref
 from connector.sync.counts import Limits
 from connector.sync.run import Setup
 from connector.testing.weather import Phase, Trouble
-from connector.testing.world import Record
+from tests.copies import World
 from tests.stopping import unlike
 from tests.story import C, Died, F, M, Story
 
 WIDE = Limits(100, 1000)
-
-
-class World:
-    """Everything there is at one moment, to be put back as often as wanted."""
-
-    def __init__(self, story: Cut) -> None:
-        self.shop, self.state = (
-            _raw(e).serialize() for e in (story.shop_engine, story.state_engine)
-        )
-        self.keys = story.back_up_keys()
-        self.records = _copied(story.vendor.records)
-        self.moment = story.clock.now()
-        self.chance = story.rng.getstate(), story.vendor.rng.getstate()
-
-    def put_back(self, story: Cut) -> None:
-        _raw(story.shop_engine).deserialize(self.shop)
-        _raw(story.state_engine).deserialize(self.state)
-        story.put_keys_back(self.keys)
-        story.vendor.records = _copied(self.records)
-        story.clock.move(self.moment - story.clock.now())
-        story.rng.setstate(self.chance[0])
-        story.vendor.rng.setstate(self.chance[1])
-
-
-def _raw(engine: sa.Engine) -> sqlite3.Connection:
-    found = engine.raw_connection().driver_connection
-    assert isinstance(found, sqlite3.Connection)
-    return found
-
-
-def _copied(records: Mapping[Kind, Mapping[Ref, Record]]) -> dict[Kind, dict[Ref, Record]]:
-    """Commits never change; only the lists of them do."""
-    return {
-        kind: {ref: Record(ref, list(r.commits), r.hidden) for ref, r in many.items()}
-        for kind, many in records.items()
-    }
 
 
 class Cut(Story):
@@ -207,7 +167,7 @@ def rows_left(story: Cut) -> list[Any]:
 
 def play(story: Cut, world: World, stop_at: int, *, at_calls: bool) -> None:
     """The same run from the same world, stopped at one point (0: never), then run until quiet."""
-    world.put_back(story)
+    world.put_back()
     story.passed.clear()
     story.first_run = 0
     story.at_calls = at_calls

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,10 +11,8 @@ from connector.store import scopes
 from connector.sync.run import RunReport
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT, MemoryVendor
-from tests.story import C, Story
-from tests.sync.test_hub import COUNTING, clients, settled, written
-
-Tell = Callable[..., Story]
+from tests.story import C, Story, Tell
+from tests.sync.hub import COUNTING, clients, written
 
 
 class Quota:
@@ -68,10 +65,10 @@ def test_writes_go_on_on_the_next_day_and_none_is_made_twice(tell: Tell, able: o
     assert len(reports) > 1
     assert max(quota.days.values()) <= quota.calls
     story.vendor.weather = lambda operation, phase: None
-    settled(story)
+    story.settle()
     assert len(story.vendor.dump(C)) == 60 == len(story.people())
     before = written(story)
-    settled(story)
+    story.settle()
     assert written(story) == before
 
 
@@ -88,8 +85,8 @@ def test_a_first_read_goes_on_from_its_page_and_skips_no_edit(tell: Tell) -> Non
     assert story.vendor.calls["changes"] <= pages + 2 * (len(reports) + 1), "no page is read anew"
     assert max(quota.days.values()) <= quota.calls
     story.vendor.weather = lambda operation, phase: None
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     jobs = {str(row["full_name"]): row["job"] for row in clients(story)}
     assert len(jobs) == 60
     assert jobs["n00"] == "smith"
@@ -98,15 +95,15 @@ def test_a_first_read_goes_on_from_its_page_and_skips_no_edit(tell: Tell) -> Non
 def test_one_vendors_spent_day_stops_no_other(tell: Tell) -> None:
     story = tell(kinds=(C,), others={"far": COUNTING})
     story.client("Ada", mail="ada@example.test")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     Quota(story.vendor, 0)
     story.sql("UPDATE clients SET job = 'smith'")
     story.later(seconds=300)
     assert story.run().exit == 6
     assert [d["fields"]["Job"] for d in story.vendors["far"].dump(C)] == ["smith"]
     story.vendor.weather = lambda operation, phase: None
-    settled(story)
+    story.settle()
     assert story.people()["Ada"]["Job"] == "smith"
 
 
@@ -115,8 +112,8 @@ def test_a_day_that_ends_in_the_listing_goes_on_in_it(tell: Tell) -> None:
     story.compare_daily = 0
     for name in ("Ada", "Bo", "Cy", "Di", "Eva"):
         story.client(name, mail=f"{name.lower()}@example.test")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     story.vendor.remove(C, story.ref("Eva"))
     Quota(story.vendor, 5)
     reports = days_until_done(story)

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from connector.local.shapes import Condition, KindTable, Lookup, Match, Sum
 from connector.sync.resync import mark
 from connector.sync.run import RunReport
-from tests.story import LOCAL, SHOP, TABLES, C, F, M, Shape, Story
+from tests.scenery import LOCAL, SHOP, TABLES, Shape
+from tests.story import C, F, M, Story
 
 MORE = """
 CREATE TABLE levels (id INTEGER PRIMARY KEY, lang INTEGER, name TEXT);

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -13,18 +12,17 @@ from connector.plugin import FieldInfo, Schema
 from connector.sync.run import RunReport
 from connector.sync.status import status_of
 from connector.testing.world import PERFECT
-from tests.story import SCHEMAS, C, Story
-from tests.sync.test_hub import COUNTING, clients, settled, written
-
-Tell = Callable[..., Story]
+from tests.scenery import SCHEMAS
+from tests.story import C, Story, Tell
+from tests.sync.hub import COUNTING, clients, written
 
 
 @pytest.fixture(params=[PERFECT, COUNTING], ids=["timed", "counted"])
 def story(tell: Tell, request: pytest.FixtureRequest) -> Story:
     story = tell(kinds=(C,), capabilities=request.param)
     story.client("Ada", mail="ada@example.test", job="baker", city="Harbour", tags="a")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     return story
 
 
@@ -50,7 +48,7 @@ LOST: dict[str, FieldInfo | None] = {
 
 def a_day_later(story: Story) -> RunReport:
     story.later(hours=25)
-    return settled(story)
+    return story.settle()
 
 
 def shop(story: Story) -> dict[str, Any]:
@@ -63,7 +61,7 @@ def test_a_field_that_is_lost_stands_still_and_the_others_go_on(story: Story, ho
     change(story, "Job", LOST[how])
     story.sql("UPDATE clients SET job = 'smith', city = 'Hill'")
     report = a_day_later(story)
-    settled(story)
+    story.settle()
     assert len(report.off) == 1
     assert "Job" in report.off[0]
     assert report.exit == 5
@@ -80,12 +78,12 @@ def test_what_was_edited_meanwhile_travels_when_the_field_is_back(story: Story, 
     a_day_later(story)
     change(story, "Job", JOB)
     report = a_day_later(story)
-    settled(story)
+    story.settle()
     assert report.off == []
     assert story.people()["Ada"]["Job"] == "smith"
     before = written(story)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     assert written(story) == before
 
 
@@ -96,11 +94,11 @@ def test_what_the_vendor_edited_meanwhile_travels_too(story: Story) -> None:
     story.vendor.withheld.add((C, "Job"))
     story.vendor.edit(C, story.ref("Ada"), {"Job": "pilot"})
     change(story, "Job", LOST["may not be read"])
-    settled(story)
+    story.settle()
     assert shop(story)["job"] == "baker"
     change(story, "Job", JOB)
     a_day_later(story)
-    settled(story)
+    story.settle()
     assert shop(story)["job"] == "pilot"
 
 
@@ -108,42 +106,42 @@ def test_a_record_made_meanwhile_gets_the_field_when_it_is_back(story: Story) ->
     change(story, "Job", None)
     a_day_later(story)
     story.client("Bo", mail="bo@example.test", job="cook")
-    settled(story)
+    story.settle()
     change(story, "Job", JOB)
     story.first_contact = "fill_blank"
     a_day_later(story)
-    settled(story)
+    story.settle()
     assert story.people()["Bo"]["Job"] == "cook"
 
 
 def test_a_field_that_vanishes_during_the_day_is_noticed_by_the_vendors_no(story: Story) -> None:
     """The metadata is young; the first refusal has it read again, once, and the run goes on."""
-    settled(story)
+    story.settle()
     change(story, "Job", None)
     story.sql("UPDATE clients SET job = 'smith', city = 'Hill'")
     story.client("Bo", mail="bo@example.test", job="cook")
     before = story.vendor.calls["describe"]
-    report = settled(story)
+    report = story.settle()
     assert story.vendor.calls["describe"] == before + 1
     assert (report.letters, len(report.off)) == (0, 1)
     assert story.people()["Ada"]["City"] == "Hill"
     change(story, "Job", JOB)
     story.first_contact = "fill_blank"
     a_day_later(story)
-    settled(story)
+    story.settle()
     assert story.people()["Ada"]["Job"] == "smith"
     assert story.people()["Bo"]["Job"] == "cook"
 
 
 def test_a_refusal_of_a_value_is_a_letter_as_ever(story: Story) -> None:
     job = replace(JOB, max_length=3)
-    settled(story)
+    story.settle()
     story.vendor.schemas = {
         **story.vendor.schemas,
         C: replace(SCHEMAS[C], fields={**SCHEMAS[C].fields, "Job": job}),
     }
     story.sql("UPDATE clients SET job = 'astronomer', city = 'Hill'")
-    report = settled(story)
+    report = story.settle()
     assert report.off == []
     assert story.people()["Ada"]["City"] == "Hill", "read anew, the length is known"
 
@@ -156,7 +154,7 @@ def test_a_lost_option_switches_the_field_off(story: Story) -> None:
     assert len(report.off) == 1
     change(story, "Tags", tags)
     a_day_later(story)
-    settled(story)
+    story.settle()
     assert story.people()["Ada"]["Tags"] == ["a", "b"]
 
 
@@ -182,5 +180,5 @@ def test_a_field_that_never_worked_is_no_news(tell: Tell) -> None:
     story = tell(kinds=(C,))
     change(story, "Job", None)
     story.client("Ada", mail="ada@example.test", job="baker")
-    assert settled(story).off == []
-    assert settled(story).exit == 0
+    assert story.settle().off == []
+    assert story.settle().exit == 0

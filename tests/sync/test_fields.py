@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,11 +11,8 @@ import pytest
 from connector.errors import UsageError
 from connector.records import Kind
 from connector.store import events
-from connector.sync.review import Review
 from connector.testing.world import PERFECT
-from tests.story import C, M, Story
-
-Tell = Callable[..., Story]
+from tests.story import C, M, Story, Tell
 
 
 def row(story: Story, number: int) -> dict[str, Any]:
@@ -32,16 +28,10 @@ def writes(story: Story) -> tuple[int, int]:
     return calls, done[0]["n"]
 
 
-def settle(story: Story) -> None:
-    """A run, and another once nothing can still look like news of it."""
-    story.later(seconds=300)
-    assert story.run().errors == []
-
-
 def known(story: Story, **columns: Any) -> int:
     """A client that both sides hold."""
     number = story.client("Ada", mail="ada@example.test", **columns)
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["Mail"] == "ada@example.test"
     return number
 
@@ -81,9 +71,9 @@ def test_a_new_person_at_the_vendor_becomes_a_client(story: Story) -> None:
 def test_an_edit_travels_to_the_vendor_and_nothing_else_does(story: Story) -> None:
     number = known(story, job="baker")
     story.vendor.edit(C, story.ref("Ada"), {"City": "Harbour"})
-    settle(story)
+    story.settle()
     story.sql("UPDATE clients SET job = 'smith' WHERE no = :n", n=number)
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["Job"] == "smith"
     assert story.people()["Ada"]["City"] == "Harbour"
 
@@ -91,17 +81,17 @@ def test_an_edit_travels_to_the_vendor_and_nothing_else_does(story: Story) -> No
 def test_an_edit_travels_to_the_shop_and_leaves_unmapped_columns_alone(story: Story) -> None:
     number = known(story, job="baker", password="hash")
     story.vendor.edit(C, story.ref("Ada"), {"Job": "smith"})
-    settle(story)
+    story.settle()
     assert (row(story, number)["job"], row(story, number)["password"]) == ("smith", "hash")
 
 
 def test_a_cleared_field_is_cleared_on_the_other_side(story: Story) -> None:
     number = known(story, job="baker", tags="a")
     story.sql("UPDATE clients SET tags = NULL WHERE no = :n", n=number)
-    settle(story)
+    story.settle()
     assert story.people()["Ada"].get("Tags") in (None, [])
     story.vendor.edit(C, story.ref("Ada"), {"Job": None})
-    settle(story)
+    story.settle()
     assert row(story, number)["job"] is None
 
 
@@ -109,11 +99,11 @@ def test_a_field_that_is_not_delivered_is_not_taken_for_cleared(story: Story) ->
     number = known(story, job="baker", city="Harbour")
     story.vendor.withheld.add((C, "Job"))
     story.vendor.edit(C, story.ref("Ada"), {"City": "Hill"})
-    settle(story)
+    story.settle()
     assert (row(story, number)["job"], row(story, number)["city"]) == ("baker", "Hill")
     story.vendor.withheld.clear()
     story.vendor.edit(C, story.ref("Ada"), {"City": "Hill"})
-    settle(story)
+    story.settle()
     assert row(story, number)["job"] == "baker"
     assert story.people()["Ada"]["Job"] == "baker"
 
@@ -133,7 +123,7 @@ def test_the_echo_of_our_own_writes_causes_no_write(tell: Tell, counts: bool) ->
     )
     known(story, job="baker", tags="b,a", mobile="13900000001")
     story.vendor.edit(C, story.ref("Ada"), {"City": "Harbour"})
-    settle(story)
+    story.settle()
     before = writes(story)
     for _ in range(2):
         story.run()
@@ -171,7 +161,7 @@ def test_an_edit_right_before_our_own_write_is_not_taken_for_its_echo(tell: Tell
     story.hook = hook
     story.sql("UPDATE clients SET job = 'smith' WHERE no = :n", n=number)
     for _ in range(3):
-        settle(story)
+        story.settle()
     assert (row(story, number)["city"], row(story, number)["job"]) == ("Harbour", "smith")
     assert story.people()["Ada"]["Job"] == "smith"
 
@@ -197,8 +187,8 @@ def test_what_the_vendor_makes_of_a_value_stays_there_and_leaves_the_shops_alone
     number = known(story, job="master  baker")
     assert story.people()["Ada"]["Job"] == "master baker"
     before = writes(story)
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert writes(story) == before
     assert row(story, number)["job"] == "master  baker"
 
@@ -208,10 +198,10 @@ def test_what_a_vendor_says_it_made_of_a_value_needs_no_declaring(story: Story) 
     number = known(story, job="baker")
     before = writes(story)
     for _ in range(3):
-        settle(story)
+        story.settle()
     assert writes(story) == before
     story.vendor.edit(C, story.ref("Ada"), {"City": "Lund"})
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["Job"] == "BAKER"
     assert (row(story, number)["job"], row(story, number)["city"]) == ("baker", "Lund")
 
@@ -223,7 +213,7 @@ def both_edit_the_city(story: Story) -> int:
     number = known(story, city="Harbour", job="baker")
     story.sql("UPDATE clients SET city = 'Hill' WHERE no = :n", n=number)
     story.vendor.edit(C, story.ref("Ada"), {"City": "Dale"})
-    settle(story)
+    story.settle()
     return number
 
 
@@ -244,21 +234,21 @@ def test_two_edits_of_one_field_wait_for_a_person_and_hold_back_only_that_field(
 def test_a_conflict_stays_open_when_one_side_is_edited_again(story: Story) -> None:
     number = both_edit_the_city(story)
     story.sql("UPDATE clients SET city = 'Shore' WHERE no = :n", n=number)
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["City"] == "Dale"
-    assert len(Review(story.store(), story.vault).conflicts()) == 1
+    assert len(story.review().conflicts()) == 1
 
 
 def test_a_conflict_keeps_its_id_until_one_of_its_values_changes(story: Story) -> None:
     number = both_edit_the_city(story)
-    [first] = Review(story.store(), story.vault).conflicts()
+    [first] = story.review().conflicts()
     story.sql("UPDATE clients SET job = 'smith' WHERE no = :n", n=number)
-    settle(story)
-    [again] = Review(story.store(), story.vault).conflicts()
+    story.settle()
+    [again] = story.review().conflicts()
     assert (again.id, again.since) == (first.id, first.since)
     story.sql("UPDATE clients SET city = 'Shore' WHERE no = :n", n=number)
-    settle(story)
-    [other] = Review(story.store(), story.vault).conflicts()
+    story.settle()
+    [other] = story.review().conflicts()
     assert other.id != first.id, "nobody has been shown these values"
 
 
@@ -267,19 +257,19 @@ def test_a_conflict_does_not_end_when_a_side_goes_back_to_what_was_once_agreed(
 ) -> None:
     number = both_edit_the_city(story)
     story.sql("UPDATE clients SET city = 'Harbour' WHERE no = :n", n=number)
-    settle(story)
+    story.settle()
     story.sql("UPDATE clients SET job = 'cook' WHERE no = :n", n=number)
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["Job"] == "cook", "the rest of the record goes on"
-    assert len(Review(story.store(), story.vault).conflicts()) == 1
+    assert len(story.review().conflicts()) == 1
     assert (row(story, number)["city"], story.people()["Ada"]["City"]) == ("Harbour", "Dale")
 
 
 def test_a_conflict_ends_when_both_sides_come_to_the_same(story: Story) -> None:
     number = both_edit_the_city(story)
     story.sql("UPDATE clients SET city = 'Dale' WHERE no = :n", n=number)
-    settle(story)
-    assert Review(story.store(), story.vault).conflicts() == []
+    story.settle()
+    assert story.review().conflicts() == []
     assert story.run().exit == 0
 
 
@@ -288,11 +278,11 @@ def test_a_conflict_ends_as_a_person_chose_and_keeps_the_other_value(
     story: Story, side: str, city: str
 ) -> None:
     number = both_edit_the_city(story)
-    review = Review(story.store(), story.vault)
+    review = story.review()
     [one] = review.conflicts()
     assert "Hill" not in str(one.local), "values are masked"
     review.resolve(one.id, side)
-    settle(story)
+    story.settle()
     assert (row(story, number)["city"], story.people()["Ada"]["City"]) == (city, city)
     assert review.conflicts() == []
     assert f"lost_{'remote' if side == 'local' else 'local'}" in causes(story)
@@ -300,7 +290,7 @@ def test_a_conflict_ends_as_a_person_chose_and_keeps_the_other_value(
 
 def test_a_conflict_is_resolved_for_a_side_and_for_nothing_else(story: Story) -> None:
     both_edit_the_city(story)
-    review = Review(story.store(), story.vault)
+    review = story.review()
     with pytest.raises(UsageError):
         review.resolve(review.conflicts()[0].id, "newest")
     with pytest.raises(UsageError):
@@ -315,9 +305,9 @@ def meet(story: Story, column: str, mine: str, field: str, theirs: Any) -> tuple
     number = known(story, job="baker", tags="a,b")
     story.sql(f"UPDATE clients SET {column} = :v WHERE no = :n", v=mine, n=number)
     story.vendor.edit(C, story.ref("Ada"), {field: theirs})
-    settle(story)
+    story.settle()
     before = writes(story)
-    settle(story)
+    story.settle()
     assert writes(story) == before
     [made] = story.vendor.dump(C)
     return row(story, number)[column], made["fields"].get(field)
@@ -342,11 +332,11 @@ def test_union_keeps_what_either_side_added_and_drops_what_either_removed(story:
 def test_max_keeps_the_higher_count(story: Story) -> None:
     number = known(story)
     story.sql("INSERT INTO cards (client, card, points) VALUES (:c, 'K1', 5)", c=number)
-    settle(story)
+    story.settle()
     [card] = story.vendor.dump(M)
     story.sql("UPDATE cards SET points = 8")
     story.vendor.edit(M, card["ref"], {"Points": 7})
-    settle(story)
+    story.settle()
     assert story.vendor.dump(M)[0]["fields"]["Points"] == 8
     assert story.sql("SELECT points FROM cards")[0]["points"] == 8
 
@@ -356,13 +346,13 @@ def test_an_opt_out_of_either_side_is_never_overruled(tell: Tell, side: str) -> 
     story = tell()
     number = known(story, no_mail=1)
     story.sql("UPDATE clients SET no_mail = 0 WHERE no = :n", n=number)
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["Opt_Out"] is False, "a lone edit travels"
     if side == "shop":
         story.sql("UPDATE clients SET no_mail = 1 WHERE no = :n", n=number)
     else:
         story.vendor.edit(C, story.ref("Ada"), {"Opt_Out": True})
-    settle(story)
+    story.settle()
     assert row(story, number)["no_mail"] == 1
     assert story.people()["Ada"]["Opt_Out"] is True
 
@@ -374,7 +364,7 @@ def test_an_opt_out_wins_when_two_records_first_meet(tell: Tell, withdrawn_at: s
     story.vendor.create(
         C, {"Last": "Ada", "Mail": "ada@example.test", "Opt_Out": withdrawn_at == "vendor"}
     )
-    settle(story)
+    story.settle()
     assert len(story.vendor.dump(C)) == 1
     assert (row(story, number)["no_mail"], story.people()["Ada"]["Opt_Out"]) == (1, True)
 
@@ -388,5 +378,5 @@ def test_a_lone_edit_against_the_direction_stays_where_it_is_and_is_counted(tell
     counted = {p.kind: p.counts.against_direction for p in report.passes}
     assert counted[Kind.CUSTOMER] == 1
     assert (row(story, number)["job"], story.people()["Ada"]["Job"]) == ("baker", "tailor")
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["Job"] == "tailor"

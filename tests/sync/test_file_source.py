@@ -12,8 +12,7 @@ import pytest
 
 from connector.local.files import FileLocal, KindFile
 from connector.plugin import Capabilities, Kind, Ref
-from connector.sync.review import Review
-from connector.sync.run import KindSetup, RunReport
+from connector.sync.run import KindSetup
 from connector.testing.world import PERFECT
 from tests.stopping import unlike
 from tests.story import C, Died, Story
@@ -68,13 +67,6 @@ def tell(tmp_path: Path) -> Iterator[Tell]:
         story.close()
 
 
-def settle(story: Story, **span: float) -> RunReport:
-    story.later(**(span or {"seconds": 300}))
-    report = story.run()
-    assert report.errors == []
-    return report
-
-
 def writes(story: Story) -> Mapping[str, int]:
     return {name: n for name, n in story.vendor.calls.items() if name in ("create", "update")}
 
@@ -82,11 +74,11 @@ def writes(story: Story) -> Mapping[str, int]:
 def test_rows_that_vanished_cost_nothing_in_later_runs(tell: Tell) -> None:
     story = tell()
     story.lines = {n: {"full_name": f"N{n}"} for n in range(20)}
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     story.lines = {0: {"full_name": "N0"}}
     before = dict(story.vendor.calls)
-    settle(story)
+    story.settle()
     assert story.vendor.calls["fetch"] == before.get("fetch", 0)
     assert len(story.vendor.dump(C)) == 20
 
@@ -94,11 +86,11 @@ def test_rows_that_vanished_cost_nothing_in_later_runs(tell: Tell) -> None:
 def test_what_stays_at_the_vendor_is_no_silent_difference_on_a_later_day(tell: Tell) -> None:
     story = tell()
     story.lines = {1: {"full_name": "Ada", "city": "Rome"}}
-    settle(story)
+    story.settle()
     story.vendor.edit(C, story.ref("Ada"), {"City": "Oslo"})
-    assert settle(story).passes[0].counts.against_direction == 1
+    assert story.settle().passes[0].counts.against_direction == 1
     for _ in range(3):
-        counts = settle(story, hours=25).passes[0].counts
+        counts = story.settle(hours=25).passes[0].counts
         assert (counts.silent, counts.against_direction, counts.written) == (0, 0, 0)
     assert story.people()["Ada"]["City"] == "Oslo"
 
@@ -108,12 +100,12 @@ def test_a_withdrawn_consent_is_never_overwritten_by_a_file(tell: Tell, vanished
     story = tell(first_contact="local")
     story.lines = {1: {"full_name": "Ada", "mail": "a@example.test", "no_mail": 0}}
     ref = story.vendor.create(C, {"Last": "Ada", "Mail": "a@example.test", "Opt_Out": True})
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["Opt_Out"] is True
     story.vendor.edit(C, ref, {"Job": "smith"})
     story.lines = {} if vanished else {1: {**story.lines[1], "city": "Rome"}}
-    settle(story)
-    settle(story, hours=25)
+    story.settle()
+    story.settle(hours=25)
     assert story.people()["Ada"]["Opt_Out"] is True
 
 
@@ -121,15 +113,15 @@ def test_a_conflict_that_a_person_gives_to_the_vendor_ends_without_a_write(tell:
     story = tell()
     story.lines = {1: {"full_name": "Ada", "mail": "a@example.test", "city": "Rome"}}
     story.vendor.create(C, {"Last": "Ada", "Mail": "a@example.test", "City": "Oslo"})
-    settle(story)
-    review = Review(story.store(), story.vault)
+    story.settle()
+    review = story.review()
     (one,) = review.conflicts()
     review.resolve(one.id, "remote", who="operator")
-    settle(story)
+    story.settle()
     assert review.conflicts() == []
     assert review.letters() == []
     assert story.people()["Ada"]["City"] == "Oslo"
-    settle(story, hours=25)
+    story.settle(hours=25)
     assert (review.conflicts(), review.letters()) == ([], [])
 
 
@@ -137,12 +129,12 @@ def test_a_conflict_that_a_person_gives_to_the_vendor_ends_without_a_write(tell:
 def test_a_record_that_is_gone_at_the_vendor_never_reaches_the_file(tell: Tell, gone: str) -> None:
     story = tell(mapping={"pull: propagate": f"pull: {gone}"})
     story.lines = {1: {"full_name": "Ada"}, 2: {"full_name": "Bo"}}
-    settle(story)
+    story.settle()
     story.vendor.remove(C, story.ref("Ada"))
-    settle(story)
-    settle(story, hours=25)
+    story.settle()
+    story.settle(hours=25)
     assert list(story.people()) == ["Bo"]
-    review = Review(story.store(), story.vault)
+    review = story.review()
     assert (review.letters(), review.conflicts()) == ([], [])
 
 
@@ -150,11 +142,11 @@ def test_two_vendors_each_keep_their_own_edit(tell: Tell) -> None:
     other: Capabilities = PERFECT
     story = tell(others={"second": other})
     story.lines = {1: {"full_name": "Ada", "city": "Rome"}}
-    settle(story)
+    story.settle()
     there: list[Ref] = [d["ref"] for d in story.vendors["second"].dump(C)]
     story.vendors["second"].edit(C, there[0], {"City": "Oslo"})
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert story.people()["Ada"]["City"] == "Rome"
     (second,) = story.vendors["second"].dump(C)
     assert second["fields"]["City"] == "Oslo"
@@ -163,37 +155,37 @@ def test_two_vendors_each_keep_their_own_edit(tell: Tell) -> None:
 def test_a_second_run_writes_nothing(tell: Tell) -> None:
     story = tell()
     story.lines = {n: {"full_name": f"N{n}", "tags": "a,b"} for n in range(12)}
-    settle(story)
+    story.settle()
     before = writes(story)
-    settle(story)
-    settle(story, hours=25)
+    story.settle()
+    story.settle(hours=25)
     assert writes(story) == before
 
 
 def test_a_policy_that_combines_both_values_writes_the_vendor_alone(tell: Tell) -> None:
     story = tell()
     story.lines = {1: {"full_name": "Ada", "tags": "a"}}
-    settle(story)
+    story.settle()
     story.lines = {1: {"full_name": "Ada", "tags": "a,b"}}
     story.vendor.edit(C, story.ref("Ada"), {"Tags": ["a", "c"]})
-    settle(story)
+    story.settle()
     assert set(story.people()["Ada"]["Tags"]) == {"a", "b", "c"}
     before = writes(story)
-    settle(story)
-    settle(story, hours=25)
+    story.settle()
+    story.settle(hours=25)
     assert writes(story) == before
 
 
 def test_after_the_state_was_lost_records_made_from_a_file_find_their_rows(tell: Tell) -> None:
     story = tell()
     story.lines = {n: {"full_name": f"N{n}"} for n in range(12)}
-    settle(story)
+    story.settle()
     story.lose_the_state()
     assert [error.exit_code for error in story.run().errors] == [8]
     (done,) = story.runner().run(only_reconcile=True).reconciled
     assert done.joined == 12
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert len(story.vendor.dump(C)) == 12
 
 
@@ -207,7 +199,7 @@ def test_a_stop_at_any_point_leaves_each_row_one_record(tell: Tell, tmp_path: Pa
     points: list[str] = []
     whole = told("whole")
     whole.hook = points.append
-    settle(whole)
+    whole.settle()
     assert len(points) > 10
     for stop in unlike(points):
         story, left = told(str(stop)), [stop]
@@ -222,7 +214,7 @@ def test_a_stop_at_any_point_leaves_each_row_one_record(tell: Tell, tmp_path: Pa
             story.run()
         story.hook = lambda point: None
         story.lines[0] = {"full_name": "Changed meanwhile"}
-        settle(story)
-        settle(story)
+        story.settle()
+        story.settle()
         assert sorted(story.people()) == ["Changed meanwhile", "N1", "N2"], points[stop]
         assert len(story.vendor.dump(C)) == 3

@@ -18,9 +18,10 @@ import pytest
 from connector.errors import ConnectorError
 from connector.plugin import Capabilities, Ref
 from connector.testing.world import PERFECT
+from tests.copies import World
 from tests.story import C
-from tests.sync.test_cut_everywhere import Cut, World
-from tests.sync.test_hub import COUNTING
+from tests.sync.hub import COUNTING
+from tests.sync.test_cut_everywhere import Cut
 
 WRITES = ("create", "update", "remove")
 PLAIN = replace(COUNTING, reports_removals=True, removal="recycle")
@@ -62,7 +63,7 @@ class Frozen(Cut):
 
     def play(self, world: World, at: int) -> None:
         """The run from the same world with a sleep at one point, then runs until nothing moves."""
-        world.put_back(self)
+        world.put_back()
         self.passed.clear()
         self.fuse = at
         with suppress(ConnectorError):  # it may wake up and be told that its lease is another's

@@ -1,78 +1,31 @@
-"""A database put back from an older copy: nothing is written before a reconcile, and nothing is
-doubled, deleted or brought back by it."""
+"""A database put back from an older copy is noticed, and nothing is written before a reconcile."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
-from connector.errors import SafetyStopError
-from connector.plugin import Capabilities
-from connector.sync.run import RunReport
-from connector.testing.world import PERFECT
-from tests.stopping import unlike
-from tests.story import C, Died, M, Story
-from tests.sync.test_hub import COUNTING, clients, settled, written
-
-Tell = Callable[..., Story]
+from tests.copies import Copies
+from tests.story import C, Story, Tell
+from tests.sync.going_back import ABLE, held_back, three_people
+from tests.sync.hub import clients, written
 
 
-def raw(engine: sa.Engine) -> sqlite3.Connection:
-    found = engine.raw_connection().driver_connection
-    assert isinstance(found, sqlite3.Connection)
-    return found
-
-
-class Copies:
-    """Copies of the three databases, taken at one moment."""
-
-    def __init__(self, story: Story) -> None:
-        self._story = story
-        self._state = raw(story.state_engine).serialize()
-        self._shop = raw(story.shop_engine).serialize()
-        self._keys: Path = story.back_up_keys()
-
-    def put_back(self, which: str) -> None:
-        if which == "state":
-            raw(self._story.state_engine).deserialize(self._state)
-        elif which == "shop":
-            raw(self._story.shop_engine).deserialize(self._shop)
-        else:
-            self._story.put_keys_back(self._keys)
-
-
-@pytest.fixture(params=[PERFECT, COUNTING], ids=["unique key", "plain key"])
+@pytest.fixture(params=ABLE)
 def story(tell: Tell, request: pytest.FixtureRequest) -> Story:
-    """A shop and a vendor that know three people, and nothing under way."""
-    able: Capabilities = request.param
-    story = tell(capabilities=able, first_contact="fill_blank")
-    for name in ("Ada", "Bo", "Cy"):
-        story.client(name, mail=f"{name.lower()}@example.test", job="baker")
-    settled(story)
-    settled(story)
-    return story
+    return three_people(tell, ABLE[request.param])
 
 
 NAMES = {"state": "state", "keys": "keys database", "shop": "shop's database"}
-
-
-def held_back(report: RunReport) -> SafetyStopError:
-    [error] = report.errors
-    assert isinstance(error, SafetyStopError)
-    assert report.exit == 8
-    return error
 
 
 @pytest.mark.parametrize("which", ["state", "keys", "shop"])
 def test_a_database_put_back_is_noticed_and_nothing_is_written(story: Story, which: str) -> None:
     copies = Copies(story)
     story.client("Di", mail="di@example.test")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     copies.put_back(which)
     story.client("Eve", mail="eve@example.test")
     story.vendor.edit(C, story.ref("Bo"), {"Job": "smith"})
@@ -90,7 +43,7 @@ def test_a_copy_from_before_the_first_run_is_noticed(tell: Tell) -> None:
     copies = Copies(story)
     story.client("Ada", mail="ada@example.test")
     for _ in range(3):
-        settled(story)
+        story.settle()
     copies.put_back("state")
     before = written(story)
     story.later(seconds=300)
@@ -100,10 +53,10 @@ def test_a_copy_from_before_the_first_run_is_noticed(tell: Tell) -> None:
 
 def test_copies_of_all_three_put_back_together_are_no_news(story: Story) -> None:
     copies = Copies(story)
-    settled(story)
+    story.settle()
     for which in ("state", "keys", "shop"):
         copies.put_back(which)
-    settled(story)
+    story.settle()
     assert len(clients(story)) == 3
 
 
@@ -116,7 +69,7 @@ def test_a_copy_of_the_state_taken_while_a_run_was_at_work_is_an_older_one(story
 
     story.client("Di", mail="di@example.test")
     story.hook = copy_in_between
-    settled(story)
+    story.settle()
     story.hook = lambda point: None
     copies[0].put_back("state")
     story.later(seconds=300)  # the copy holds the lease of the run that it was taken in
@@ -132,346 +85,4 @@ def test_a_state_that_never_heard_of_generations_goes_on(story: Story) -> None:
     with sqlite3.connect(story.folder / "keys.db") as keys:
         keys.execute("DELETE FROM mirror")
     keys.close()
-    settled(story)
-
-
-# --- after a reconcile ----------------------------------------------------------------------------
-
-
-def reconciled(story: Story) -> RunReport:
-    """The database is noticed, then reconciled; neither writes anything."""
-    before = written(story)
-    story.later(seconds=300)
-    held_back(story.run())
-    report = story.runner().run(only_reconcile=True)
-    assert report.errors == []
-    assert report.reconciled
-    assert written(story) == before
-    return report
-
-
-def at_rest(story: Story) -> None:
-    """Nothing is left over, and nothing more is written."""
-    settled(story)
-    before = written(story)
-    report = settled(story)
-    settled(story)
-    assert written(story) == before
-    assert (report.letters, report.conflicts) == (0, 0)
-
-
-def both_sides(story: Story) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Name and job of everybody, in the shop and at the vendor."""
-    here = sorted((str(row["full_name"]), str(row["job"])) for row in clients(story))
-    there = sorted((str(p["Last"]), str(p.get("Job"))) for p in map(fields_of, dump(story)))
-    return here, there
-
-
-def dump(story: Story) -> list[dict[str, object]]:
-    return story.vendor.dump(C)
-
-
-def fields_of(record: dict[str, object]) -> dict[str, object]:
-    fields = record["fields"]
-    assert isinstance(fields, dict)
-    return fields
-
-
-def live_a_while(story: Story) -> None:
-    """What happens between the copy and its restore; all of it is in step at the end."""
-    story.client("Di", mail="di@example.test", job="cook")
-    story.client("Plain", job="cook")  # nothing but our key tells whose record is this
-    story.vendor.create(C, {"Last": "Eve", "Mail": "eve@example.test", "Job": "cook"})
-    story.vendor.create(C, {"Last": "Bare", "Job": "cook"})
-    settled(story)
-    story.sql("UPDATE clients SET job = 'smith' WHERE full_name = 'Ada'")
-    story.vendor.edit(C, story.ref("Bo"), {"Job": "pilot"})
-    story.sql("UPDATE clients SET is_deleted = 1 WHERE full_name = 'Cy'")
-    settled(story)
-    settled(story)
-
-
-@pytest.mark.parametrize("which", ["state", "keys"])
-def test_after_a_copy_is_put_back_nothing_is_doubled_deleted_or_brought_back(
-    story: Story, which: str
-) -> None:
-    copies = Copies(story)
-    live_a_while(story)
-    before = both_sides(story)
-    copies.put_back(which)
-    reconciled(story)
-    settled(story)
-    settled(story)
-    assert both_sides(story) == before
-    at_rest(story)
-    story.sql("UPDATE clients SET job = 'judge' WHERE full_name = 'Plain'")
-    story.vendor.edit(C, story.ref("Bare"), {"Job": "nurse"})
-    settled(story)
-    settled(story)
-    here, there = both_sides(story)
-    assert ("Plain", "judge") in there
-    assert len(here) == len(there) == len(before[0])
-
-
-def test_writes_that_the_copy_holds_open_are_not_sent_again(story: Story) -> None:
-    """They landed long ago; what they made was edited, and one was deleted since."""
-    copies: list[Copies] = []
-
-    def copy_in_between(point: str) -> None:
-        if point == "after commit: store intents" and not copies:
-            copies.append(Copies(story))
-
-    for name in ("Di", "Eve"):
-        story.client(name, mail=f"{name.lower()}@example.test", job="cook")
-    story.sql("UPDATE clients SET job = 'smith' WHERE full_name = 'Bo'")
-    story.vendor.create(C, {"Last": "Far", "Mail": "far@example.test", "Job": "cook"})
-    story.hook = copy_in_between
-    settled(story)
-    story.hook = lambda point: None
-    settled(story)
-    story.vendor.edit(C, story.ref("Di"), {"Job": "pilot"})
-    story.sql("UPDATE clients SET is_deleted = 1 WHERE full_name = 'Eve'")
-    settled(story)
-    settled(story)
-    before = both_sides(story)
-    copies[0].put_back("state")
-    reconciled(story)
-    settled(story)
-    settled(story)
-    assert both_sides(story) == before
-    at_rest(story)
-
-
-def test_a_removal_that_the_copy_holds_open_is_not_sent_again(story: Story) -> None:
-    """It landed; then a person restored the record at the vendor, and the row came back too."""
-    copies: list[Copies] = []
-
-    def copy_in_between(point: str) -> None:
-        if point == "after commit: store intents" and not copies:
-            copies.append(Copies(story))
-
-    ref = story.ref("Ada")
-    story.sql("UPDATE clients SET is_deleted = 1 WHERE full_name = 'Ada'")
-    story.hook = copy_in_between
-    settled(story)
-    story.hook = lambda point: None
-    settled(story)
-    story.vendor.restore(C, ref)
-    story.later(hours=25)
-    settled(story)
-    settled(story)
-    before = both_sides(story)
-    assert len(before[1]) == 3
-    copies[0].put_back("state")
-    removed = story.vendor.calls["remove"]
-    reconciled(story)
-    assert story.vendor.calls["remove"] == removed
-
-
-def test_a_record_that_was_brought_back_since_is_neither_removed_nor_doubled(story: Story) -> None:
-    """Ada's second life began in the shop, Bo's at the vendor; the copy knows their first ones."""
-    copies = Copies(story)
-    story.sql("UPDATE clients SET is_deleted = 1 WHERE full_name = 'Ada'")
-    bo = story.ref("Bo")
-    story.vendor.remove(C, bo)
-    settled(story)
-    story.later(hours=25)
-    settled(story)
-    settled(story)
-    story.sql("UPDATE clients SET is_deleted = 0 WHERE full_name = 'Ada'")
-    story.vendor.restore(C, bo)
-    settled(story)
-    settled(story)
-    before = both_sides(story)
-    assert [name for name, _ in before[0]] == ["Ada", "Bo", "Cy"]
-    copies.put_back("state")
-    reconciled(story)
-    settled(story)
-    settled(story)
-    assert both_sides(story) == before
-    at_rest(story)
-
-
-def test_a_second_life_is_found_by_a_reconcile_that_follows_one_cut_short(story: Story) -> None:
-    """The copy is from before the first life, the first reconcile knows the record but no row."""
-    story.vendor.create(C, {"Last": "Di", "Mail": "di@example.test", "Job": "cook"})
-    copies = Copies(story)
-    settled(story)
-    settled(story)
-    di = story.ref("Di")
-    story.vendor.remove(C, di)
-    settled(story)
-    story.later(hours=25)
-    settled(story)
-    story.vendor.restore(C, di)
-    settled(story)
-    settled(story)
-    before = both_sides(story)
-    assert len(before[0]) == 4
-    copies.put_back("state")
-
-    def stop(point: str) -> None:
-        if point == "before commit: reconcile: join by key":
-            story.hook, story.dead = lambda point: None, True
-            raise Died(point)
-
-    story.later(seconds=300)
-    held_back(story.run())
-    story.hook = stop
-    with pytest.raises(Died):
-        story.runner().run(only_reconcile=True)
-    story.dead = False
-    story.later(seconds=300)
-    assert story.runner().run(only_reconcile=True).errors == []
-    settled(story)
-    settled(story)
-    assert both_sides(story) == before
-    at_rest(story)
-
-
-def test_children_find_their_parents_again(story: Story) -> None:
-    copies = Copies(story)
-    di = story.client("Di", mail="di@example.test")
-    story.sql("INSERT INTO cards (client, card, points) VALUES (:c, 'K1', 5)", c=di)
-    settled(story)
-    settled(story)
-    story.vendor.create(M, {"Name": "K2", "Person": {"id": story.ref("Di")}, "Points": 3})
-    settled(story)
-    settled(story)
-    copies.put_back("state")
-    reconciled(story)
-    settled(story)
-    settled(story)
-    assert [row["client"] for row in story.sql("SELECT client FROM cards")] == [di, di]
-    assert sorted(d["fields"]["Name"] for d in story.vendor.dump(M)) == ["K1", "K2"]
-    at_rest(story)
-
-
-def test_two_vendors_are_reconciled_together(tell: Tell) -> None:
-    story = tell(kinds=(C,), others={"far": COUNTING}, first_contact="fill_blank")
-    for name in ("Ada", "Bo", "Cy"):
-        story.client(name, mail=f"{name.lower()}@example.test", job="baker")
-    settled(story)
-    settled(story)
-    copies = Copies(story)
-    live_a_while(story)
-    settled(story)
-    before = both_sides(story), len(story.vendors["far"].dump(C))
-    copies.put_back("state")
-    story.later(seconds=300)
-    report = story.run()
-    assert [type(error) for error in report.errors] == [SafetyStopError, SafetyStopError]
-    assert story.runner().run(only_reconcile=True).errors == []
-    settled(story)
-    settled(story)
-    assert (both_sides(story), len(story.vendors["far"].dump(C))) == before
-    at_rest(story)
-
-
-def test_the_plan_in_doubt_shows_what_follows_a_reconcile_and_writes_nothing(story: Story) -> None:
-    copies = Copies(story)
-    story.client("Di", mail="di@example.test", job="cook")
-    settled(story)
-    settled(story)
-    copies.put_back("state")
-    story.vendor.remove(C, story.ref("Ada"))
-    story.later(seconds=300)
-    held_back(story.run())
-    planned = story.plan()
-    assert planned.errors == []
-    assert [(w.side, str(w.op)) for w in planned.writes] == [("local", "purge")]
-    held_back(story.run())
-    assert story.runner().run(only_reconcile=True).errors == []
-    settled(story)
-    assert [name for name, _ in both_sides(story)[0]] == ["Bo", "Cy", "Di"]
-
-
-def test_a_shop_put_back_gets_its_lost_rows_and_edits_back(story: Story) -> None:
-    copies = Copies(story)
-    live_a_while(story)
-    copies.put_back("shop")
-    story.sql("UPDATE clients SET city = 'Harbour' WHERE full_name = 'Bo'")
-    new = story.client("Zoe", mail="zoe@example.test", job="judge")
-    assert new == 4, "the shop gives the key of a lost row once more"
-    report = reconciled(story)
-    assert report.letters == 1, "Cy's row is back, and nobody brought him back"
-    settled(story)
-    report = settled(story)
-    here, there = both_sides(story)
-    lost = [("Ada", "smith"), ("Bare", "cook"), ("Di", "cook"), ("Eve", "cook"), ("Plain", "cook")]
-    assert there == sorted([*lost, ("Bo", "pilot"), ("Zoe", "judge")])
-    assert here == sorted([*lost, ("Bo", "baker"), ("Zoe", "judge"), ("Cy", "baker")])
-    assert report.conflicts == 1, "whether Bo's job was edited since, nobody knows"
-    assert story.people()["Bo"]["City"] == "Harbour"
-    before = written(story)
-    settled(story)
-    assert written(story) == before
-
-
-def test_after_a_total_loss_of_the_state_everybody_is_found_again(story: Story) -> None:
-    live_a_while(story)
-    before = both_sides(story)
-    story.lose_the_state()
-    for _ in range(3):
-        story.later(seconds=300)
-        report = story.run()
-        if report.errors:
-            held_back(report)
-            report = story.runner().run(only_reconcile=True)
-        assert report.errors == []
-    assert both_sides(story) == before
-    at_rest(story)
-
-
-# --- a reconcile that dies ------------------------------------------------------------------------
-
-
-def reconcile_until_it_ends(story: Story, fuse: int) -> list[str]:
-    """Reconcile, dying at the n-th point (0: never), then again; the points of the first try."""
-    points: list[str] = []
-
-    def point(name: str) -> None:
-        points.append(name)
-        if len(points) == fuse:
-            story.dead = True
-            raise Died(name)
-
-    story.hook = point
-    try:
-        story.runner().run(only_reconcile=True)
-    except Died:
-        story.dead = False
-    passed, story.hook = list(points), lambda point: None
-    story.later(seconds=300)
-    story.runner().run(only_reconcile=True)
-    return passed
-
-
-@pytest.mark.parametrize("which", ["state", "keys", "shop"])
-def test_a_reconcile_that_stops_at_any_commit_ends_the_same_when_it_is_run_again(
-    tell: Tell, which: str
-) -> None:
-    wanted: object = None
-    waiting = [0]
-    while waiting:
-        fuse = waiting.pop()
-        story = tell(first_contact="fill_blank", kinds=(C,))
-        for name in ("Ada", "Bo", "Cy"):
-            story.client(name, mail=f"{name.lower()}@example.test", job="baker")
-        settled(story)
-        settled(story)
-        copies = Copies(story)
-        live_a_while(story)
-        copies.put_back(which)
-        before = written(story)
-        points = reconcile_until_it_ends(story, fuse)
-        if fuse == 0:
-            waiting = [at + 1 for at in unlike(points)]
-            assert len(waiting) > 5
-        assert written(story) == before, f"stopped at {fuse}"
-        settled(story)
-        settled(story)
-        end = both_sides(story)
-        wanted = wanted or end
-        assert end == wanted, f"stopped at {fuse}"
-        story.close()
+    story.settle()

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.copies import Copies
 from tests.story import C, M, Story
-from tests.sync.test_going_back import Copies, held_back
+from tests.sync.going_back import held_back
 from tests.sync.test_part_of import a_story, card, cards, ok, quiet
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +10,10 @@ import pytest
 
 from connector.errors import SafetyStopError
 from connector.sync.counts import Limits
-from connector.sync.review import Review
 from connector.sync.run import Setup
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
-from tests.story import C, Story
-
-Tell = Callable[..., Story]
+from tests.story import C, Story, Tell
 
 ON_GONE = "on_gone: {push: archive, pull: propagate}"
 
@@ -27,14 +23,9 @@ def live(story: Story) -> list[str]:
     return [r["full_name"] for r in rows]
 
 
-def settle(story: Story) -> None:
-    story.later(seconds=300)
-    assert story.run().errors == []
-
-
 def known(story: Story, name: str = "Ada") -> int:
     number = story.client(name, mail=f"{name.lower()}@example.test", job="baker")
-    settle(story)
+    story.settle()
     assert name in story.people()
     return number
 
@@ -49,7 +40,7 @@ def delete(story: Story, number: int) -> None:
 def test_a_client_deleted_in_the_shop_goes_to_the_vendors_bin(story: Story) -> None:
     number = known(story)
     delete(story, number)
-    settle(story)
+    story.settle()
     assert story.people() == {}
     [record] = story.vendor.records[C].values()
     assert (record.now.state, record.now.by_us) == ("removed", True)
@@ -58,7 +49,7 @@ def test_a_client_deleted_in_the_shop_goes_to_the_vendors_bin(story: Story) -> N
 def test_a_row_that_is_wholly_gone_counts_as_deleted(story: Story) -> None:
     number = known(story)
     story.sql("DELETE FROM clients WHERE no = :n", n=number)
-    settle(story)
+    story.settle()
     assert story.people() == {}
 
 
@@ -66,9 +57,9 @@ def test_a_person_deleted_at_the_vendor_goes_from_the_shop(tell: Tell) -> None:
     story = tell()
     known(story)
     story.vendor.remove(C, story.ref("Ada"))
-    settle(story)
+    story.settle()
     assert live(story) == []
-    settle(story)
+    story.settle()
     assert story.sql("SELECT count(*) AS n FROM clients")[0]["n"] == 0, "propagate: for good"
 
 
@@ -76,7 +67,7 @@ def test_archive_marks_the_shops_row_and_keeps_it(tell: Tell) -> None:
     story = tell(mapping={ON_GONE: "on_gone: {push: archive, pull: archive}"})
     known(story)
     story.vendor.remove(C, story.ref("Ada"))
-    settle(story)
+    story.settle()
     [row] = story.sql("SELECT full_name, is_deleted FROM clients")
     assert (row["full_name"], row["is_deleted"]) == ("Ada", 1)
 
@@ -88,14 +79,14 @@ def test_manual_asks_a_person_what_becomes_of_the_shops_row(
     story = tell(mapping={ON_GONE: "on_gone: {push: archive, pull: manual}"})
     known(story)
     story.vendor.remove(C, story.ref("Ada"))
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert live(story) == ["Ada"], "nothing is removed unasked"
-    review = Review(story.store(), story.vault)
+    review = story.review()
     [one] = review.conflicts()
     assert (one.field, one.rule) == ("*", "remote_gone")
     review.resolve(one.id, choice)
-    settle(story)
+    story.settle()
     assert live(story) == left
     assert sorted(story.people()) == left, "kept here: it is made anew at the vendor"
     assert review.conflicts() == []
@@ -107,15 +98,15 @@ def test_detach_lets_both_records_go_their_own_way(tell: Tell, side: str) -> Non
     number = known(story)
     if side == "shop":
         delete(story, number)
-        settle(story)
+        story.settle()
         story.vendor.edit(C, story.ref("Ada"), {"City": "Harbour"})
-        settle(story)
+        story.settle()
         assert (live(story), list(story.people())) == ([], ["Ada"])
     else:
         story.vendor.remove(C, story.ref("Ada"))
-        settle(story)
+        story.settle()
         story.sql("UPDATE clients SET city = 'Harbour'")
-        settle(story)
+        story.settle()
         assert (live(story), list(story.people())) == (["Ada"], [])
 
 
@@ -124,7 +115,7 @@ def test_what_is_gone_on_both_sides_needs_no_write(story: Story) -> None:
     delete(story, number)
     story.vendor.remove(C, story.ref("Ada"))
     before = dict(story.vendor.calls)
-    settle(story)
+    story.settle()
     assert story.vendor.calls["remove"] == before.get("remove", 0)
     assert live(story) == []
 
@@ -136,8 +127,8 @@ def test_an_edit_at_the_vendor_wins_against_a_deletion_in_the_shop(story: Story)
     number = known(story)
     delete(story, number)
     story.vendor.edit(C, story.ref("Ada"), {"Job": "smith"})
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert live(story) == ["Ada"]
     assert [p["Job"] for p in story.people().values()] == ["smith"]
     assert len(story.vendor.dump(C)) == 1
@@ -147,8 +138,8 @@ def test_an_edit_in_the_shop_wins_against_a_deletion_at_the_vendor(story: Story)
     number = known(story)
     story.vendor.remove(C, story.ref("Ada"))
     story.sql("UPDATE clients SET job = 'smith' WHERE no = :n", n=number)
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     [made] = story.vendor.dump(C)
     assert (live(story), made["fields"]["Job"]) == (["Ada"], "smith")
 
@@ -157,10 +148,10 @@ def test_an_open_conflict_counts_as_an_edit_against_a_deletion(story: Story) -> 
     number = known(story)
     story.sql("UPDATE clients SET city = 'Hill' WHERE no = :n", n=number)
     story.vendor.edit(C, story.ref("Ada"), {"City": "Dale"})
-    settle(story)
+    story.settle()
     delete(story, number)
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert [p["City"] for p in story.people().values()] == ["Dale"]
     assert live(story) == ["Ada"]
 
@@ -172,10 +163,10 @@ def test_a_record_restored_at_the_vendor_comes_back_as_a_new_epoch(story: Story)
     number = known(story)
     ref = story.ref("Ada")
     delete(story, number)
-    settle(story)
+    story.settle()
     story.vendor.restore(C, ref)
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert live(story) == ["Ada"]
     assert len(story.vendor.dump(C)) == 1
     with story.store().read() as tx:
@@ -187,9 +178,9 @@ def test_a_late_copy_of_a_removed_record_brings_nothing_back(tell: Tell) -> None
     story = tell()
     number = known(story)
     story.vendor.edit(C, story.ref("Ada"), {"City": "Harbour"})
-    settle(story)
+    story.settle()
     delete(story, number)
-    settle(story)
+    story.settle()
 
     def repeating(operation: str, phase: Phase) -> Trouble | None:
         return Trouble.STALE_PAGE if (operation, phase) == ("changes", "after") else None
@@ -220,14 +211,14 @@ def test_a_hidden_record_is_not_deleted_and_goes_on_when_it_is_seen_again(story:
     ref = story.ref("Ada")
     story.vendor.edit(C, ref, {"City": "Harbour"})
     story.vendor.hide(C, ref)
-    settle(story)
+    story.settle()
     story.sql("UPDATE clients SET job = 'smith' WHERE no = :n", n=number)
-    settle(story)
+    story.settle()
     assert live(story) == ["Ada"]
     story.vendor.hide(C, ref, hidden=False)
     story.vendor.edit(C, ref, {"City": "Hill"})
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     [row] = story.sql("SELECT city, job FROM clients")
     assert (row["city"], row["job"], story.people()["Ada"]["Job"]) == ("Hill", "smith", "smith")
 
@@ -238,7 +229,7 @@ def test_a_hidden_record_is_not_deleted_and_goes_on_when_it_is_seen_again(story:
 def crowd(story: Story, count: int) -> None:
     for n in range(count):
         story.client(f"P{n}", mail=f"p{n}@example.test", job="baker")
-    settle(story)
+    story.settle()
     assert len(story.people()) == count
 
 
@@ -262,7 +253,7 @@ def test_more_removals_than_allowed_are_all_held_back_and_the_rest_goes_on(tell:
     assert story.people()["P11"]["Job"] == "smith"
     stopped(story)
     story.setup = Setup("UTC", "CN", Limits(5, 6), Limits(50, 200))
-    settle(story)
+    story.settle()
     assert len(story.people()) == 6
 
 
@@ -270,7 +261,7 @@ def test_exactly_as_many_removals_as_allowed_go_through(tell: Tell) -> None:
     story = tell(setup=Setup("UTC", "CN", Limits(5, 5), Limits(50, 200)))
     crowd(story, 12)
     story.sql("UPDATE clients SET is_deleted = 1 WHERE no <= 5")
-    settle(story)
+    story.settle()
     assert len(story.people()) == 7
 
 

@@ -14,30 +14,20 @@ import pytest
 
 from connector.plugin import Kind, Page
 from connector.store import tables
-from connector.sync.review import Review
-from connector.sync.run import RunReport
 from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
-from tests.story import C, Died, Slow, Story
-from tests.sync.test_hub import COUNTING
+from tests.story import C, Died, Slow, Story, Tell
+from tests.sync.hub import COUNTING
 
-Tell = Callable[..., Story]
 COARSE = replace(PERFECT, version_step=dt.timedelta(seconds=1))
 BLIND = replace(COARSE, conditional=False)
-
-
-def settle(story: Story) -> RunReport:
-    story.later(seconds=300)
-    report = story.run()
-    assert report.errors == []
-    return report
 
 
 def known(story: Story, **columns: str) -> int:
     number = story.client("Ada", mail="ada@example.test", **{"job": "baker", **columns})
     for _ in range(2):
-        settle(story)
+        story.settle()
     return number
 
 
@@ -95,7 +85,7 @@ def test_an_edit_of_another_field_between_plan_and_patch_is_no_echo(
     at(story, "before call: write", lambda: story.vendor.edit(C, ref, {"City": "Lund"}))
     story.run()
     for _ in range(2):
-        settle(story)
+        story.settle()
     assert shop(story) | {"street": None} == {"job": "cook", "city": "Lund", "street": None}
     assert vendor(story)["Job"] == "cook"
 
@@ -112,7 +102,7 @@ def test_a_normalised_field_that_a_person_edits_in_our_second_is_theirs(tell: Te
     at(story, "after call: write", lambda: story.vendor.edit(C, ref, {"Job": "master chef"}))
     story.run()
     for _ in range(2):
-        settle(story)
+        story.settle()
     assert shop(story)["job"] == vendor(story)["Job"] == "master chef"
 
 
@@ -130,7 +120,7 @@ def test_an_edit_between_the_answer_and_its_settlement_is_seen(tell: Tell) -> No
         at(story, "before commit: settle remote", frozen)
         story.run()
         for _ in range(2):
-            settle(story)
+            story.settle()
         assert shop(story)["job"] == vendor(story)["Job"] == "miller"
 
 
@@ -153,7 +143,7 @@ def test_of_two_writes_of_one_plan_the_stale_one_is_planned_anew_from_both_sides
 
     at(story, "before call: write", meanwhile)
     story.run()
-    settle(story)
+    story.settle()
     assert shop(story) == {"job": "cook", "city": "Lund", "street": "Long Lane"}
     assert vendor(story) == {"Job": "cook", "City": "Lund", "Street": "Long Lane"}
 
@@ -194,7 +184,7 @@ def test_a_patch_without_an_answer_ends_field_by_field(
     lose(story, "update", trouble, meanwhile)
     story.run()
     for _ in range(3):
-        settle(story)
+        story.settle()
     assert shop(story)["job"] == vendor(story)["Job"] == "chef"
     assert shop(story)["street"] == vendor(story)["Street"] == "Long Lane"
     [row] = story.sql("SELECT tags FROM clients")
@@ -213,12 +203,12 @@ def test_a_patch_whose_record_is_hidden_stays_unknown_until_it_is_seen(tell: Tel
 
     lose(story, "update", Trouble.LOST_AFTER, meanwhile)
     story.run()
-    settle(story)
+    story.settle()
     assert shop(story)["job"] == "chef", "our own old value is not taken for a person's"
     story.vendor.hide(C, ref, hidden=False)
     story.vendor.edit(C, ref, {"Tags": ["b"]})
     for _ in range(3):
-        settle(story)
+        story.settle()
     assert shop(story)["job"] == vendor(story)["Job"] == "chef"
 
 
@@ -233,7 +223,7 @@ def test_a_create_that_may_have_landed_keeps_its_values_and_ends_first(tell: Tel
         lose(story, "create", trouble, meanwhile)
         story.run()
         for _ in range(3):
-            settle(story)
+            story.settle()
         assert vendor(story)["Job"] == shop(story)["job"] == "cook"
 
 
@@ -250,10 +240,10 @@ def test_a_client_deleted_while_their_create_is_unknown_leaves_no_record_unnotic
         lose(story, "create", trouble, meanwhile)
         story.run()
         for _ in range(3):
-            settle(story)
+            story.settle()
         # A request that lands after the record was made anew and removed again is noticed.
         late = ["dead_key"] if trouble is Trouble.LATE else []
-        assert [one.code for one in Review(story.store(), story.vault).letters()] == late
+        assert [one.code for one in story.review().letters()] == late
         assert len(story.vendor.dump(C)) == len(late), trouble
 
 
@@ -271,7 +261,7 @@ def test_a_row_edited_while_the_process_that_wrote_it_is_dead_keeps_the_edit(
     dies(story, point)
     story.sql("UPDATE clients SET job = 'chef'")
     for _ in range(2):
-        settle(story)
+        story.settle()
     assert shop(story)["job"] == vendor(story)["Job"] == "chef"
     assert shop(story)["city"] == "Lund"
 
@@ -283,7 +273,7 @@ def test_a_row_made_by_a_process_that_died_is_the_record_s_and_no_second_one(tel
         dies(story, point)
         story.sql("UPDATE clients SET job = 'chef'")
         for _ in range(2):
-            settle(story)
+            story.settle()
         assert shop(story)["job"] == vendor(story)["Job"] == "chef"
 
 
@@ -297,10 +287,10 @@ def test_a_record_deleted_and_brought_back_within_one_second_lives(tell: Tell) -
     story.vendor.remove(C, ref)
     story.vendor.restore(C, ref)
     for _ in range(3):
-        settle(story)
+        story.settle()
     assert shop(story)["job"] == vendor(story)["Job"] == "baker"
     story.sql("UPDATE clients SET job = 'cook'")
-    settle(story)
+    story.settle()
     assert vendor(story)["Job"] == "cook"
 
 
@@ -319,7 +309,7 @@ def test_a_late_copy_that_is_newer_than_what_we_knew_brings_nobody_back(tell: Te
         next(stale, None) if (operation, phase) == ("changes", "after") else None
     )
     assert story.run().passes[0].counts.read == 2, "the removal, and the copy from before it"
-    settle(story)
+    story.settle()
     assert story.sql("SELECT no FROM clients WHERE is_deleted = 0") == []
     assert story.vendor.dump(C) == []
 
@@ -332,7 +322,7 @@ def test_an_edit_that_its_feed_does_not_show_yet_is_not_deleted(tell: Tell) -> N
     story.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=number)
     story.run()
     for _ in range(2):
-        settle(story)
+        story.settle()
     assert vendor(story)["Job"] == "cook", "the edit wins over the deletion"
 
 
@@ -360,8 +350,8 @@ def test_what_changed_on_pages_read_before_a_stop_is_seen_before_it_is_overwritt
     story = tell(kinds=(C,), capabilities=COUNTING)
     for name in ("Ada", "Bea"):
         story.client(name, mail=f"{name.lower()}@example.test", city="Ulm")
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     story.remote_factory = lambda: InIdOrder(story.vendor, story._memory_remote().targets)
     ada, bea = story.ref("Ada"), story.ref("Bea")
     story.vendor.edit(C, ada, {"Job": "cook"})
@@ -403,7 +393,7 @@ def test_a_patch_planned_anew_over_somebody_s_write_says_so(tell: Tell) -> None:
         lambda: story.vendor.edit(C, ref, {"Job": "miller"}),
     )
     story.run()
-    settle(story)
+    story.settle()
     assert "possibly_overwritten" in causes(story)
 
 
@@ -414,5 +404,5 @@ def test_a_record_that_dies_before_our_write_was_seen_says_so(tell: Tell) -> Non
     story.sql("UPDATE clients SET job = 'cook' WHERE no = :n", n=number)
     story.run()
     story.vendor.remove(C, story.ref("Ada"))
-    settle(story)
+    story.settle()
     assert "possibly_overwritten" in causes(story)

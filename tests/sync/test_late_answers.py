@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
 from connector.store import tables
-from connector.sync.review import Review
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
-from tests.story import BATCH, C, Died, Slow, Story
-
-Tell = Callable[..., Story]
+from tests.story import BATCH, C, Died, Slow, Story, Tell
 
 
 def test_a_patch_that_lands_late_is_waited_for_before_the_next_edit_goes(tell: Tell) -> None:
@@ -166,7 +162,7 @@ def test_the_answers_of_calls_before_a_failing_one_are_kept(tell: Tell) -> None:
     story.run()
     story.later(seconds=300)
     story.run()
-    assert Review(story.store(), story.vault).letters() == []
+    assert story.review().letters() == []
     assert sorted(story.people()) == [f"P{n}" for n in range(5)]
     assert len(story.vendor.dump(C)) == 5
 

@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from connector.sync.loads import PATIENCE
 from connector.testing.memory_bulk import BulkMemoryRemote
 from connector.testing.weather import Trouble
 from tests.migrating import Moving
-from tests.story import C, Died
+from tests.story import C, Died, telling
 
 PEOPLE = 12
 Tell = Callable[..., Moving]
@@ -26,18 +27,7 @@ Tell = Callable[..., Moving]
 
 @pytest.fixture
 def tell(tmp_path: Path) -> Iterator[Tell]:
-    told: list[Moving] = []
-
-    def make(**how: Any) -> Moving:
-        folder = tmp_path / str(len(told))
-        folder.mkdir()
-        story = Moving({"crm": "local"}, **{"bulk": True, "kinds": (C,), **how}, folder=folder)
-        told.append(story)
-        return story
-
-    yield make
-    for story in told:
-        story.close()
+    yield from telling(tmp_path, partial(Moving, {"crm": "local"}, bulk=True, kinds=(C,)))
 
 
 def each_once(people: int = PEOPLE) -> Counter[str]:

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Literal
 
 import pytest
 
 from connector.plugin import Kind, Op, Schema
-from connector.sync.review import Review
-from connector.sync.run import RunReport
 from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
-from tests.story import SCHEMAS, C, F, M, Story
-
-Tell = Callable[..., Story]
-
-
-def settle(story: Story) -> RunReport:
-    story.later(seconds=300)
-    report = story.run()
-    assert report.errors == []
-    return report
+from tests.scenery import SCHEMAS
+from tests.story import C, F, M, Story, Tell
 
 
 def shop(story: Story) -> list[str]:
@@ -36,7 +25,7 @@ def names(story: Story) -> list[str]:
 
 
 def codes(story: Story) -> list[str]:
-    return sorted(one.code for one in Review(story.store(), story.vault).letters())
+    return sorted(one.code for one in story.review().letters())
 
 
 # --- first contact --------------------------------------------------------------------------------
@@ -50,11 +39,11 @@ def test_exactly_one_hit_is_the_same_person(story: Story, value: str) -> None:
     else:
         story.client("Ada", mobile="139 0000 0001")
         story.vendor.create(C, {"Last": "Ada", "Mobile": "+8613900000001"})
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert (shop(story), names(story)) == (["Ada"], ["Ada"])
     story.sql("UPDATE clients SET job = 'smith'")
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["Job"] == "smith"
 
 
@@ -63,8 +52,8 @@ def test_two_candidates_never_lead_to_a_write(story: Story) -> None:
         story.vendor.create(C, {"Last": last, "Mobile": "+8613900000001"})
     story.client("Ada", mobile="13900000001")
     before = story.vendor.calls["create"] + story.vendor.calls["update"]
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert (shop(story), names(story)) == (["Ada"], ["Bo", "Cy"])
     assert story.vendor.calls["create"] + story.vendor.calls["update"] == before
     assert codes(story) == ["ambiguous"] * 3
@@ -73,15 +62,15 @@ def test_two_candidates_never_lead_to_a_write(story: Story) -> None:
 def test_two_clients_with_one_phone_are_set_aside_until_a_person_says_so(story: Story) -> None:
     story.client("Ada", mobile="13900000001")
     story.client("Bo", mobile="13900000001")
-    report = settle(story)
+    report = story.settle()
     assert report.exit == 5
-    review = Review(story.store(), story.vault)
+    review = story.review()
     waiting = review.letters()
     assert {one.code for one in waiting} == {"ambiguous"}
     assert "139" not in "".join(one.reason for one in waiting)
     for one in waiting:
         review.retry(one.id, as_new=True)
-    settle(story)
+    story.settle()
     assert names(story) == ["Ada", "Bo"]
     assert review.letters() == []
 
@@ -101,8 +90,8 @@ def test_what_differs_at_first_contact_follows_the_kinds_rule(
     story = tell(first_contact=rule)
     story.client("Ada", mail="ada@example.test", job="baker")
     story.vendor.create(C, {"Last": "Ada", "Mail": "ada@example.test", "Job": "smith"})
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert story.sql("SELECT job FROM clients")[0]["job"] == here
     assert story.people()["Ada"]["Job"] == there
 
@@ -111,8 +100,8 @@ def test_fill_blank_fills_what_one_side_lacks(tell: Tell) -> None:
     story = tell(first_contact="fill_blank")
     story.client("Ada", mail="ada@example.test", job="baker")
     story.vendor.create(C, {"Last": "Ada", "Mail": "ada@example.test", "City": "Hill"})
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert story.sql("SELECT city FROM clients")[0]["city"] == "Hill"
     assert story.people()["Ada"]["Job"] == "baker"
 
@@ -120,10 +109,10 @@ def test_fill_blank_fills_what_one_side_lacks(tell: Tell) -> None:
 def test_a_changed_match_value_never_makes_a_second_link(story: Story) -> None:
     story.client("Ada", mail="ada@example.test")
     story.client("Bo", mail="bo@example.test")
-    settle(story)
+    story.settle()
     story.vendor.edit(C, story.ref("Ada"), {"Mail": "bo@example.test"})
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert (shop(story), names(story)) == (["Ada", "Bo"], ["Ada", "Bo"])
 
 
@@ -147,14 +136,14 @@ def test_children_go_in_the_same_run_as_their_parent(story: Story) -> None:
     ada = story.client("Ada", mail="ada@example.test")
     card(story, ada, "K1")
     story.sql("INSERT INTO remarks (client, title) VALUES (:c, 'Praise')", c=ada)
-    assert settle(story).exit == 0
+    assert story.settle().exit == 0
     assert holders(story) == {"K1": "Ada", "Praise": "Ada"}
 
 
 def test_children_from_the_vendor_come_in_the_same_run_as_their_parent(story: Story) -> None:
     ada = story.vendor.create(C, {"Last": "Ada", "Mail": "ada@example.test"})
     story.vendor.create(M, {"Name": "K1", "Person": {"id": ada}})
-    assert settle(story).exit == 0
+    assert story.settle().exit == 0
     [row] = story.sql("SELECT c.full_name, k.card FROM cards k JOIN clients c ON c.no = k.client")
     assert (row["full_name"], row["card"]) == ("Ada", "K1")
 
@@ -163,18 +152,18 @@ def test_a_card_whose_client_is_missing_is_a_letter_and_goes_once_the_client_is_
     story: Story,
 ) -> None:
     card(story, 77, "K1")
-    assert settle(story).exit == 5
+    assert story.settle().exit == 5
     assert codes(story) == ["parent_missing"]
     assert story.vendor.dump(M) == []
     story.sql("INSERT INTO clients (no, full_name, mail) VALUES (77, 'Ada', 'a@example.test')")
-    settle(story)
+    story.settle()
     assert holders(story) == {"K1": "Ada"}
     assert codes(story) == []
 
 
 def test_a_card_without_any_client_is_a_letter(story: Story) -> None:
     card(story, None, "K1")
-    settle(story)
+    story.settle()
     assert codes(story) == ["no_parent"]
     assert story.vendor.dump(M) == []
 
@@ -183,24 +172,24 @@ def test_a_card_waits_while_its_client_is_set_aside(story: Story) -> None:
     story.client("Ada", mobile="13900000001")
     bo = story.client("Bo", mobile="13900000001")
     card(story, bo, "K1")
-    settle(story)
+    story.settle()
     assert story.vendor.dump(M) == []
-    review = Review(story.store(), story.vault)
+    review = story.review()
     for one in review.letters():
         if one.kind == C:
             review.retry(one.id, as_new=True)
-    settle(story)
+    story.settle()
     assert holders(story) == {"K1": "Bo"}
 
 
 def test_feedback_goes_without_its_client_and_is_linked_later(story: Story) -> None:
     story.sql("INSERT INTO remarks (client, title) VALUES (77, 'Praise')")
-    settle(story)
+    story.settle()
     assert holders(story) == {"Praise": None}
     story.sql("INSERT INTO clients (no, full_name, mail) VALUES (77, 'Ada', 'a@example.test')")
-    settle(story)
+    story.settle()
     story.sql("UPDATE remarks SET body = 'good'")
-    settle(story)
+    story.settle()
     assert holders(story) == {"Praise": "Ada"}
     assert story.sql("SELECT client FROM remarks")[0]["client"] == 77
 
@@ -209,10 +198,10 @@ def test_a_deleted_client_takes_no_card_of_another_along(story: Story) -> None:
     ada, bo = (story.client(n, mail=f"{n.lower()}@example.test") for n in ("Ada", "Bo"))
     card(story, ada, "K1")
     card(story, bo, "K2")
-    settle(story)
+    story.settle()
     story.sql("DELETE FROM cards WHERE client = :c", c=ada)
     story.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=ada)
-    settle(story)
+    story.settle()
     assert (names(story), holders(story)) == (["Bo"], {"K2": "Bo"})
 
 
@@ -253,7 +242,7 @@ def test_whatever_becomes_of_a_call_each_record_is_there_once(
     for name in ("Ada", "Bo", "Cy"):
         story.client(name, mail=f"{name.lower()}@example.test", job="baker")
     if operation != "create":
-        settle(story)
+        story.settle()
     expected: Any = ["Ada", "Bo", "Cy"]
     if operation == "update":
         story.sql("UPDATE clients SET job = 'smith'")
@@ -287,16 +276,16 @@ def test_a_lost_answer_costs_no_more_than_a_look(story: Story) -> None:
 
 def test_a_record_with_a_key_of_ours_that_no_state_knows_is_never_doubled(story: Story) -> None:
     story.client("Ada", mail="ada@example.test")
-    settle(story)
+    story.settle()
     story.lose_the_state()
     story.later(seconds=300)
     assert story.run().exit == 8, "first it is reconciled"
     assert story.runner().run(only_reconcile=True).errors == []
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert (shop(story), names(story)) == (["Ada"], ["Ada"])
     story.sql("UPDATE clients SET job = 'smith'")
-    settle(story)
+    story.settle()
     assert story.people()["Ada"]["Job"] == "smith"
 
 
@@ -311,7 +300,7 @@ def test_of_a_hundred_records_three_bad_ones_stop_nothing(tell: Tell) -> None:
         for n in range(100):
             spoiled = bad and n in (10, 50, 90)
             story.client("x" * 90 if spoiled else f"P{n}", mail=f"p{n}@example.test")
-        report = settle(story)
+        report = story.settle()
         calls.append(sum(story.vendor.calls.values()))
         assert len(story.vendor.dump(C)) == (97 if bad else 100)
         assert report.letters == (3 if bad else 0)
@@ -337,7 +326,7 @@ def test_what_the_vendor_refuses_becomes_a_letter_and_the_rest_of_the_batch_goes
 
     story.remote_factory = make
     story.client("Ada", mail="ada@example.test", tags="a")
-    settle(story)
+    story.settle()
     info = story.vendor.schemas[C].fields["Job"]
     fields = {**story.vendor.schemas[C].fields, "Job": replace(info, max_length=3)}
     story.vendor.schemas = {
@@ -346,10 +335,10 @@ def test_what_the_vendor_refuses_becomes_a_letter_and_the_rest_of_the_batch_goes
     }
     for name, job in (("Al", "vet"), ("Bo", "baker"), ("Cy", "chef"), ("Di", "vet")):
         story.client(name, mail=f"{name.lower()}@example.test", job=job)
-    report = settle(story)
+    report = story.settle()
     assert names(story) == ["Ada", "Al", "Di"]
     assert (codes(story), report.exit) == (["too_long", "too_long"], 5)
     story.sql("UPDATE clients SET job = 'vet' WHERE full_name = 'Bo'")
-    settle(story)
+    story.settle()
     assert names(story) == ["Ada", "Al", "Bo", "Di"]
     assert codes(story) == ["too_long"]

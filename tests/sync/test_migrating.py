@@ -5,30 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from connector.testing.world import PERFECT
 from tests.migrating import Moving
-from tests.story import C, F, M
+from tests.story import C, F, M, telling
 
 Tell = Callable[..., Moving]
 
 
 @pytest.fixture
 def tell(tmp_path: Path) -> Iterator[Tell]:
-    told: list[Moving] = []
-
-    def make(sources: Any, **how: Any) -> Moving:
-        folder = tmp_path / str(len(told))
-        folder.mkdir()
-        told.append(Moving(sources, **how, folder=folder))
-        return told[-1]
-
-    yield make
-    for story in told:
-        story.close()
+    yield from telling(tmp_path, Moving)
 
 
 def rows(story: Moving) -> int:

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from connector.errors import SettingsError
 from connector.local import notes
 from connector.local.contract import Capture
-from tests.story import TABLES, C, Died, Story
+from tests.scenery import TABLES
+from tests.story import C, Died, Story
 
 
 class Watched(Story):

@@ -11,8 +11,9 @@ from connector.local.shapes import Condition, Inner, KindTable
 from connector.plugin import Ref
 from connector.sync.counts import Limits
 from connector.sync.run import RunReport, Setup
+from tests.scenery import Shape
 from tests.stopping import unlike
-from tests.story import C, Died, M, Shape, Story
+from tests.story import C, Died, M, Story
 
 SHOP = """
 CREATE TABLE clients (

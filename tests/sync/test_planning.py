@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from connector.testing.world import PERFECT
-from tests.story import C, Story
-
-Tell = Callable[..., Story]
+from tests.story import C, Tell
 
 
 def test_a_plan_does_not_take_back_at_a_record_in_conflict_what_it_planned_before(

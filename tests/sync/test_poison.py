@@ -12,13 +12,11 @@ from connector.errors import UnreachableError
 from connector.local.contract import LocalResult, LocalWrite, Row
 from connector.local.sql import SqlLocal
 from connector.plugin import Kind, Ref, Result, Seen, Write
-from connector.sync.review import Review
 from connector.testing.memory import MemoryRemote
 from connector.testing.world import Commit
-from tests.story import C, Died, Story
-from tests.sync.test_hub import clients, settled
+from tests.story import C, Died, Story, Tell
+from tests.sync.hub import clients
 
-Tell = Callable[..., Story]
 MOST_STARTS = 12
 
 
@@ -70,7 +68,7 @@ def story(tell: Tell) -> Story:
 
 
 def letters(story: Story) -> list[str]:
-    return [one.code for one in Review(story.store(), story.vault).letters()]
+    return [one.code for one in story.review().letters()]
 
 
 def test_a_write_that_kills_is_set_aside_and_the_others_go(story: Story) -> None:
@@ -89,8 +87,8 @@ def test_a_write_that_kills_is_set_aside_and_the_others_go(story: Story) -> None
 
 
 def test_a_read_by_id_that_kills_is_set_aside_and_the_others_go(story: Story) -> None:
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     story.dead = True
     for number in range(20):
         story.vendor.edit(C, story.ref(f"n{number:02d}"), {"Job": "smith"})
@@ -116,7 +114,7 @@ class DeadlyShop(SqlLocal):
 
 def test_a_local_write_that_kills_is_set_aside_and_the_others_go(tell: Tell) -> None:
     story = tell(kinds=(C,), first_contact="fill_blank")
-    settled(story)
+    story.settle()
     for number in range(20):
         story.vendor.create(C, {"Last": f"n{number:02d}", "Mail": f"n{number}@example.test"})
     story.local_type = DeadlyShop
@@ -125,9 +123,9 @@ def test_a_local_write_that_kills_is_set_aside_and_the_others_go(tell: Tell) -> 
     assert letters(story) == ["poison"]
     assert len(clients(story)) == 19
     story.local_type = SqlLocal
-    review = Review(story.store(), story.vault)
+    review = story.review()
     review.retry(review.letters()[0].id)
-    settled(story)
+    story.settle()
     assert len(clients(story)) == 20, "a person says when it is tried again"
 
 
@@ -143,17 +141,17 @@ def test_an_outage_makes_nobody_suspect(story: Story) -> None:
         story.run()
     assert "poison" not in letters(story)
     story.vendor.weather = lambda operation, phase: None
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     assert len(story.people()) == 20
 
 
 def test_a_run_after_one_that_ended_counts_nothing(story: Story) -> None:
-    settled(story)
+    story.settle()
     story.sql("UPDATE clients SET job = 'smith'")
     points: list[str] = []
     story.hook = points.append
-    settled(story)
+    story.settle()
     assert not [point for point in points if "attempt" in point]
 
 
@@ -205,8 +203,8 @@ def bomb_the_vendor(story: Story) -> None:
 def test_a_record_that_dies_already_when_it_is_looked_at_is_set_aside_too(
     story: Story, bomb: Callable[[Story], None], killed: bool
 ) -> None:
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     bomb(story)
     story.dead = killed
     assert starts_until_it_ends(story) <= 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -10,10 +10,8 @@ from connector.local.contract import LocalResult, LocalWrite
 from connector.local.sql import SqlLocal
 from connector.plugin import Kind
 from connector.testing.weather import Phase, Trouble
-from tests.story import C, Died, Story
-from tests.sync.test_hub import clients, settled
-
-Tell = Callable[..., Story]
+from tests.story import C, Died, Story, Tell
+from tests.sync.hub import clients
 
 
 def test_creates_that_fail_again_and_again_end_the_run_as_partial_and_resume() -> None:
@@ -63,7 +61,7 @@ def test_a_create_that_never_lands_becomes_a_letter_and_the_others_go_on() -> No
 def test_a_create_in_the_shop_that_lands_after_recovery_looked_leaves_one_row(tell: Tell) -> None:
     """Its older values settle nothing: what the vendor shows by then arrives too."""
     story = tell(kinds=(C,), first_contact="remote")
-    settled(story)
+    story.settle()
     ref = story.vendor.create(C, {"Last": "Bo", "Mail": "bo@example.test", "Job": "baker"})
     late: list[Sequence[LocalWrite]] = []
 
@@ -84,9 +82,9 @@ def test_a_create_in_the_shop_that_lands_after_recovery_looked_leaves_one_row(te
         story.run()
     story.dead = False
     story.vendor.edit(C, ref, {"Job": "smith"})
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     story.local_type = SqlLocal
-    settled(story)
+    story.settle()
     assert [(row["full_name"], row["job"]) for row in clients(story)] == [("Bo", "smith")]
     assert len(story.vendor.dump(C)) == 1

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 from connector.testing.world import PERFECT
-from tests.story import C, Died, Story
-
-Tell = Callable[..., Story]
+from tests.story import C, Died, Tell
 
 LATE = replace(PERFECT, feed_lag=timedelta(seconds=120))
 

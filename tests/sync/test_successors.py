@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -11,14 +10,11 @@ import pytest
 from connector.plugin import Capabilities, Ref
 from connector.store import links
 from connector.sync.counts import Limits
-from connector.sync.review import Review
 from connector.sync.run import RunReport, Setup
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.stopping import unlike
-from tests.story import C, Died, M, Slow, Story
-
-Tell = Callable[..., Story]
+from tests.story import C, Died, M, Slow, Story, Tell
 
 PLAIN = replace(
     PERFECT,
@@ -37,7 +33,7 @@ def settle(story: Story) -> RunReport:
 
 
 def codes(story: Story) -> list[str]:
-    return sorted(one.code for one in Review(story.store(), story.vault).letters())
+    return sorted(one.code for one in story.review().letters())
 
 
 def records(story: Story) -> dict[Ref, dict[str, object]]:
@@ -94,7 +90,7 @@ def test_of_two_twins_the_older_is_kept_and_the_other_set_aside(
     assert story.run().errors == []
     assert set(records(story)) == {older, younger}, "nothing is deleted"
     assert codes(story) == ["twin"]
-    [letter] = Review(story.store(), story.vault).letters()
+    [letter] = story.review().letters()
     assert younger in (letter.record or "")
     story.sql("UPDATE clients SET job = 'miller'")
     settle(story)
@@ -222,26 +218,6 @@ def test_a_merge_that_the_vendor_does_not_tell_is_known_by_our_key(tell: Tell) -
     assert at_rest(story)
 
 
-def test_a_late_copy_of_a_record_that_another_took_the_place_of_is_known_for_old(
-    tell: Tell,
-) -> None:
-    unsaid = replace(SILENT, reports_removals=False)
-    story = tell(
-        capabilities=unsaid, mapping={"match: [emails.primary, phones.mobile]": "match: []"}
-    )
-    loser = client(story, "Ada", "baker")
-    settle(story)
-    before = story.vendor.records[C][loser].now
-    story.vendor.remove(C, loser)
-    winner = story.vendor.create(C, {"Last": "Ada", "Job": "baker"}, key=before.key)
-    settle(story)
-    with story.store().read() as tx:
-        known = links.by_side(tx, "crm", C, "remote", [loser, winner])
-    assert known[winner].live
-    assert (known[loser].live, known[loser].remote_version) == (None, before.version)
-    assert at_rest(story)
-
-
 @pytest.mark.parametrize(
     ("policy", "left"),
     [("manual", ["Ada", "Bea"]), ("detach", ["Ada", "Bea"]), ("archive", ["Bea"])],
@@ -311,3 +287,23 @@ def test_children_change_hands_before_their_former_parent_is_removed(tell: Tell)
     [card] = story.vendor.dump(M)
     assert card["fields"]["Person"] == {"id": winner}
     assert set(records(story)) == {winner}
+
+
+def test_a_late_copy_of_a_record_that_another_took_the_place_of_is_known_for_old(
+    tell: Tell,
+) -> None:
+    unsaid = replace(SILENT, reports_removals=False)
+    story = tell(
+        capabilities=unsaid, mapping={"match: [emails.primary, phones.mobile]": "match: []"}
+    )
+    loser = client(story, "Ada", "baker")
+    settle(story)
+    before = story.vendor.records[C][loser].now
+    story.vendor.remove(C, loser)
+    winner = story.vendor.create(C, {"Last": "Ada", "Job": "baker"}, key=before.key)
+    settle(story)
+    with story.store().read() as tx:
+        known = links.by_side(tx, "crm", C, "remote", [loser, winner])
+    assert known[winner].live
+    assert (known[loser].live, known[loser].remote_version) == (None, before.version)
+    assert at_rest(story)

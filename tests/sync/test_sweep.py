@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from connector.errors import SafetyStopError
 from connector.store import links
-from connector.sync.review import Review
 from connector.testing.weather import Trouble
-from tests.story import C, Slow, Story
-from tests.sync.test_hub import COUNTING, one, settled
-
-Tell = Callable[..., Story]
+from tests.story import C, Slow, Story, Tell
+from tests.sync.hub import COUNTING, one
 
 
 @pytest.fixture
@@ -25,8 +21,8 @@ def story(tell: Tell) -> Story:
     story.compare_daily = 0
     for name in ("Ada", "Bo", "Cy"):
         story.client(name, mail=f"{name.lower()}@example.test")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     return story
 
 
@@ -42,10 +38,10 @@ def states(story: Story) -> set[str]:
 
 def test_a_record_deleted_for_good_is_found_by_the_next_day_s_listing(story: Story) -> None:
     story.vendor.remove(C, story.ref("Bo"))
-    settled(story)
+    story.settle()
     assert clients(story) == {"Ada", "Bo", "Cy"}, "no feed told of it"
     story.later(hours=24)
-    report = settled(story)
+    report = story.settle()
     assert clients(story) == {"Ada", "Cy"}
     assert sum(p.counts.removed for p in report.passes) == 1
 
@@ -53,15 +49,15 @@ def test_a_record_deleted_for_good_is_found_by_the_next_day_s_listing(story: Sto
 def test_it_is_listed_once_a_day_and_costs_a_call_for_each_page(story: Story) -> None:
     story.later(hours=24)
     before = story.vendor.calls["listing"]
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     assert story.vendor.calls["listing"] - before == 2 + 1 + 1, "two pages, and two empty kinds"
 
 
 def test_a_record_that_is_hidden_from_us_is_not_deleted(story: Story) -> None:
     story.vendor.hide(C, story.ref("Bo"))
     story.later(hours=24)
-    settled(story)
+    story.settle()
     assert clients(story) == {"Ada", "Bo", "Cy"}
     assert links.OUT in states(story)
 
@@ -70,11 +66,11 @@ def test_a_hidden_record_that_is_back_is_kept_in_step_again(story: Story) -> Non
     ref = story.ref("Bo")
     story.vendor.hide(C, ref)
     story.later(hours=24)
-    settled(story)
+    story.settle()
     story.vendor.hide(C, ref, hidden=False)
     story.sql("UPDATE clients SET job = 'smith' WHERE full_name = 'Bo'")
     story.later(hours=24)
-    settled(story)
+    story.settle()
     assert story.people()["Bo"]["Job"] == "smith"
     assert links.OUT not in states(story)
 
@@ -83,8 +79,8 @@ def test_more_missing_than_the_cap_removes_nobody(tell: Tell) -> None:
     story = tell(capabilities=replace(COUNTING, removal="final"))
     for number in range(12):
         story.client(f"n{number}", mail=f"n{number}@example.test")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     for number in range(6):
         story.vendor.remove(C, story.ref(f"n{number}"))
     story.later(hours=24)
@@ -109,7 +105,7 @@ def test_a_listing_that_broke_off_goes_on_and_judges_only_at_its_end(story: Stor
     assert clients(story) == {"Ada", "Bo", "Cy"}
     story.vendor.weather = lambda operation, phase: None
     before = story.vendor.calls["listing"]
-    settled(story)
+    story.settle()
     assert clients(story) == {"Ada", "Bo"}
     assert story.vendor.calls["listing"] - before == 1 + 1 + 1
 
@@ -119,10 +115,10 @@ def test_a_change_that_came_too_late_for_its_window_is_found(story: Story) -> No
     story.vendor.edit(C, story.ref("Bo"), {"Job": "smith"})
     # The feed shows it only after the window has passed for good.
     record.commits[-1].shown["feed"] = story.clock.now().replace(year=2100)  # type: ignore[index]  # a vendor that breaks its promise
-    settled(story)
+    story.settle()
     assert one_job(story) is None
     story.later(hours=24)
-    settled(story)
+    story.settle()
     assert one_job(story) == "smith"
 
 
@@ -135,20 +131,20 @@ def one_job(story: Story) -> str | None:
 def test_a_change_that_its_feed_showed_too_late_is_found_and_reported(tell: Tell) -> None:
     story = tell()
     story.client("Ada", mail="ada@example.test", job="baker")
-    settled(story)
+    story.settle()
     honest = story.vendor.capabilities
     story.vendor.capabilities = replace(honest, feed_lag=dt.timedelta(hours=3))
     story.vendor.rng = Slow()  # type: ignore[assignment]  # it shows things as late as it may
     story.vendor.edit(C, one(story.vendor)["ref"], {"Job": "cook"})
     story.vendor.capabilities = honest
     story.later(hours=2)
-    settled(story)
+    story.settle()
     story.later(hours=2)
-    settled(story)
+    story.settle()
     [row] = story.sql("SELECT job FROM clients")
     assert row["job"] == "baker", "the window is past it"
     story.later(hours=24)
-    report = settled(story)
+    report = story.settle()
     [row] = story.sql("SELECT job FROM clients")
     assert row["job"] == "cook"
     assert sum(one.counts.late for one in report.passes) == 1
@@ -158,13 +154,11 @@ def test_what_waits_or_is_set_aside_is_not_taken_up_again_by_a_listing(tell: Tel
     story = tell()
     story.vendor.create(C, {"Last": "One", "Mobile": "+8613900000001"})
     story.vendor.create(C, {"Last": "Two", "Mobile": "+8613900000001"})
-    settled(story)
-    waiting = [(one.record, one.code) for one in Review(story.store(), story.vault).letters()]
+    story.settle()
+    waiting = [(one.record, one.code) for one in story.review().letters()]
     assert waiting
     calls = story.vendor.calls["fetch"]
     story.later(hours=25)
-    settled(story)
-    assert [(one.record, one.code) for one in Review(story.store(), story.vault).letters()] == (
-        waiting
-    )
+    story.settle()
+    assert [(one.record, one.code) for one in story.review().letters()] == (waiting)
     assert story.vendor.calls["fetch"] <= calls + 1, "one look at the linked ones, none at letters"

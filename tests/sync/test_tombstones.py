@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from connector.testing.weather import Trouble, fair
 from connector.testing.world import PERFECT
-from tests.story import C, Story
-from tests.sync.test_hub import COUNTING, clients, settled
+from tests.story import C, Story, Tell
+from tests.sync.hub import COUNTING, clients
 
-Tell = Callable[..., Story]
 LIFE = 401 * 24.0
 
 
@@ -22,16 +20,16 @@ def story(tell: Tell, request: pytest.FixtureRequest) -> Story:
     story = tell(kinds=(C,), capabilities=request.param)
     story.client("Ada", mail="ada@example.test")
     story.vendor.create(C, {"Last": "Bo", "Mail": "bo@example.test"})
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     return story
 
 
 def delete(story: Story, name: str) -> str:
     ref = story.ref(name)
     story.sql("UPDATE clients SET is_deleted = 1 WHERE full_name = :n", n=name)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     return ref
 
 
@@ -46,12 +44,12 @@ def test_the_dead_are_forgotten_when_their_time_is_over_and_neither_side_has_the
 ) -> None:
     delete(story, "Ada")
     story.later(hours=LIFE - 48)
-    settled(story)
+    story.settle()
     assert tombstones(story) == 1
     story.later(hours=72)
-    settled(story)
+    story.settle()
     assert tombstones(story) == 0
-    settled(story)
+    story.settle()
     assert [row["full_name"] for row in clients(story)] == ["Bo"]
     assert set(story.people()) == {"Bo"}
 
@@ -61,15 +59,15 @@ def test_a_record_that_a_side_still_has_keeps_its_tombstone(tell: Tell) -> None:
         kinds=(C,), mapping={"push: archive, pull: propagate": "push: detach, pull: detach"}
     )
     story.client("Ada", mail="ada@example.test")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     delete(story, "Ada")
     assert set(story.people()) == {"Ada"}, "the vendor keeps hers"
     story.later(hours=LIFE)
-    settled(story)
+    story.settle()
     assert tombstones(story) == 1
     calls = story.vendor.calls["fetch"]
-    settled(story)
+    story.settle()
     assert story.vendor.calls["fetch"] == calls, "it is not asked about in every run"
     assert clients(story) == []
 
@@ -78,14 +76,14 @@ def test_a_record_restored_after_its_tombstone_went_lives_once_on_each_side(stor
     """Its row was made by us: what the shop remembers of that must not stand for a row of today."""
     ref = story.ref("Bo")
     story.sql("DELETE FROM clients WHERE full_name = 'Bo'")
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     story.later(hours=LIFE)
-    settled(story)
+    story.settle()
     assert tombstones(story) == 0
     story.vendor.restore(C, ref)
-    settled(story)
-    settled(story)
+    story.settle()
+    story.settle()
     assert sorted(str(row["full_name"]) for row in clients(story)) == ["Ada", "Bo"]
     assert set(story.people()) == {"Ada", "Bo"}
 
@@ -93,7 +91,7 @@ def test_a_record_restored_after_its_tombstone_went_lives_once_on_each_side(stor
 def test_a_vendor_that_does_not_answer_keeps_no_others_dead(tell: Tell) -> None:
     story = tell(kinds=(C,), others={"far": replace(COUNTING, removal="recycle")})
     story.client("Ada", mail="ada@example.test")
-    settled(story)
+    story.settle()
     delete(story, "Ada")
     assert tombstones(story) == 2
     story.later(hours=LIFE)
@@ -103,5 +101,5 @@ def test_a_vendor_that_does_not_answer_keeps_no_others_dead(tell: Tell) -> None:
     assert story.run().exit == 6
     assert tombstones(story) == 1
     story.vendor.weather = fair
-    settled(story)
+    story.settle()
     assert tombstones(story) == 0

@@ -10,7 +10,6 @@ import sqlalchemy as sa
 
 from connector.privacy import ring_changes
 from connector.privacy.keys import Purpose
-from connector.privacy.vault import open_vault
 from connector.store import tables as t
 from connector.sync.run import RunReport
 from tests.story import C, M, Story
@@ -19,13 +18,7 @@ from tests.story import C, M, Story
 def reopen(story: Story) -> None:
     """As a new process does: it finds the staging key a week old and makes another."""
     story.vault.close()
-    story.vault = open_vault(
-        ring_path=story.folder / "ring.json",
-        kek="file:kek.bin",
-        subjects_url=f"sqlite:///{story.folder}/keys.db",
-        tenant="story",
-        clock_now=story.clock.now,
-    )
+    story.vault = story.open_vault()
 
 
 def payload_of(story: Story) -> bytes:

@@ -21,6 +21,9 @@ fields:
 """
 
 
+SECRETS = ("client_id", "client_secret", "refresh_token")
+
+
 class Installation:
     """A shop of its own beside the sandbox, run by the real command.
 
@@ -47,17 +50,8 @@ class Installation:
             "Contacts",
             [{"Last_Name": f"Novak{n}", "Email": f"crm{n}@example.test"} for n in range(rows)],
         )
-        (folder / "customer.yaml").write_text(MAPPING, encoding="utf-8")
-        own = box.settings
-        self.environment = {
-            **os.environ,
-            "KILL_ID": own["client_id"],
-            "KILL_SECRET": own["client_secret"],
-            "KILL_TOKEN": own["refresh_token"],
-        }
-        (folder / "connector.toml").write_text(
-            f"""tenant = "kill"
-[state]
+        self.settle(
+            f"""[state]
 url = "{self.state_url}"
 [keys]
 subjects = "{self.keys_url}"
@@ -67,23 +61,37 @@ phone_region = "CN"
 [local.customer]
 table = "buyers"
 mapping = "customer.yaml"
+""",
+            url,
+        )
+        self.command("local", "install")
+
+    def settle(self, tables: str, url: str, connection: str = "") -> None:
+        """Write mapping, settings and keys: these tables, and the sandbox's at `url`. Its secrets
+        come from the environment."""
+        own = self.box.settings
+        told = {f"VENDOR_{one.upper()}": own[one] for one in SECRETS}
+        self.environment = {**os.environ, **told}
+        secrets = "".join(f'{one} = "env:VENDOR_{one.upper()}"\n' for one in SECRETS)
+        (self.folder / "customer.yaml").write_text(MAPPING, encoding="utf-8")
+        (self.folder / "connector.toml").write_text(
+            f"""tenant = "test"
+{tables}
 [connections.crm]
 plugin = "zoho"
 accounts_url = "{url}"
 api_url = "{url}"
 upload_url = "{url}"
-client_id = "env:KILL_ID"
-client_secret = "env:KILL_SECRET"
-refresh_token = "env:KILL_TOKEN"
+{secrets}
 kinds = ["customer"]
 timeout_s = 2
 call_life_s = 3
 allow_loopback = true
+{connection}
 """,
             encoding="utf-8",
         )
         self.command("keys", "init")
-        self.command("local", "install")
 
     def open_shop(self, people: Sequence[tuple[str, str, str]]) -> None:
         """Make the shop's table with these rows of name, email and phone."""

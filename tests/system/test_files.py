@@ -3,95 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
-from connector.demo.scene import toml_table
-from tests.system.installation import MAPPING, Installation
-
-HEAD = "id,name,email,phone\n"
-WRITES = ("insert", "update", "upsert", "delete")
-
-
-class FromFile(Installation):
-    """Customers in a CSV file beside the sandbox; there is no database."""
-
-    def __init__(
-        self, folder: Path, box: ZohoSandbox, head: str = "", connection: str = ""
-    ) -> None:
-        self.folder, self.box = folder, box
-        (folder / "customer.yaml").write_text(MAPPING, encoding="utf-8")
-        own = box.settings
-        self.environment = {
-            **os.environ,
-            "FILE_ID": own["client_id"],
-            "FILE_SECRET": own["client_secret"],
-            "FILE_TOKEN": own["refresh_token"],
-        }
-        (folder / "connector.toml").write_text(
-            f"""tenant = "files"
-[local]
-phone_region = "CN"
-[local.customer]
-file = "customers.csv"
-mapping = "customer.yaml"
-{head}
-[connections.crm]
-plugin = "zoho"
-accounts_url = "{box.url}"
-api_url = "{box.url}"
-upload_url = "{box.url}"
-client_id = "env:FILE_ID"
-client_secret = "env:FILE_SECRET"
-refresh_token = "env:FILE_TOKEN"
-kinds = ["customer"]
-timeout_s = 2
-call_life_s = 3
-allow_loopback = true
-{connection}
-""",
-            encoding="utf-8",
-        )
-        self.command("keys", "init")
-
-    def people(self, lines: Sequence[str], head: str = HEAD) -> None:
-        (self.folder / "customers.csv").write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
-
-    def told(self, *words: str) -> tuple[int, Any]:
-        """The exit code and the document of a command with `--json`."""
-        process = self.start(*words, "--json", output=subprocess.PIPE)
-        out, err = process.communicate(timeout=120)
-        assert b"Planted" not in out + err
-        return process.returncode, json.loads(out)
-
-    def writes(self) -> int:
-        calls = self.box.calls()
-        return sum(calls.get(name, 0) for name in WRITES)
+from tests.system.from_file import FromFile, bad_lines, person
 
 
 @pytest.fixture
 def box() -> Iterator[ZohoSandbox]:
-    with start_sandbox() as sandbox:
+    with plugin.start_sandbox() as sandbox:
         yield sandbox
-
-
-def person(n: int, name: str | None = None) -> str:
-    return f"{n},{name or f'Person{n}'},p{n}@example.test,138{n:08d}"
-
-
-def bad_lines(document: Any) -> list[tuple[int, str, str | None]]:
-    return [(one["line"], one["code"], one["column"]) for one in document["bad_rows"]]
 
 
 def test_a_plan_reports_every_bad_row_with_its_line_and_writes_nothing(
@@ -279,133 +207,12 @@ def test_a_killed_migration_ends_with_each_customer_once(tmp_path: Path, box: Zo
     assert inst.writes() == before
 
 
-# --- the id map of an earlier integration --------------------------------------------------------
-
-OBJECTS = {"zoho": "Contacts", "fxiaoke": "AccountObj"}
-NAMES = {"zoho": "Last_Name", "fxiaoke": "name"}
-
-
-@pytest.fixture
-def tenant() -> Iterator[FxiaokeSandbox]:
-    with FxiaokeSandbox() as sandbox:
-        yield sandbox
-
-
-@pytest.mark.parametrize("vendor", OBJECTS)
-def test_an_id_map_is_taken_over_and_nobody_is_made_twice(
-    vendor: str, tmp_path: Path, box: ZohoSandbox, tenant: FxiaokeSandbox
-) -> None:
-    secrets = {"app_id": "FX_ID", "app_secret": "FX_SECRET", "permanent_code": "FX_CODE"}
-    table = {
-        key: f"env:{secrets.get(key)}" if key in secrets else value
-        for key, value in tenant.settings.items()
-    }
-    inst = FromFile(
-        tmp_path,
-        box,
-        'first_contact = "remote"',
-        toml_table(
-            "connections.fx", {**table, "kinds": ["customer"], "call_life_s": 3.0, "timeout_s": 2.0}
-        ),
-    )
-    inst.environment |= {name: str(tenant.settings[key]) for key, name in secrets.items()}
-    sandbox: ZohoSandbox | FxiaokeSandbox = box if vendor == "zoho" else tenant
-    connection = "crm" if vendor == "zoho" else "fx"
-    refs = sandbox.seed(OBJECTS[vendor], [{NAMES[vendor]: f"Old{n}"} for n in range(1, 4)])
-    inst.people([person(n) for n in range(1, 4)])
-    pairs = [f"{n},{ref}" for n, ref in enumerate(refs, 1)]
-    (tmp_path / "ids.csv").write_text(
-        "local_id,remote_id\n" + "\n".join([*pairs[:2], "9,x", f"3,{refs[0]}"]) + "\n"
-    )
-    words = (
-        "links",
-        "import",
-        str(tmp_path / "ids.csv"),
-        "--connection",
-        connection,
-        "--kind",
-        "customer",
-    )
-    assert inst.told(*words, "--delimiter", "||")[0] == 2
-    code, told = inst.told(*words, "--dry-run")
-    assert (code, told["linked"]) == (5, 1)  # two lines name one record, so neither is used
-    assert [(one["line"], one["code"]) for one in told["bad"]] == [
-        (2, "id_twice"),
-        (4, "no_row"),
-        (5, "id_twice"),
-    ]
-    (tmp_path / "ids.csv").write_text("local_id,remote_id\n" + "\n".join(pairs) + "\n")
-    code, told = inst.told(*words, "--dry-run")
-    assert (code, told["linked"], told["dry_run"]) == (0, 3, True)
-    code, told = inst.told(*words)
-    assert (code, told["linked"], told["already"]) == (0, 3, 0)
-    code, told = inst.told(*words)
-    assert (code, told["linked"], told["already"]) == (0, 0, 3)
-    for _ in range(2):
-        inst.command("sync", "--connection", connection)
-    assert sorted(r[NAMES[vendor]] for r in sandbox.records(OBJECTS[vendor])) == [
-        "Old1",
-        "Old2",
-        "Old3",
-    ]
-    code, told = inst.told("explain", f"{connection}/customer/1")
-    assert code == 0
-    assert "linked_by_file" in json.dumps(told)
-
-
-def to_database(inst: FromFile, people: int) -> None:
-    """The new back office has a database, with the file's people under the same keys."""
-    config = inst.folder / "connector.toml"
-    text = config.read_text().replace("[local]", '[local]\nurl = "sqlite:///shop.db"')
-    config.write_text(text.replace('file = "customers.csv"', 'table = "buyers"'))
-    rows = range(1, people + 1)
-    inst.open_shop([(f"Person{n}", f"p{n}@example.test", f"138{n:08d}") for n in rows])
-    inst.command("local", "install")
-
-
-def test_a_state_of_files_refuses_a_database(tmp_path: Path, box: ZohoSandbox) -> None:
-    inst = FromFile(tmp_path, box)
-    inst.people([person(1)])
-    inst.command("sync")
-    to_database(inst, 1)
-    code, document = inst.told("sync")
-    assert (code, document["error"]["code"]) == (3, "settings")
-
-
-def test_a_database_with_the_same_keys_goes_on_where_the_file_ended(
-    tmp_path: Path, box: ZohoSandbox
-) -> None:
-    """Records that we made carry our key; an adopted one is in the id map."""
-    inst = FromFile(tmp_path, box)
-    (old,) = box.seed("Contacts", [{"Last_Name": "Old"}])
-    (tmp_path / "ids.csv").write_text(f"local_id,remote_id\n3,{old}\n")
-    adopt = ("links", "import", str(tmp_path / "ids.csv"), "--connection", "crm")
-    inst.people([person(n) for n in range(1, 4)])
-    inst.command(*adopt, "--kind", "customer")
-    inst.start("sync").wait(timeout=120)
-    assert len(box.records("Contacts")) == 3
-    config = inst.folder / "connector.toml"
-    config.write_text(
-        'tenant = "files"\n[state]\nurl = "sqlite:///new.db"\n'
-        + config.read_text().split("\n", 1)[1]
-    )
-    to_database(inst, 3)
-    assert inst.start("sync").wait(timeout=120) == 8
-    inst.command("reconcile")
-    inst.command(*adopt, "--kind", "customer")
-    inst.start("sync").wait(timeout=120)
-    inst.start("sync").wait(timeout=120)
-    assert len(box.records("Contacts")) == 3
-    (count,) = inst.shop.execute("SELECT count(*) FROM buyers").fetchone()
-    assert count == 3
-
-
 def test_a_vendor_that_lets_nobody_in_is_no_reason_to_say_nothing_of_the_file(
     tmp_path: Path, box: ZohoSandbox
 ) -> None:
     inst = FromFile(tmp_path, box)
     inst.people([person(1), "2,Planted"])
-    inst.environment["FILE_TOKEN"] = "wrong"
+    inst.environment["VENDOR_REFRESH_TOKEN"] = "wrong"
     code, document = inst.told("plan")
     assert code == 4
     assert bad_lines(document) == [(3, "fields", None)]

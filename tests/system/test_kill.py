@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from tests.system.installation import Installation
@@ -19,7 +19,7 @@ ROWS = 1000
 
 @pytest.fixture
 def sandbox() -> Iterator[ZohoSandbox]:
-    with start_sandbox() as box:
+    with plugin.start_sandbox() as box:
         yield box
 
 

@@ -7,17 +7,12 @@ from contextlib import closing
 
 from connector.demo.shop import MAPPINGS
 from connector.mapping.load import packaged
+from tests.policies import head
 from tests.system.rig import Rig
 
-POLICY = """\
-policy: 1
-tenant: test
-controller: {name: Example Retail, country: CN, contact_ref: env:DPO_CONTACT}
-defaults:
-  unclassified_outbound: block_record
-  unclassified_inbound: letter
-  unknown_subject_country: deny_transfer
-  unknown_age: {treat_as_adult: only adults may open an account}
+POLICY = (
+    head("test")
+    + """\
 destinations:
   zoho: {plugin: zoho, country: CN, role: processor}
 purposes:
@@ -26,6 +21,7 @@ rules:
   - {id: surname, when: {field: "customer.names.*"}, action: mask, with: name_surname}
   - {id: no-street, when: {field: customer.address.street}, action: drop_field}
 """
+)
 
 
 def ruled(rig: Rig, policy: str = POLICY) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from connector_zoho.sandbox import start_sandbox
+from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from tests.system.disks import fill, grow, small_disk
@@ -22,7 +22,7 @@ ROWS = 150
 
 @pytest.fixture
 def sandbox() -> Iterator[ZohoSandbox]:
-    with start_sandbox() as box:
+    with plugin.start_sandbox() as box:
         yield box
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -72,15 +71,6 @@ class SandboxRig(Generic[S, Open]):
         found = self._process.calls()
         wanted = names or [name for name in found if name != "token"]
         return {name: found[name] for name in wanted if found.get(name)}
-
-
-def together(works: Iterable[Callable[[], object]]) -> None:
-    """Do all of it at once, each in a thread of its own."""
-    threads = [threading.Thread(target=work) for work in works]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 def update(id_: str, ref: Ref, unless: datetime | None = None, **fields: Any) -> Write:

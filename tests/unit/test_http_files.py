@@ -11,7 +11,7 @@ import pytest
 from connector.errors import UnreachableError, VendorError
 from connector.http.session import HttpSession
 from connector.plugin import AllowList
-from tests.unit.test_http_session import Server, StillClock, answer, answer_and_close
+from tests.unit.misbehaving import Server, StillClock, answer, answer_and_close
 
 
 @pytest.fixture

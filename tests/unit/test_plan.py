@@ -14,7 +14,8 @@ from connector.store.links import ACTIVE, GONE, OUT, Link
 from connector.sync.decision import Decision, KindRules, Partner, Situation
 from connector.sync.documents import Base
 from connector.sync.plan import decide
-from tests.story import SCHEMAS, C, load_mappings
+from tests.scenery import SCHEMAS, load_mappings
+from tests.story import C
 
 LOCALS, REMOTES = load_mappings()
 PAIR = Pair(LOCALS[C], REMOTES[C], zone="UTC", phone_region="CN", schema=SCHEMAS[C])

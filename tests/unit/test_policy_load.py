@@ -8,7 +8,7 @@ import pytest
 
 from connector.errors import PolicyFileError
 from connector.policy.load import ended, load
-from tests.unit.policies import FULL, TODAY, policy, write
+from tests.policies import FULL, TODAY, policy, write
 
 
 def faults(folder: Path, text: str) -> tuple[str, ...]:

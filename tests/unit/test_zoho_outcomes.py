@@ -125,6 +125,7 @@ def test_a_field_name_of_another_form_is_left_out(name: object) -> None:
         ("TOO_MANY_REQUESTS", 429, Outcome.RETRY),
         ("INVALID_TOKEN", 401, Outcome.RETRY),
         ("DEPENDENT_SERVICE_ERROR", 400, Outcome.RETRY),
+        ("ALREADY_MODIFIED", 412, Outcome.STALE),
     ],
 )
 def test_a_refused_batch_means_the_same_for_each_of_its_writes(

@@ -12,12 +12,10 @@ from connector.errors import (
     RateLimitedError,
     RetryableError,
     SettingsError,
-    UnknownOutcomeError,
-    UnreachableError,
     VendorError,
 )
 from connector.http.answers import json_object
-from connector.http.tokens import Token, Tokens
+from connector.http.tokens import LOGIN, Token, Tokens, ask
 from connector.plugin import Host, Response, Session
 from connector_fxiaoke import facts
 from connector_fxiaoke.envelope import code_of, trace_of, traced
@@ -25,7 +23,6 @@ from connector_fxiaoke.facts import Class
 from connector_fxiaoke.settings import FxiaokeSettings
 
 BUDGET: Final = "token"
-_OPERATION: Final = "login"
 _FAULT_WAIT_S: Final = 30.0
 _LONGEST_LIFE_S: Final = 86_400
 
@@ -68,7 +65,7 @@ class Login:
                 "The CRM refuses its own token: the app's authorisation was withdrawn, or the user"
                 " is not one of this tenant.",
                 hint="Check the app's authorisation and user_id, then connect anew.",
-                operation=_OPERATION,
+                operation=LOGIN,
                 code=str(facts.TOKEN_REFUSED),
             )
         return token
@@ -106,13 +103,8 @@ class Login:
             body["grantType"] = facts.GRANT_TYPE
         path = facts.TOKEN_PATH if self._header else facts.LEGACY_TOKEN_PATH
         now = self._host.clock.now()
-        try:
-            answer = self._session.request(
-                "POST", settings.api_url + path, params=traced(self._host.rng), json=body
-            )
-        except UnknownOutcomeError as error:
-            # A token made and lost does no harm: nothing of ours was written.
-            raise UnreachableError(error.sentence, operation=_OPERATION) from None
+        trace = traced(self._host.rng)
+        answer = ask(self._session, settings.api_url + path, params=trace, json=body)
         told = json_object(answer.body)
         if told is None or answer.status != 200:
             raise self._no_gateway(answer)
@@ -131,7 +123,7 @@ class Login:
             return RetryableError(
                 f"The CRM gave no readable token (HTTP {answer.status}).",
                 after_s=_FAULT_WAIT_S,
-                operation=_OPERATION,
+                operation=LOGIN,
             )
         host = urlsplit(self._settings.api_url).netloc
         return SettingsError(
@@ -147,7 +139,7 @@ def _is_page(answer: Response) -> bool:
 
 
 def _refusal(told: Mapping[str, Any], code: int | None) -> VendorError:
-    about = {"operation": _OPERATION, "code": str(code), "trace": trace_of(told)}
+    about = {"operation": LOGIN, "code": str(code), "trace": trace_of(told)}
     if code in (None, facts.OK):
         return RetryableError(
             "The CRM gave no token and no reason.", after_s=_FAULT_WAIT_S, **about

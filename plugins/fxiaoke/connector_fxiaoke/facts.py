@@ -1,4 +1,4 @@
-"""Every number, path, header and code that Fxiaoke imposes (OpenAPI v2).
+"""The numbers, paths, headers and codes of Fxiaoke (OpenAPI v2) that code here goes by.
 
 Each fact carries its source, the date it was read and how sure we are: *documented* (the vendor's
 pages at developer.fxiaoke.com/openapi_v2 and www.fxiaoke.com/mob/guide/openapi, or its demo),
@@ -16,9 +16,6 @@ from typing import Final
 
 # --- hosts and paths -----------------------------------------------------------------------------
 
-DEFAULT_HOST: Final = "https://open.fxiaoke.com"
-"""The API host depends on the tenant's cloud: a setting. `www.fxiaoke.com/cgi` is no gateway, it
-answers 302 with HTML (probed). Documented."""
 TRACE_PARAMETER: Final = "thirdTraceId"
 """Query parameter with a fresh UUIDv4 for each request; a trace, no idempotency key. Documented;
 calls without it were not refused for it (probed)."""
@@ -81,8 +78,6 @@ ENTERPRISE_HEADER: Final = "x-fs-ea"
 """`ea` of the token answer. Documented."""
 USER_HEADER: Final = "x-fs-userid"
 """The acting employee's id, such as 1000: decides which rows and fields are seen. Documented."""
-SYSTEM_OWNER: Final = "-10000"
-"""Owner of rows that the system made. Reported: stored pages."""
 
 # --- tokens --------------------------------------------------------------------------------------
 
@@ -141,9 +136,6 @@ UNDER_REVIEW: Final = ("under_review", "in_change")
 """`life_status` of rows that an approval holds. Reported."""
 LOCKED: Final = "1"
 """`lock_status` of a locked row; "0" is open. Reported."""
-COMPANION_MARKS: Final = ("__r", "__l", "__o", "__v", "__p", "__e", "__relation_ids")
-"""Ends of the keys that come with a field on reading and are never written; those of persons carry
-name, phone and e-mail of employees. Handbook; reported."""
 TEXT_LENGTH: Final = 100
 """Characters in a `text`. Documented for the user interface."""
 LONG_TEXT_LENGTH: Final = 2_000
@@ -162,8 +154,6 @@ RATE_CALLS: Final = 100
 """Calls of one interface (path) in RATE_WINDOW. Handbook."""
 RATE_WINDOW: Final = timedelta(seconds=20)
 """As above."""
-QUOTA_PACKAGE: Final = 100_000
-"""Calls a day in one bought package; packages add up; resets at 00:00 China time. Handbook."""
 
 # --- codes ---------------------------------------------------------------------------------------
 
@@ -271,7 +261,7 @@ CLOUDS: Final[Mapping[str, str]] = {
 }
 """The API host of each cloud; Alibaba's is DingTalk's too. Other and private clouds have
 `open-` and their login domain, or a host of a reseller's. Handbook; the first documented, the
-Huawei one probed."""
+Huawei one probed. `www.fxiaoke.com/cgi` is no gateway: it answers 302 with HTML (probed)."""
 CLOUD_COUNTRIES: Final[Mapping[str, str]] = {
     "fxiaoke": "CN",
     "huawei": "CN",

@@ -12,17 +12,14 @@ from connector.errors import (
     RateLimitedError,
     RetryableError,
     SettingsError,
-    UnknownOutcomeError,
-    UnreachableError,
     VendorError,
 )
 from connector.http.answers import json_object
-from connector.http.tokens import Token, Tokens
+from connector.http.tokens import LOGIN, Token, Tokens, ask
 from connector.plugin import Host, Session
 from connector_zoho import facts
 from connector_zoho.settings import ZohoSettings
 
-_OPERATION: Final = "login"
 _FAULT_WAIT_S: Final = 30.0
 _SAFE_CODE: Final = re.compile(r"[A-Za-z_ ]{1,40}")
 
@@ -55,13 +52,7 @@ class Login:
             "client_secret": settings.client_secret.get_secret_value(),
             "refresh_token": settings.refresh_token.get_secret_value(),
         }
-        try:
-            answer = self._session.request(
-                "POST", settings.accounts_url + facts.TOKEN_PATH, form=form
-            )
-        except UnknownOutcomeError as error:
-            # A token made and lost does no harm: nothing of ours was written.
-            raise UnreachableError(error.sentence, operation=_OPERATION) from None
+        answer = ask(self._session, settings.accounts_url + facts.TOKEN_PATH, form=form)
         told = json_object(answer.body) or {}
         token = told.get("access_token")
         if not isinstance(token, str) or not token:
@@ -86,19 +77,19 @@ def _refusal(told: dict[str, Any], status: int) -> VendorError:
         return RateLimitedError(
             "The accounts server gives no more tokens for now.",
             after_s=facts.TOKEN_WINDOW.total_seconds(),
-            operation=_OPERATION,
+            operation=LOGIN,
         )
     if code == "unreadable" or code in facts.TOKEN_TRANSIENT or status >= 500:
         return RetryableError(
             "The accounts server gave no token and no reason.",
             after_s=_FAULT_WAIT_S,
-            operation=_OPERATION,
+            operation=LOGIN,
             code=code,
         )
     return LoginRefusedError(
         f"The accounts server refuses this login ({code}).",
         hint="Check client id, secret and data centre, and connect anew for a refresh token.",
-        operation=_OPERATION,
+        operation=LOGIN,
         code=code,
     )
 

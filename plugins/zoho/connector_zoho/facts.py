@@ -1,4 +1,4 @@
-"""Every number, path, header and code that Zoho CRM imposes (REST API v8).
+"""The numbers, paths, headers and codes of Zoho CRM (REST API v8) that code here goes by.
 
 Each fact carries its source, the date it was read and how sure we are: *documented* (the vendor's
 pages, its published OpenAPI files or its Python SDK), *reported* (public issues and code of users
@@ -12,9 +12,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
-
-API_VERSION: Final = "v8"
-"""Part of every path. Source: page "API versions". Documented."""
 
 # --- paths ---------------------------------------------------------------------------------------
 
@@ -100,16 +97,6 @@ Documented."""
 
 TOKEN_THROTTLED: Final = "Access Denied"  # noqa: S105 - an error text, not a secret
 """`error` of a throttled refresh, HTTP 200 or 400. Source: page "Kaizen 43"; 400 reported."""
-TOKEN_PERMANENT: Final = frozenset(
-    {
-        "invalid_code",
-        "invalid_client",
-        "invalid_client_secret",
-        "invalid_redirect_uri",
-        "access_denied",
-    }
-)
-"""`error` values that a person must heal. Source: page "Token errors". Documented."""
 TOKEN_TRANSIENT: Final = frozenset({"general_error"})
 """`error` values that heal by waiting. Reported."""
 
@@ -139,8 +126,6 @@ DELETED_TYPES: Final = ("all", "recycle", "permanent")
 """`type=` of the deleted feed. Documented, as above."""
 SEARCH_TOTAL: Final = 2_000
 """Records reachable by search. Source: page "Search records". Documented."""
-SEARCH_CRITERIA: Final = 10
-"""Conditions in one search; 15 in newer texts: take the smaller. Documented, conflicting."""
 SEARCH_SHORTEST: Final = 2
 """Characters; shorter values are INVALID_DATA. Documented, as above."""
 COQL_ROWS: Final = 2_000
@@ -157,9 +142,6 @@ COQL_IN: Final = 50
 """Values in one `in (...)`; 100 in newer texts: take the smaller. Documented, conflicting."""
 VERSION_STEP: Final = timedelta(seconds=1)
 """Resolution of `Modified_Time`. Source: samples of all record pages. Documented."""
-SEARCH_LAG: Final = timedelta(minutes=10)
-"""Ceiling we assume for search and counts lagging writes. Source: page "Record count" (1 to 10
-minutes for statistics, documented); for search unverified."""
 
 # --- writing (README: Writing) --------------------------------------------------------------------
 
@@ -223,55 +205,8 @@ BIGINT_DIGITS: Final = 18
 """Digits of data type `bigint`, which travels as a string. Documented, as above."""
 DECIMAL_DIGITS: Final = 16
 """Digits before the point of `double` and `currency`. Documented, as above."""
-DECIMAL_PLACES: Final = 9
-"""Digits behind it; a field's `decimal_place` may be less. Documented, as above."""
 PERCENT_DIGITS: Final = 5
 """Digits of data type `percent`. Documented, as above."""
-
-# --- budgets (README: Limits and credits) ---------------------------------------------------------
-
-CREDIT_WINDOW: Final = timedelta(hours=24)
-"""Rolling. Source: page "API limits". Documented."""
-CREDITS_LEAST: Final = 5_000
-"""Credits per window of the smallest (free) edition. Documented, as above."""
-CONCURRENCY: Final[Mapping[str, int]] = {
-    "free": 5,
-    "standard": 10,
-    "professional": 15,
-    "enterprise": 20,
-    "ultimate": 25,
-}
-"""Calls in flight per organisation and app, by edition. Documented, as above."""
-SUB_CONCURRENCY: Final = 10
-"""Calls in flight of the heavy kind (COQL, writes of more than 10 records, lists sorted by other
-than the default), all editions. Documented; the exact condition unverified."""
-HEAVY_WRITE: Final = 10
-"""A write of more records than this is of the heavy kind. Documented, as above."""
-RECORDS_PER_WRITE_CREDIT: Final = 10
-"""Insert, update, upsert: one credit for each started ten. Documented, as above."""
-CREDITS: Final[Mapping[str, int]] = {
-    "deleted": 2,
-    "list_by_view": 3,
-    "bulk_read": 50,
-    "bulk_write": 500,
-}
-"""Credits of a call, where it is not one. Documented, as above; 50 for starting a bulk read stands
-on a page about other products of the vendor, 500 for a bulk write in "Kaizen 103"."""
-COQL_CREDIT_STEPS: Final = ((200, 1), (1_000, 2), (2_000, 3))
-"""Up to so many rows cost so many credits. Source: page "COQL limitations". Documented."""
-
-CALL_LIFE: Final = timedelta(minutes=10)
-"""We assume that no request lands later than this after it was sent. Unverified: no page says."""
-
-
-def write_credits(records: int) -> int:
-    """Credits of an insert, update or upsert of so many records.
-
-    >>> write_credits(1), write_credits(10), write_credits(11)
-    (1, 1, 2)
-    """
-    return max(1, -(-records // RECORDS_PER_WRITE_CREDIT))
-
 
 CONSENT_TYPE: Final = "consent_lookup"
 """`data_type` of the field that holds a record's consent object, where the organisation has its
@@ -288,6 +223,35 @@ CONSENT_PARTS: Final[Mapping[str, str]] = {
 }
 """Parts of that object, with the lens's word for each. Source: the vendor's specification, schema
 `Consent` of records. Documented; which of them an organisation has is not."""
+
+# --- budgets (README: Limits and credits) ---------------------------------------------------------
+
+CREDIT_WINDOW: Final = timedelta(hours=24)
+"""Rolling. Source: page "API limits". Documented."""
+HEAVY_WRITE: Final = 10
+"""A write of more records than this is of the heavy kind, of which fewer may be in flight; queries
+and lists sorted by other than the id are too. Documented; the exact condition unverified."""
+RECORDS_PER_WRITE_CREDIT: Final = 10
+"""Insert, update, upsert: one credit for each started ten. Documented, as above."""
+CREDITS: Final[Mapping[str, int]] = {
+    "deleted": 2,
+    "list_by_view": 3,
+    "bulk_read": 50,
+    "bulk_write": 500,
+}
+"""Credits of a call, where it is not one. Documented, as above; 50 for starting a bulk read stands
+on a page about other products of the vendor, 500 for a bulk write in "Kaizen 103"."""
+COQL_CREDIT_STEPS: Final = ((200, 1), (1_000, 2), (2_000, 3))
+"""Up to so many rows cost so many credits. Source: page "COQL limitations". Documented."""
+
+
+def write_credits(records: int) -> int:
+    """Credits of an insert, update or upsert of so many records.
+
+    >>> write_credits(1), write_credits(10), write_credits(11)
+    (1, 1, 2)
+    """
+    return max(1, -(-records // RECORDS_PER_WRITE_CREDIT))
 
 
 def coql_credits(rows: int) -> int:
@@ -420,8 +384,6 @@ SCOPES: Final = (
 """What the connector asks for."""
 BULK_SCOPES: Final = ("ZohoCRM.bulk.ALL", "ZohoFiles.files.ALL")
 """Needed on top of `SCOPES` for bulk jobs alone. Source: pages of the bulk APIs. Documented."""
-PURGE_SCOPE: Final = "ZohoCRM.settings.recycle_bin.DELETE"
-"""Needed to purge (contained in settings.ALL). Source: page "Scopes". Documented."""
 
 DATA_CENTRES: Final[Mapping[str, tuple[str, str, str]]] = {
     "us": ("accounts.zoho.com", "www.zohoapis.com", "content.zohoapis.com"),

@@ -60,6 +60,9 @@ def of_call(write: Write, code: str, status: int) -> Result:
             return retry(write, code.lower(), "The CRM puts this batch off.", _THROTTLED_WAIT)
         case Class.LATER:
             return retry(write, code.lower(), "The CRM puts this batch off.", LOCKED_WAIT)
+    if code == "ALREADY_MODIFIED":  # 412 names one record at most, of however many were sent
+        ours, text = _SENTENCES[code]
+        return Result(id=write.id, outcome=Outcome.STALE, reason=Reason(code=ours, text=text))
     reason = Reason(code=code.lower(), text=f"The CRM refuses the whole batch ({code}).")
     return Result(id=write.id, outcome=Outcome.REFUSED, reason=reason)
 

@@ -88,7 +88,7 @@ def _since(name: str, records: Records) -> Finding:
         for since in (at, at + facts.VERSION_STEP)
     )
     if any(told <= at for told in later):
-        text = f"A list of {module} since a time holds older records too: each run reads them all."
+        text = f"A list of {module} since a time holds older records too: they may be too many."
         return Finding(name=name, good=records.querying.allowed, text=text)
     if not then:
         text = f"A list of {module} since a time leaves that second out: lists may skip a change."

@@ -117,18 +117,17 @@ class Records:
         """Query the first part of the fields; None if queries are not allowed."""
         columns = self._bare if ids_only else self.parts[0]
         try:
-            return self.querying.run(
-                queries.query(self.module, columns, where, order, limit), limit
-            )
+            answer = self._run(columns, where, order, limit)
         except InvalidError as error:
             if error.code != "INVALID_QUERY" or self._asked is not None or ids_only:
                 raise
             # A column that this account lacks or hides: look once at what there is, and go on.
             self.describe()
-            columns = self.parts[0]
-            return self.querying.run(
-                queries.query(self.module, columns, where, order, limit), limit
-            )
+            answer = self._run(self.parts[0], where, order, limit)
+        return None if answer is None else _believed(answer)
+
+    def _run(self, columns: Sequence[str], where: str, order: str, limit: int) -> Answer | None:
+        return self.querying.run(queries.query(self.module, columns, where, order, limit), limit)
 
     @property
     def _bare(self) -> list[str]:
@@ -141,7 +140,7 @@ class Records:
         fields = self._bare if ids_only else self.parts[0]
         headers = None if since is None else {facts.IF_MODIFIED_SINCE: moment(since)}
         asked = {"fields": ",".join(fields), "per_page": str(self.settings.list_page), **params}
-        return self.client.read("list", self.path, asked, headers=headers)
+        return _believed(self.client.read("list", self.path, asked, headers=headers))
 
     # --- rows to Seen ---
 
@@ -306,7 +305,7 @@ class Records:
                 break
             rows = [checked(row) for row in answer.rows]
             found += self._with(field, rows)
-            if not answer.more or not rows:
+            if not answer.more:
                 return found
             last = rows[-1]["id"]
         return None
@@ -331,6 +330,13 @@ class Records:
         values = self._by_ids([row["id"] for row in rows], [*_ALWAYS, field])
         for row in rows:
             yield row | {field: values.get(row["id"], {}).get(field)}
+
+
+def _believed(answer: Answer) -> Answer:
+    """Refuse a page behind which nobody could go on, and whose end would look like the end."""
+    if answer.more and not answer.rows:
+        raise RetryableError("The vendor says there is more and shows nothing.")
+    return answer
 
 
 def _gone(one: str, how: Gone) -> Seen:

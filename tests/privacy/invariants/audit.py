@@ -26,7 +26,6 @@ from connector.store import events
 from connector.store import tables as t
 from connector.store.events import Event
 from connector.sync.audit import Verdict, note_head, verify
-from connector.sync.review import Review
 from tests.privacy.canary import Scanner
 from tests.privacy.persons import Persons, ann_everywhere
 
@@ -288,7 +287,7 @@ def test_18_privacy_commands_note_the_end_of_the_log(tell: Tell) -> None:
     assert noted()
     rights.export(who, story.folder / "x", reason="request", recipient="her")
     assert noted()
-    review = Review(story.store(), story.vault)
+    review = story.review()
     review.conflict(review.conflicts()[0].id, show=True)
     assert noted()
     rights.erase(who)

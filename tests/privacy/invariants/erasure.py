@@ -19,19 +19,19 @@ from connector.rights import erasing
 from connector.rights.erasing import STEPS
 from connector.store import tables as t
 from connector.sync.documents import unpack
-from connector.sync.review import Review
 from connector.testing.world import PERFECT
+from tests.copies import World
 from tests.privacy.canary import Scanner
 from tests.privacy.persons import (
     OnDisk,
     Persons,
-    World,
     ann_everywhere,
     deletions,
     is_gone,
     ref_of,
 )
-from tests.story import TABLES, C, Died, F
+from tests.scenery import TABLES
+from tests.story import C, Died, F
 
 Tell = Callable[..., Any]
 
@@ -155,7 +155,7 @@ def typed_in_at_the_shop(story: Persons, mail: str | None, mobile: str | None) -
 
 def retried_as_a_letter(story: Persons, mail: str | None, mobile: str | None) -> None:
     """Somebody who waits as one of a household has her values by now, and is retried."""
-    review = Review(story.store(), story.vault)
+    review = story.review()
     letter = next(one for one in review.letters() if one.code == "ambiguous")
     story.sql(
         "UPDATE clients SET mail = :m, mobile = :p, full_name = 'Someone' WHERE no = :n",
@@ -329,7 +329,7 @@ def test_09_two_of_a_household_are_told_apart(tell: Tell) -> None:
     story.client("Ben", mail="ben@example.test", mobile="13900000001")
     story.settle()
     story.erase(ann)
-    review = Review(story.store(), story.vault)
+    review = story.review()
     for one in review.letters():
         review.retry(one.id)
     story.settle()
@@ -384,7 +384,7 @@ def test_10_an_erasure_broken_off_anywhere_ends_the_same(tell: Tell) -> None:
     steps = {at for at, point in enumerate(points, 1) if " step: " in point}
     for at in sorted(steps | set(range(1, len(points) + 1, 3))):
         where = f"{at} of {len(points)}: {points[at - 1]}"
-        world.put_back(story)
+        world.put_back()
         Fuse(story, at)
         with pytest.raises(Died):
             story.erase(known.key)

@@ -22,7 +22,8 @@ from connector.store import claims
 from connector.store import tables as t
 from connector.store.claims import Claim
 from connector.store.database import Hook, no_hook
-from tests.privacy.persons import Persons, World
+from tests.copies import World
+from tests.privacy.persons import Persons
 from tests.story import C
 
 OLD, NEW = 6, 12
@@ -130,7 +131,7 @@ def test_11_a_rotation_killed_at_any_point_goes_on(tell: Tell) -> None:
     every = points_of_index(story)
     for number, point in enumerate(every):
         ring.write_bytes(as_it_was)
-        world.put_back(story)
+        world.put_back()
 
         def die(at: str, point: str = point) -> None:
             if at == point:

@@ -72,7 +72,7 @@ class Split(Persons):
             officer=officer,
         )
 
-    def review(self, vault: Vault | None, limit: int = 20) -> Review:
+    def review_with(self, vault: Vault | None, limit: int = 20) -> Review:
         return Review(self.store(), vault, people_an_hour=limit)
 
 
@@ -123,13 +123,13 @@ def in_clear(known: Known, *told: Any) -> list[str]:
 
 
 def test_19_without_a_key_all_is_listed_and_nothing_opens(split: Split, ann: Known) -> None:
-    masked = split.review(split.vault)
+    masked = split.review_with(split.vault)
     shut = Shut()
     for _ in range(2):
         with pytest.raises(SealError):
             split.vault_of(shut)
     assert shut.asked == 2
-    bare = split.review(None)
+    bare = split.review_with(None)
     assert [one.id for one in bare.letters()] == [one.id for one in masked.letters()] != []
     told = bare.conflicts()
     assert [one.id for one in told] == [one.id for one in masked.conflicts()] != []
@@ -160,14 +160,14 @@ def test_19_without_a_key_all_is_listed_and_nothing_opens(split: Split, ann: Kno
 
 
 def test_19_a_run_opens_what_it_needs_and_shows_nobody_anything(split: Split, ann: Known) -> None:
-    [one] = split.review(split.vault).conflicts()
+    [one] = split.review_with(split.vault).conflicts()
     assert one.local and in_clear(ann, one) == []
     found = opened(split, split.vault)
     assert found.pop("event") == 0, "values that a rule overwrote are kept for people alone"
     assert all(found.values()) and found.keys() >= {"base", "conflict"}
     for vault in (split.vault, split.vault_of(officer=Shut()), split.vault_of(officer="file:no.x")):
         with pytest.raises(PolicyError, match="privacy officer only"):
-            split.review(vault).conflict(one.id, show=True, reason="curious")
+            split.review_with(vault).conflict(one.id, show=True, reason="curious")
     rights = Rights(lambda p, h: split.beside(), PrivacySettings())
     with pytest.raises(PolicyError, match="privacy officer only"):
         rights.export(Who([str(ann.key)]), split.folder / "ann", reason="curious", recipient="me")
@@ -178,11 +178,11 @@ def test_19_a_run_opens_what_it_needs_and_shows_nobody_anything(split: Split, an
 def test_19_the_officer_opens_one_person_with_a_reason_and_it_is_noted(
     split: Split, ann: Known
 ) -> None:
-    [one] = split.review(split.vault).conflicts()
+    [one] = split.review_with(split.vault).conflicts()
     officer = split.vault_of(officer=OFFICER)
     with pytest.raises(UsageError, match="--reason"):
-        split.review(officer).conflict(one.id, show=True)
-    shown = split.review(officer).conflict(one.id, show=True, reason="request of 3 March")
+        split.review_with(officer).conflict(one.id, show=True)
+    shown = split.review_with(officer).conflict(one.id, show=True, reason="request of 3 March")
     assert in_clear(ann, shown) != []
     [row] = [row for row in split.rows(t.event) if row["cause"] == "shown"]
     assert row["note"] == "request of 3 March"
@@ -202,7 +202,7 @@ def test_19_the_officer_sees_so_many_people_an_hour(split: Split) -> None:
         split.vendor.edit(C, split.ref(f"P{n}"), {"City": "There"})
     split.settle()
     officer = split.vault_of(officer=OFFICER)
-    review = split.review(officer, limit=2)
+    review = split.review_with(officer, limit=2)
     first, second, third = (one.id for one in review.conflicts())
     for one in (first, second, first):  # the same person again is one person
         review.conflict(one, show=True, reason="request")

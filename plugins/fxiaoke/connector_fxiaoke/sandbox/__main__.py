@@ -14,7 +14,7 @@ def main() -> None:
     options = parser("connector_fxiaoke.sandbox", __doc__)
     options.add_argument("--objects", type=Path, help="an organisation in describe's shape")
     asked = options.parse_args()
-    app = SandboxApp(objects=load_objects(asked.objects), rate=asked.rate)
+    app = SandboxApp(definitions=load_objects(asked.objects), rate=asked.rate)
     serve(app, asked.port, until_eof=asked.until_eof)
 
 

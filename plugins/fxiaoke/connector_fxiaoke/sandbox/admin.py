@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from connector.sandbox.admin import Action, AdminError
 from connector.sandbox.views import State
-from connector.sandbox.workflows import read_workflows
 from connector_fxiaoke.sandbox.model import CLERK, milliseconds
 from connector_fxiaoke.sandbox.objects import Table, row_id, row_number
 from connector_fxiaoke.sandbox.refusals import Json, RefusedRecord
@@ -174,10 +173,6 @@ def _drop_field(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     app.org.drop_field(_table(app, asked), asked["field"])
 
 
-def _workflows(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    app.org.workflows = read_workflows(asked["rules"], app.noun)
-
-
 def _expire(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     app.accounts.expire()
 
@@ -202,7 +197,6 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "review": _review,
     "records": _records,
     "removed": _removed,
-    "workflows": _workflows,
     "expire_tokens": _expire,
     "quota": _quota,
 }

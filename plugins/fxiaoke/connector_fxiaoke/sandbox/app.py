@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from random import Random
 from typing import Any, Final
 
 import orjson
 
-from connector.http.limits import Rate
 from connector.sandbox.app import App
 from connector.sandbox.calls import Call, Reply
-from connector.sandbox.clock import Time
-from connector.sandbox.faults import HTML, Faults
+from connector.sandbox.faults import HTML
 from connector.sandbox.watch import Watch
 from connector_fxiaoke import facts
 from connector_fxiaoke.sandbox import admin, metadata, spoil
@@ -81,37 +77,19 @@ class Route:
 
 
 class SandboxApp(App):
-    """One stand-in of the vendor; `rate` replaces its limit on calls."""
+    """One stand-in of the vendor."""
 
     noun = "object"
     actions = admin.ACTIONS
     forms = SWITCHES
+    known_faults = FAULTS
+    org: Organisation
 
-    def __init__(
-        self,
-        *,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-        rng: Random | None = None,
-        objects: Iterable[Mapping[str, Any]] | None = None,
-        rate: Rate | None = None,
-    ) -> None:
-        super().__init__(now=now, sleep=sleep, rng=rng)
-        self._objects = list(objects) if objects is not None else None
-        self._rate = rate
-        self.reset()
-
-    def reset(self) -> None:
-        """Start anew with an empty organisation; the address stays."""
-        self.clock = Time(self._now)
-        self.org = Organisation(self.clock, self._rng, self._objects)
-        self.limits, self.switches = self.org.limits, self.org.switches
-        if self._rate is not None:
-            self.limits.change({"rate_calls": self._rate.units, "rate_window_s": self._rate.per_s})
+    def begin(self) -> None:
+        self.org = Organisation(self.clock, self._rng, self._definitions)
+        self.watch = Watch(without_secrets)
         self.accounts = Accounts(self.org)
         self.budget = Budget(self.org)
-        self.faults = Faults(FAULTS, self.noun)
-        self.watch = Watch(without_secrets)
         self._reads = Reads(self.org)
         self._pages: dict[tuple[str, str], bytes] = {}
 

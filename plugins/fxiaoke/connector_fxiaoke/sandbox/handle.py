@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from connector.plugin import Ref
@@ -16,12 +15,6 @@ class FxiaokeSandbox(SandboxProcess):
 
     module = "connector_fxiaoke.sandbox"
     noun = "object"
-
-    def __init__(
-        self, port: int = 0, objects: Path | None = None, *, rate: str | None = None
-    ) -> None:
-        more = ["--objects", str(objects)] if objects is not None else []
-        super().__init__(port, rate=rate, more=more)
 
     @property
     def settings(self) -> Mapping[str, Any]:

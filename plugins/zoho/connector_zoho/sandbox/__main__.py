@@ -1,4 +1,4 @@
-"""`python -m connector_zoho.sandbox --port N [--modules FILE.json]`."""
+"""`python -m connector_zoho.sandbox --port N [--rate N/SECONDSs] [--modules FILE.json]`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def main() -> None:
     options = parser("connector_zoho.sandbox", __doc__)
     options.add_argument("--modules", type=Path, help="an organisation in the metadata's shape")
     asked = options.parse_args()
-    app = SandboxApp(modules=load_modules(asked.modules), rate=asked.rate)
+    app = SandboxApp(definitions=load_modules(asked.modules), rate=asked.rate)
     serve(app, asked.port, until_eof=asked.until_eof)
 
 

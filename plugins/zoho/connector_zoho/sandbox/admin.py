@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from connector.sandbox.admin import Action, AdminError
 from connector.sandbox.clock import moment
-from connector.sandbox.workflows import read_workflows
 from connector_zoho.sandbox.model import CLERK, INTEGRATION, Organisation
 from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.refusals import Json
@@ -73,7 +72,6 @@ def _edit(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     modified = asked.get("Modified_Time")
     at = int(moment(modified)) if modified is not None else None
     app.org.commit(module, number, values, _user(app, asked), at)
-    return None
 
 
 def _delete(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
@@ -127,7 +125,6 @@ def _merge(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
                 app.org.commit(
                     other, state.number, moved, state.values["Modified_By"], state.modified
                 )
-    return None
 
 
 def _seed(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
@@ -161,10 +158,6 @@ def _drop_field(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
 
 def _zone(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
     app.org.set_zone(asked["zone"])
-
-
-def _workflows(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
-    app.org.workflows = read_workflows(asked["rules"], app.noun)
 
 
 def _grant(app: SandboxApp, asked: Mapping[str, Any]) -> Any:
@@ -209,7 +202,6 @@ ACTIONS: Final[Mapping[str, Action]] = {
     "records": _records,
     "removed": _removed,
     "zone": _zone,
-    "workflows": _workflows,
     "grant": _grant,
     "code": _code,
     "revoke": _revoke,

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterable, Mapping
-from random import Random
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
 
-from connector.http.limits import Rate
 from connector.sandbox.app import App
 from connector.sandbox.calls import Call, Reply
-from connector.sandbox.clock import Time
-from connector.sandbox.faults import Faults
 from connector.sandbox.watch import Watch
 from connector_zoho import facts
 from connector_zoho.sandbox import admin, making, metadata, spoil
@@ -43,38 +38,20 @@ Maker = Callable[[Call, str, str | None], Route]
 
 
 class SandboxApp(App):
-    """One stand-in of the vendor; `rate` replaces its limits on calls at one time."""
+    """One stand-in of the vendor."""
 
     noun = "module"
     actions = admin.ACTIONS
     forms = SWITCHES
+    known_faults = FAULTS
+    org: Organisation
 
-    def __init__(
-        self,
-        *,
-        now: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
-        rng: Random | None = None,
-        modules: Iterable[Mapping[str, Any]] | None = None,
-        rate: Rate | None = None,
-    ) -> None:
-        super().__init__(now=now, sleep=sleep, rng=rng)
-        self._modules = list(modules) if modules is not None else None
-        self._rate = rate
-        self.reset()
-
-    def reset(self) -> None:
-        """Start anew with an empty organisation; the address stays."""
-        self.clock = Time(self._now)
-        self.org = Organisation(self.clock, self._rng, self._modules)
-        self.limits, self.switches = self.org.limits, self.org.switches
-        if self._rate is not None:
-            self.limits.change({"rate_calls": self._rate.units, "rate_window_s": self._rate.per_s})
+    def begin(self) -> None:
+        self.org = Organisation(self.clock, self._rng, self._definitions)
+        self.watch = Watch()
         self.accounts = Accounts(self.org)
         self.accounts.base_url = self.base_url
-        self.faults = Faults(FAULTS, self.noun)
         self.budget = Budget(self.org)
-        self.watch = Watch()
         self._reads = Reads(self.org)
         self._search = Search(self.org, self._reads)
         self._queries = Queries(self.org)
@@ -154,11 +131,7 @@ class SandboxApp(App):
             return bulk
         match = _RECORDS.fullmatch(path)
         if match is None:
-            raise RefusedCall(
-                "INVALID_URL_PATTERN",
-                "Please check if the URL trying to access is a correct one",
-                status=404,
-            )
+            raise _no_such_path()
         name, rest = match["module"], match["rest"]
         if rest is None:
             makers: dict[str, Maker] = {
@@ -173,11 +146,7 @@ class SandboxApp(App):
         if rest in ("deleted", "search", "actions/count"):
             return self._only(call, "GET", self._special(call, name, rest))
         if "/" in rest:
-            raise RefusedCall(
-                "INVALID_URL_PATTERN",
-                "Please check if the URL trying to access is a correct one",
-                status=404,
-            )
+            raise _no_such_path()
         one: dict[str, Maker] = {"GET": self._fetch, "PUT": self._write, "DELETE": self._delete}
         return self._maker(call, one)(call, name, rest)
 
@@ -220,7 +189,7 @@ class SandboxApp(App):
         if call.method != "GET":
             raise self._bad_method()
         if part not in ("modules", "fields", "layouts") or (tail and part != "modules"):
-            raise RefusedCall("INVALID_URL_PATTERN", "the URL is not a correct one", status=404)
+            raise _no_such_path()
 
         def act(grant: Grant) -> Answer:
             self.accounts.need_setting(grant, part)
@@ -350,6 +319,14 @@ def _listed(body: bytes, key: str) -> list[Any]:
     except (orjson.JSONDecodeError, AttributeError):
         return []
     return listed if isinstance(listed, list) else []
+
+
+def _no_such_path() -> RefusedCall:
+    return RefusedCall(
+        "INVALID_URL_PATTERN",
+        "Please check if the URL trying to access is a correct one",
+        status=404,
+    )
 
 
 def _missing_ids() -> RefusedCall:

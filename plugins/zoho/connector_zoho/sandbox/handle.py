@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from connector.plugin import Fields, Ref
@@ -16,12 +15,6 @@ class ZohoSandbox(SandboxProcess):
 
     module = "connector_zoho.sandbox"
     noun = "module"
-
-    def __init__(
-        self, port: int = 0, modules: Path | None = None, *, rate: str | None = None
-    ) -> None:
-        more = ["--modules", str(modules)] if modules is not None else []
-        super().__init__(port, rate=rate, more=more)
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -17,10 +17,12 @@ from connector_zoho.sandbox.model import Externals, Organisation
 from connector_zoho.sandbox.objects import Module, Removed
 from connector_zoho.sandbox.refusals import Json, RefusedCall, bad_pattern
 from connector_zoho.sandbox.shapes import rows, whole
-from connector_zoho.sandbox.values import parse_id, parse_time
+from connector_zoho.sandbox.values import header_time, parse_id
 
 Answer = tuple[int, Json | None]
 """HTTP status and body."""
+Bound = tuple[tuple[str, str], ...]
+"""What a page token is bound to; see `bind`."""
 _REMEMBERED: Final = 20_000
 _UNBOUND: Final = ("page_token", "page")
 
@@ -60,18 +62,8 @@ class Reads:
         return [name for name in names if name in module.fields]
 
     def since(self, call: Call) -> int | None:
-        """Read `If-Modified-Since`: ISO 8601 with offset, never an HTTP date."""
-        told = call.headers.get("if-modified-since")
-        if told is None:
-            return None
-        at = parse_time(told, zulu=self._org.switches["zulu_times"] == "accepted")
-        if at is None:
-            raise RefusedCall(
-                "INVALID_DATA",
-                "the header value given seems to be invalid",
-                {"header_name": facts.IF_MODIFIED_SINCE, "expected_data_type": "datetime"},
-            )
-        return at
+        """Read `If-Modified-Since`."""
+        return header_time(self._org, call, facts.IF_MODIFIED_SINCE)
 
     def _unchanged(self, since: int | None) -> Answer:
         if since is None:
@@ -84,56 +76,21 @@ class Reads:
         """Answer a list read."""
         if "ids" in call.query:
             return self._by_ids(module, call, externals)
-        query = call.query
         names, since = self.fields(module, call), self.since(call)
         per_page = positive(call, "per_page", facts.LIST_PAGE, facts.LIST_PAGE)
-        sort_by, sort_order = query.get("sort_by", "id"), query.get("sort_order", "desc")
-        if sort_by not in facts.LIST_SORTS:
-            raise RefusedCall(
-                "INVALID_DATA",
-                "the sort field given seems to be invalid",
-                {"param_name": "sort_by", "supported_values": list(facts.LIST_SORTS)},
-            )
-        if sort_order not in ("asc", "desc"):
-            raise bad_pattern("sort_order")
-        if "page" in query and "page_token" in query:
-            raise RefusedCall(
-                "AMBIGUITY_DURING_PROCESSING",
-                "page and page_token cannot be used together",
-                {"param_names": ["page", "page_token"]},
-            )
-        bound = bind(query, module.name, call.headers.get("if-modified-since"))
+        sort_by, sort_order = _order(call.query)
         keys = module.feed.since(sort_by, since)
-        if "page_token" in query:
-            mark = self._tokens.take(query["page_token"], grant.user["id"], bound)
-            page, start = mark.page, self._start(mark, keys, sort_order)
-            if page * per_page > self._org.limits.list_by_token:
-                raise RefusedCall(
-                    "PAGINATION_LIMIT_EXCEEDED",
-                    "the limit of records by page token is exceeded",
-                    {"limit": self._org.limits.list_by_token},
-                )
-        else:
-            page = positive(call, "page", 1)
-            if page * per_page > self._org.limits.list_by_number:
-                raise RefusedCall(
-                    "DISCRETE_PAGINATION_LIMIT_EXCEEDED",
-                    "the limit of records by page is exceeded, use page_token",
-                    {"limit": self._org.limits.list_by_number},
-                )
-            start = (page - 1) * min(per_page, self._org.limits.list_page)
+        bound = bind(call.query, module.name, call.headers.get("if-modified-since"))
+        user = grant.user["id"]
+        page, start = self._place(call, user, bound, keys, per_page, sort_order)
         count = min(per_page, self._org.limits.list_page)
         chosen, end = self._slice(module, keys, start, count, sort_order)
         if not chosen:
             return self._unchanged(since) if page == 1 else (204, None)
-        more = end < len(keys)
-        last = (self._time(chosen[-1], sort_by), chosen[-1].number)
-        expires = self._tokens.expiry()
-        after = (
-            self._tokens.give(Mark(bound, grant.user["id"], page + 1, end, last, expires))
-            if more
-            else None
-        )
+        more, expires, after = end < len(keys), self._tokens.expiry(), None
+        if more:
+            last = (self._time(chosen[-1], sort_by), chosen[-1].number)
+            after = self._tokens.give(Mark(bound, user, page + 1, end, last, expires))
         return 200, {
             "data": rows(self._org, module, chosen, names),
             "info": {
@@ -142,7 +99,7 @@ class Reads:
                 "count": len(chosen),
                 "sort_by": sort_by,
                 "page": page,
-                "previous_page_token": query.get("page_token"),
+                "previous_page_token": call.query.get("page_token"),
                 "page_token_expiry": self._org.render(int(expires)) if more else None,
                 "sort_order": sort_order,
                 "email": False,
@@ -150,6 +107,41 @@ class Reads:
                 "more_records": more,
             },
         }
+
+    def _place(
+        self,
+        call: Call,
+        user: str,
+        bound: Bound,
+        keys: Sequence[Key],
+        per_page: int,
+        sort_order: str,
+    ) -> tuple[int, int]:
+        """The page asked for, and the place in the order where it starts. Raises RefusedCall."""
+        query, limits = call.query, self._org.limits
+        if "page" in query and "page_token" in query:
+            raise RefusedCall(
+                "AMBIGUITY_DURING_PROCESSING",
+                "page and page_token cannot be used together",
+                {"param_names": ["page", "page_token"]},
+            )
+        if "page_token" in query:
+            mark = self._tokens.take(query["page_token"], user, bound)
+            if mark.page * per_page > limits.list_by_token:
+                raise RefusedCall(
+                    "PAGINATION_LIMIT_EXCEEDED",
+                    "the limit of records by page token is exceeded",
+                    {"limit": limits.list_by_token},
+                )
+            return mark.page, self._start(mark, keys, sort_order)
+        page = positive(call, "page", 1)
+        if page * per_page > limits.list_by_number:
+            raise RefusedCall(
+                "DISCRETE_PAGINATION_LIMIT_EXCEEDED",
+                "the limit of records by page is exceeded, use page_token",
+                {"limit": limits.list_by_number},
+            )
+        return page, (page - 1) * min(per_page, limits.list_page)
 
     def _start(self, mark: Mark, keys: Sequence[Key], sort_order: str) -> int:
         if self._org.switches["page_token"] != "key" or mark.key is None:  # noqa: S105 - a switch
@@ -297,6 +289,20 @@ class Reads:
         }
 
 
+def _order(query: Mapping[str, str]) -> tuple[str, str]:
+    """Read `sort_by` and `sort_order`. Raises RefusedCall."""
+    sort_by, sort_order = query.get("sort_by", "id"), query.get("sort_order", "desc")
+    if sort_by not in facts.LIST_SORTS:
+        raise RefusedCall(
+            "INVALID_DATA",
+            "the sort field given seems to be invalid",
+            {"param_name": "sort_by", "supported_values": list(facts.LIST_SORTS)},
+        )
+    if sort_order not in ("asc", "desc"):
+        raise bad_pattern("sort_order")
+    return sort_by, sort_order
+
+
 def positive(call: Call, name: str, default: int, most: int | None = None) -> int:
     """Read a positive number from the query. Raises RefusedCall PATTERN_NOT_MATCHED."""
     told = call.query.get(name)
@@ -313,7 +319,7 @@ def positive(call: Call, name: str, default: int, most: int | None = None) -> in
 class Mark:
     """Where a token goes on. `key` is the last key shown before it."""
 
-    bound: tuple[tuple[str, str], ...]
+    bound: Bound
     user: str
     page: int
     start: int
@@ -321,7 +327,7 @@ class Mark:
     expires: float
 
 
-def bind(query: Mapping[str, str], module: str, since: str | None) -> tuple[tuple[str, str], ...]:
+def bind(query: Mapping[str, str], module: str, since: str | None) -> Bound:
     """Everything of a call that must stay byte for byte the same from page to page."""
     told = {name: value for name, value in query.items() if name not in _UNBOUND}
     return tuple(sorted({**told, " module": module, " since": since or ""}.items()))
@@ -344,7 +350,7 @@ class PageTokens:
             self._marks.popitem(last=False)
         return value
 
-    def take(self, value: str, user: str, bound: tuple[tuple[str, str], ...]) -> Mark:
+    def take(self, value: str, user: str, bound: Bound) -> Mark:
         """Find where a token goes on. Raises RefusedCall; a token may be used again."""
         mark = self._marks.get(value)
         details = {"param_name": "page_token"}

@@ -95,29 +95,37 @@ def define_field(given: Mapping[str, Any], field_id: str) -> Field:
     (True, 255, {'casesensitive': 'false'})
     """
     name, kind = str(given["api_name"]), str(given["data_type"])
-    external = given.get("external") or None
-    unique = given.get("unique") or bool(external) or {}  # what is external is unique
-    if unique is True:
-        unique = {"casesensitive": "false"}
-    if external is True:
-        external = {"type": "org", "show": True}
-    lookup = given.get("lookup") or {}
-    if isinstance(lookup, str):
-        lookup = {"module": {"api_name": lookup}, "api_name": name, "display_label": name}
+    meta = _meta(given, name, kind, field_id)
+    unique, lookup, options = meta["unique"], meta["lookup"], meta["pick_list_values"]
+    listed = kind in ("picklist", "multiselectpicklist")
+    return Field(
+        name=name,
+        type=kind,
+        length=int(meta["length"]),
+        decimals=meta["decimal_place"] or 0,
+        mandatory=bool(meta["system_mandatory"] or meta["required"]),
+        unique=bool(unique),
+        case_sensitive=unique.get("casesensitive") == "true",
+        external=bool(meta["external"]),
+        read_only=meta["field_read_only"] or not meta["operation_type"]["api_update"],
+        target=lookup["module"]["api_name"] if lookup else None,
+        options=[o["actual_value"] for o in options if o["type"] == "used"] if listed else None,
+        meta=meta,
+    )
+
+
+def _meta(given: Mapping[str, Any], name: str, kind: str, field_id: str) -> Json:
+    """What the fields call answers: what is usual, what is given, what of that is spelled out."""
+    decimals = given.get("decimal_place")
+    if decimals is None and kind in ("double", "currency", "percent"):
+        decimals = 2
     textarea = given.get("textarea") or ({"type": "small"} if kind == "textarea" else None)
     length = given.get("length")
     if length is None:
         length = facts.TEXTAREA_LENGTH[textarea["type"]] if textarea else LENGTHS.get(kind, 255)
     read_only = bool(given.get("field_read_only") or given.get("read_only") or kind in DERIVED)
-    listed = kind in ("picklist", "multiselectpicklist")
-    options = [
-        _option(value, place, field_id)
-        for place, value in enumerate(given.get("pick_list_values") or (), 1)
-    ]
-    decimals = given.get("decimal_place")
-    if decimals is None and kind in ("double", "currency", "percent"):
-        decimals = 2
-    meta: Json = {
+    rounding = {"rounding_option": "normal", "precision": decimals} if kind == "currency" else {}
+    return {
         "id": field_id,
         "field_label": name.replace("_", " "),
         "display_label": name.replace("_", " "),
@@ -136,43 +144,40 @@ def define_field(given: Mapping[str, Any], field_id: str) -> Field:
         "hipaa_compliance": None,
         "formula": {},
         "auto_number": {},
-        "currency": {"rounding_option": "normal", "precision": decimals}
-        if kind == "currency"
-        else {},
+        "currency": rounding,
         "multiselectlookup": {},
         "subform": None,
         **given,
+        **_keys(given),
         "length": length,
         "decimal_place": decimals,
         "read_only": bool(given.get("read_only")),
         "field_read_only": read_only,
-        "unique": unique,
-        "external": external,
-        "lookup": dict(lookup),
+        "lookup": _lookup(given.get("lookup") or {}, name),
         "textarea": textarea,
-        "pick_list_values": options,
+        "pick_list_values": [
+            _option(value, place, field_id)
+            for place, value in enumerate(given.get("pick_list_values") or (), 1)
+        ],
         "operation_type": given.get("operation_type")
-        or {
-            "web_update": not read_only,
-            "api_create": not read_only,
-            "web_create": not read_only,
-            "api_update": not read_only,
-        },
+        or dict.fromkeys(("web_update", "api_create", "web_create", "api_update"), not read_only),
     }
-    return Field(
-        name=name,
-        type=kind,
-        length=int(length),
-        decimals=decimals if decimals is not None else 0,
-        mandatory=bool(meta["system_mandatory"] or meta["required"]),
-        unique=bool(unique),
-        case_sensitive=unique.get("casesensitive") == "true",
-        external=bool(external),
-        read_only=read_only or not meta["operation_type"]["api_update"],
-        target=lookup["module"]["api_name"] if lookup else None,
-        options=[o["actual_value"] for o in options if o["type"] == "used"] if listed else None,
-        meta=meta,
-    )
+
+
+def _keys(given: Mapping[str, Any]) -> Json:
+    """Whether no two records share a value; what is external is unique."""
+    external = given.get("external") or None
+    unique = given.get("unique") or bool(external) or {}
+    return {
+        "unique": {"casesensitive": "false"} if unique is True else unique,
+        "external": {"type": "org", "show": True} if external is True else external,
+    }
+
+
+def _lookup(told: str | Mapping[str, Any], name: str) -> Json:
+    if isinstance(told, str):
+        return {"module": {"api_name": told}, "api_name": name, "display_label": name}
+    return dict(told)
 
 
 SYSTEM_FIELDS: Final[tuple[Json, ...]] = (

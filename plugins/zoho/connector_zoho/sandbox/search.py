@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from connector.sandbox.calls import Call
@@ -13,15 +14,19 @@ from connector_zoho.sandbox.model import Organisation
 from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.reads import Reads, positive
 from connector_zoho.sandbox.refusals import Json, RefusedCall
+from connector_zoho.sandbox.schema import Field
 from connector_zoho.sandbox.shapes import rows
 from connector_zoho.sandbox.values import parse_time
 
 Test = Callable[[State], bool]
 WAYS: Final = ("criteria", "email", "phone", "word")
-_COMPARE: Final = frozenset(
-    {"equals", "not_equal", "starts_with", "in", "between"}
-    | {"greater_than", "greater_equal", "less_than", "less_equal"}
-)
+_ORDERS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+    "greater_than": operator.gt,
+    "greater_equal": operator.ge,
+    "less_than": operator.lt,
+    "less_equal": operator.le,
+}
+_COMPARE: Final = frozenset({"equals", "not_equal", "starts_with", "in", "between", *_ORDERS})
 
 
 def loose(value: Any) -> str:
@@ -110,7 +115,7 @@ class _Criteria:
     def test(self) -> Test:
         test = self._group()
         if self._place != len(self._text):
-            raise self._invalid()
+            raise _invalid()
         limit = int(self._org.switches["search_criteria"])
         if self._conditions > limit:
             raise RefusedCall(
@@ -118,17 +123,14 @@ class _Criteria:
             )
         return test
 
-    def _invalid(self) -> RefusedCall:
-        return RefusedCall("INVALID_QUERY", "invalid query formed", {"param_name": "criteria"})
-
     def _group(self) -> Test:
         if not self._text.startswith("(", self._place):
-            raise self._invalid()
+            raise _invalid()
         self._place += 1
         nested = self._text.startswith("(", self._place)
         test = self._group() if nested else self._condition()
         if not self._text.startswith(")", self._place):
-            raise self._invalid()
+            raise _invalid()
         self._place += 1
         if self._place < len(self._text) and not self._text.startswith(")", self._place):
             return self._chained(test)
@@ -142,7 +144,7 @@ class _Criteria:
                 if word == "and":
                     return lambda state: left(state) and right(state)
                 return lambda state: left(state) or right(state)
-        raise self._invalid()
+        raise _invalid()
 
     def _condition(self) -> Test:
         self._conditions += 1
@@ -153,14 +155,14 @@ class _Criteria:
                 self._place += 1
                 parts[-1] += self._text[self._place]
             elif sign == "(":
-                raise self._invalid()
+                raise _invalid()
             elif (sign == ":" and len(parts) < 3) or (sign == "," and len(parts) >= 3):
                 parts.append("")
             else:
                 parts[-1] += sign
             self._place += 1
         if len(parts) < 3 or parts[1] not in _COMPARE or parts[0] not in self._module.fields:
-            raise self._invalid()
+            raise _invalid()
         return self._compare(parts[0], parts[1], parts[2:])
 
     def _compare(self, name: str, word: str, values: list[str]) -> Test:
@@ -169,51 +171,53 @@ class _Criteria:
             raise RefusedCall("INVALID_DATA", "invalid data", {"param_name": "criteria"})
         if word == "in" and len(values) > 100:
             raise RefusedCall("LIMIT_EXCEEDED", "the limit of values is exceeded", {"limit": 100})
-
-        def of(state: State) -> Any:
-            value = state.values.get(name)
-            if value is None:
-                return None
-            if field.type == "datetime":
-                return parse_time(value, zulu=True)
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                return value
-            return loose(value)
-
-        def wanted(value: str) -> Any:
-            if field.type == "datetime":
-                return parse_time(value, zulu=True)
-            if field.type in ("integer", "double", "currency", "percent"):
-                try:
-                    return float(value)
-                except ValueError:
-                    raise self._invalid() from None
-            return loose(value)
-
-        goals = [wanted(value) for value in values]
+        goals = [_goal(field, value) for value in values]
         if any(goal is None for goal in goals):
-            raise self._invalid()
-        textual = isinstance(goals[0], str)
+            raise _invalid()
+        meets = _meeting(word, goals)
 
         def holds(state: State) -> bool:
-            value = of(state)
-            if value is None:
-                return word == "not_equal"
-            goal = goals[0]
-            if word in ("equals", "not_equal", "in"):
-                # on texts "equals" behaves like "contains"
-                hit = any(one in value if textual else one == value for one in goals)
-                return hit if word != "not_equal" else not hit
-            if word == "starts_with":
-                return str(value).startswith(str(goal))
-            if word == "between":
-                return bool(goal <= value <= goals[-1])
-            compared = {
-                "greater_than": value > goal,
-                "greater_equal": value >= goal,
-                "less_than": value < goal,
-                "less_equal": value <= goal,
-            }
-            return bool(compared[word])
+            value = state.values.get(name)
+            return word == "not_equal" if value is None else meets(_comparable(field, value))
 
         return holds
+
+
+def _invalid() -> RefusedCall:
+    return RefusedCall("INVALID_QUERY", "invalid query formed", {"param_name": "criteria"})
+
+
+def _goal(field: Field, value: str) -> Any:
+    """What a condition's value is compared as; None if it is no time."""
+    if field.type == "datetime":
+        return parse_time(value, zulu=True)
+    if field.type in ("integer", "double", "currency", "percent"):
+        try:
+            return float(value)
+        except ValueError:
+            raise _invalid() from None
+    return loose(value)
+
+
+def _comparable(field: Field, value: Any) -> Any:
+    """What a stored value is compared as."""
+    if field.type == "datetime":
+        return parse_time(value, zulu=True)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    return loose(value)
+
+
+def _meeting(word: str, goals: list[Any]) -> Callable[[Any], bool]:
+    """The test of a value that is there."""
+    goal = goals[0]
+    if word in ("equals", "not_equal", "in"):
+        # on texts "equals" behaves like "contains"
+        like = operator.contains if isinstance(goal, str) else operator.eq
+        wanted = word != "not_equal"
+        return lambda value: any(like(value, one) for one in goals) == wanted
+    if word == "starts_with":
+        return lambda value: str(value).startswith(str(goal))
+    if word == "between":
+        return lambda value: bool(goal <= value <= goals[-1])
+    return lambda value: bool(_ORDERS[word](value, goal))

@@ -12,9 +12,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from connector.sandbox.calls import Call
 from connector_zoho import facts
 from connector_zoho.sandbox.model import Organisation
-from connector_zoho.sandbox.refusals import RefusedItem, bad_item
+from connector_zoho.sandbox.refusals import RefusedCall, RefusedItem, bad_item
 from connector_zoho.sandbox.schema import Field
 
 _EMAIL: Final = re.compile(
@@ -65,6 +66,21 @@ def parse_time(text: object, *, zulu: bool) -> int | None:
         return int(datetime.fromisoformat(text).timestamp())
     except (ValueError, OverflowError):
         return None
+
+
+def header_time(org: Organisation, call: Call, name: str) -> int | None:
+    """Read a header: ISO 8601 with offset, never an HTTP date. Raises RefusedCall."""
+    told = call.headers.get(name.lower())
+    if told is None:
+        return None
+    at = parse_time(told, zulu=org.switches["zulu_times"] == "accepted")
+    if at is None:
+        raise RefusedCall(
+            "INVALID_DATA",
+            "the header value given seems to be invalid",
+            {"header_name": name, "expected_data_type": "datetime"},
+        )
+    return at
 
 
 class Values:

@@ -15,7 +15,7 @@ from connector_zoho.sandbox.auth import Grant
 from connector_zoho.sandbox.model import Externals, Organisation
 from connector_zoho.sandbox.objects import Module
 from connector_zoho.sandbox.refusals import Json, RefusedCall, RefusedItem, bad_item, envelope
-from connector_zoho.sandbox.values import Values, parse_id, parse_time, unknown_field
+from connector_zoho.sandbox.values import Values, header_time, parse_id, unknown_field
 
 TRIGGERS: Final = ("workflow", "approval", "blueprint", "pathfinder", "orchestration")
 _OWN_KEYS: Final = frozenset({"id", "Layout"})
@@ -74,7 +74,9 @@ class Writes:
             items=items,
             workflows=trigger is None or "workflow" in trigger,
             check=self._check_fields(module, body.get("duplicate_check_fields")),
-            unless_after=self._unless(call) if conditional else None,
+            unless_after=header_time(self._org, call, facts.IF_UNMODIFIED_SINCE)
+            if conditional
+            else None,
         )
 
     def _check_fields(self, module: Module, told: Any) -> list[str]:
@@ -92,19 +94,6 @@ class Writes:
             "invalid data",
             {"api_name": "duplicate_check_fields", "json_path": path},
         )
-
-    def _unless(self, call: Call) -> int | None:
-        told = call.headers.get("if-unmodified-since")
-        if told is None:
-            return None
-        at = parse_time(told, zulu=self._org.switches["zulu_times"] == "accepted")
-        if at is None:
-            raise RefusedCall(
-                "INVALID_DATA",
-                "the header value given seems to be invalid",
-                {"header_name": facts.IF_UNMODIFIED_SINCE, "expected_data_type": "datetime"},
-            )
-        return at
 
     # --- the calls ---
 
@@ -274,8 +263,33 @@ class Writes:
         path = f"$.data[{place}]"
         if not isinstance(item, dict):
             raise bad_item("data", path, expected_data_type="jsonobject")
-        check = Values(self._org, self._externals.resolver_of(module))
         values: Json = dict(old.values) if old is not None else {}
+        errors = self._take(module, path, item, old, values)
+        told = {error.body["details"].get("api_name") for error in errors}
+        errors += [
+            RefusedItem(
+                "MANDATORY_NOT_FOUND",
+                "required field not found",
+                {"api_name": field.name, "json_path": f"{path}.{field.name}"},
+            )
+            for field in module.fields.values()
+            if field.mandatory and values.get(field.name) is None and field.name not in told
+        ]
+        if len(errors) > 1 and self._org.switches["several_errors"] == "all":
+            raise RefusedItem(
+                "MULTIPLE_OR_MULTI_ERRORS",
+                "more than one error occurred",
+                {"errors": [one.body for one in errors]},
+            )
+        if errors:
+            raise errors[0]
+        return values
+
+    def _take(
+        self, module: Module, path: str, item: Json, old: State | None, values: Json
+    ) -> list[RefusedItem]:
+        """Put what is written into `values`; answers what was refused of it."""
+        check = Values(self._org, self._externals.resolver_of(module))
         appending = item.get("$append_values") if old is not None else None
         errors: list[RefusedItem] = []
         for name, value in item.items():
@@ -293,30 +307,12 @@ class Writes:
                 kept = old.values.get(name)
             try:
                 values[name] = check.stored(field, value, f"{path}.{name}", kept)
-                if values[name] is None and field.type == "boolean":
-                    values[name] = False
             except RefusedItem as refused:
                 errors.append(refused)
-        errors += [
-            RefusedItem(
-                "MANDATORY_NOT_FOUND",
-                "required field not found",
-                {"api_name": field.name, "json_path": f"{path}.{field.name}"},
-            )
-            for field in module.fields.values()
-            if field.mandatory
-            and values.get(field.name) is None
-            and not any(e.body["details"].get("api_name") == field.name for e in errors)
-        ]
-        if len(errors) > 1 and self._org.switches["several_errors"] == "all":
-            raise RefusedItem(
-                "MULTIPLE_OR_MULTI_ERRORS",
-                "more than one error occurred",
-                {"errors": [one.body for one in errors]},
-            )
-        if errors:
-            raise errors[0]
-        return values
+                continue
+            if values[name] is None and field.type == "boolean":
+                values[name] = False
+        return errors
 
     @staticmethod
     def _about(state: State) -> Json:

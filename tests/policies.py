@@ -9,19 +9,23 @@ from connector.policy.load import Policy, load
 
 TODAY = dt.date(2026, 11, 23)
 
-HEAD = """\
+
+def head(tenant: str) -> str:
+    """How a policy begins, strict in all it may be strict in."""
+    return f"""\
 policy: 1
-tenant: shop-a
-controller: {name: Example Retail, country: CN, contact_ref: env:DPO_CONTACT}
+tenant: {tenant}
+controller: {{name: Example Retail, country: CN, contact_ref: env:DPO_CONTACT}}
 defaults:
   unclassified_outbound: block_record
   unclassified_inbound: letter
   unknown_subject_country: deny_transfer
-  unknown_age: {treat_as_adult: only adults may open an account}
+  unknown_age: {{treat_as_adult: only adults may open an account}}
 """
 
+
 FULL = (
-    HEAD
+    head("shop-a")
     + """\
 classes:
   id.national: {personal: true, sensitive: true, store: seal, index: cnid/1}
