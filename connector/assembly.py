@@ -18,7 +18,7 @@ from connector.settings import Settings
 from connector.store.database import Hook, Store, no_hook
 from connector.sync.counts import Limits
 from connector.sync.ports import Ports, Progress
-from connector.sync.run import Connection, KindSetup, Setup
+from connector.sync.setup import Connection, KindSetup, Setup
 
 
 class Installation(Protocol):

@@ -19,7 +19,7 @@ from connector.app import open_connector
 from connector.errors import ConnectorError, StopRequest
 from connector.settings import Settings
 from connector.shop import Given
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 
 _log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from connector.errors import LeaseHeldError, LocalError, SettingsError, StoreError
 from connector.local import capture
 from connector.privacy.vault import open_vault
+from connector.sync.report import RunReport
 from connector.sync.review import Review
-from connector.sync.run import RunReport
 from tests.story import C, M, Story
 
 Tell = Callable[..., Story]

@@ -9,7 +9,7 @@ import pytest
 from connector.store import conflicts
 from connector.store.conflicts import Conflict
 from connector.sync.competing import RULE
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from tests.story import C, Story
 from tests.sync.test_hub import clients, make_hub, one, silent
 

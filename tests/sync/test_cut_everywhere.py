@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from connector.plugin import Kind, Ref
 from connector.sync.counts import Limits
-from connector.sync.run import Setup
+from connector.sync.setup import Setup
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import Record
 from tests.stopping import unlike

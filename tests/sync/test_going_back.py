@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from connector.errors import SafetyStopError
 from connector.plugin import Capabilities
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from connector.testing.world import PERFECT
 from tests.stopping import unlike
 from tests.story import C, Died, M, Story

@@ -14,8 +14,8 @@ import pytest
 
 from connector.plugin import Kind, Page
 from connector.store import tables
+from connector.sync.report import RunReport
 from connector.sync.review import Review
-from connector.sync.run import RunReport
 from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT

@@ -11,7 +11,7 @@ import pytest
 
 from connector.errors import RateLimitedError
 from connector.plugin import Capabilities, FieldInfo, Kind, Op, Schema
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from connector.testing.memory import MemoryVendor
 from connector.testing.weather import Phase, Trouble, fair
 from connector.testing.world import PERFECT

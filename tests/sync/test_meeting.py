@@ -9,8 +9,8 @@ from typing import Any, Literal
 import pytest
 
 from connector.plugin import Kind, Op, Schema
+from connector.sync.report import RunReport
 from connector.sync.review import Review
-from connector.sync.run import RunReport
 from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT

@@ -12,7 +12,7 @@ from connector.privacy import ring_changes
 from connector.privacy.keys import Purpose
 from connector.privacy.vault import open_vault
 from connector.store import tables as t
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from tests.story import C, M, Story
 
 
