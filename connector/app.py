@@ -40,8 +40,9 @@ from connector.sync.adopt import Adoption
 from connector.sync.beside import Beside
 from connector.sync.letters import Letter
 from connector.sync.ports import Progress, no_progress
+from connector.sync.report import RunReport
 from connector.sync.review import OpenConflict, Review, Where, nowhere
-from connector.sync.run import Runner, RunReport
+from connector.sync.run import Runner
 from connector.sync.status import Status, status_of
 
 

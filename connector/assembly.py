@@ -15,7 +15,7 @@ from connector.plugin import Kind
 from connector.store.database import Hook, Store, no_hook
 from connector.sync.counts import Limits
 from connector.sync.ports import Ports, Progress
-from connector.sync.run import Connection, KindSetup, Setup
+from connector.sync.setup import Connection, KindSetup, Setup
 
 
 def parts(

@@ -11,15 +11,15 @@ import datetime as dt
 import logging
 import os
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from connector.app import open_connector
 from connector.errors import ConnectorError, StopRequest
+from connector.host import MachineClock
 from connector.settings import Settings
 from connector.shop import Given
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 
 _log = logging.getLogger(__name__)
 
@@ -149,18 +149,15 @@ class Background:
             raise StopRequest
 
 
-class _Clock:
+class _Clock(MachineClock):
     """The machine's clock; the run's own sleep is a safe point, that of its helpers is not."""
 
     def __init__(self, closing: threading.Event) -> None:
         self._closing = closing
         self._thread = threading.current_thread()
 
-    def now(self) -> dt.datetime:
-        return dt.datetime.now(dt.UTC)
-
     def sleep(self, seconds: float) -> None:
         if threading.current_thread() is not self._thread:
-            time.sleep(seconds)
+            super().sleep(seconds)
         elif self._closing.wait(seconds):
             raise StopRequest

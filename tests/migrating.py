@@ -11,7 +11,7 @@ from connector.plugin import Capabilities, Kind, Op
 from connector.sync.counts import PlannedWrite
 from connector.sync.decision import Side
 from connector.sync.ports import Ports
-from connector.sync.run import Connection, Setup
+from connector.sync.setup import Connection, Setup
 from connector.testing.memory_bulk import BulkHouse, BulkMemoryRemote
 from connector.testing.world import PERFECT
 from tests.story import C, Died, Story

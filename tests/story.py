@@ -31,8 +31,10 @@ from connector.sync.beside import Beside
 from connector.sync.counts import PlannedWrite
 from connector.sync.moments import as_us
 from connector.sync.ports import Ports
+from connector.sync.report import RunReport
 from connector.sync.review import Review
-from connector.sync.run import Connection, KindSetup, Runner, RunReport, Setup
+from connector.sync.run import Runner
+from connector.sync.setup import Connection, KindSetup, Setup
 from connector.testing.clock import ManualClock
 from connector.testing.memory import MemoryRemote, MemoryVendor
 from connector.testing.world import PERFECT

@@ -21,7 +21,7 @@ from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS, SCHEMA, Shop, person
 from connector.host import MachineClock
 from connector.mapping.load import packaged
 from connector.sandbox.handle import SandboxProcess
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 
 LIMITS = '[safety]\nmax_change = "100% or 200"\n'
 """A measurement changes every record there is; nobody needs to be asked."""

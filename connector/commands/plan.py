@@ -18,7 +18,7 @@ from connector.errors import worst
 from connector.privacy.masking import mask
 from connector.sync.badrows import BadRow
 from connector.sync.counts import PlannedWrite
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 
 CHANGES_PENDING = 10
 

@@ -14,7 +14,7 @@ from connector.commands.plan import show_plan
 from connector.commands.progress import ProgressLines
 from connector.errors import worst
 from connector.sync.place import sentence
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 
 
 @click.command()

@@ -18,7 +18,7 @@ from connector.commands.invocation import (
 )
 from connector.commands.plan import bad_row_lines, show_plan
 from connector.commands.progress import ProgressLines
-from connector.sync.run import PassReport, RunReport
+from connector.sync.report import PassReport, RunReport
 
 _COLUMNS = ("read", "created", "updated", "removed", "adopted", "conflicts", "letters")
 _SELDOM = {

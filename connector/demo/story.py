@@ -16,7 +16,7 @@ from connector.demo.scene import RATE, Scene, set_up
 from connector.demo.shop import CUSTOMERS, person, remark
 from connector.plugin import Clock
 from connector.sync.ports import Progress, no_progress
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 
 Plant = Literal["lose", "duplicate", "diverge"]
 SHOP = "the shop"

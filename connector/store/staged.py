@@ -235,7 +235,7 @@ def ready(
     return [Staged(*row) for row in rows]
 
 
-def look_again(tx: sa.Connection, connection: str, kind: str, code: str) -> None:
+def retry_letters(tx: sa.Connection, connection: str, kind: str, code: str) -> None:
     """Have rows that were set aside with a reason of this beginning decided anew."""
     c = staged.c
     tx.execute(

@@ -44,7 +44,7 @@ def notice(scope: Scope, policy: Policy | None) -> None:
         # A record that may not go there any more is not asked for there.
         reread_all(scope.store, scope.lease, "policy changed")
     with scope.store.write(scope.lease, "policy noted") as tx:
-        staged.look_again(tx, scope.connection, scope.kind, LETTER)
+        staged.retry_letters(tx, scope.connection, scope.kind, LETTER)
         # Read again: another connection's run may have noted its own meanwhile.
         known = json.loads(scope.store.meta_in(tx, NOTED) or "{}")
         known[name] = now

@@ -26,13 +26,10 @@ from connector.sync.opening import Opener
 from connector.sync.pausing import going
 from connector.sync.ports import Ports
 from connector.sync.replay import replay_erasures
-from connector.sync.report import PassReport as PassReport
-from connector.sync.report import RunReport as RunReport
+from connector.sync.report import PassReport, RunReport
 from connector.sync.rounds import Rounds
 from connector.sync.scope import Scope
-from connector.sync.setup import Connection as Connection
-from connector.sync.setup import KindSetup as KindSetup
-from connector.sync.setup import Setup as Setup
+from connector.sync.setup import Connection, Setup
 from connector.sync.upkeep import drop_old_staging_keys
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from connector.errors import LocalError
 from connector.local.opening import open_local
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from tests.databases.server_story import ServerStory
 from tests.servers import NAMES, database
 from tests.story import C, Story

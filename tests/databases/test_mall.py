@@ -17,7 +17,7 @@ from connector.app import Connector, open_connector
 from connector.demo.scene import QUICK, references, toml_table
 from connector.drivers import server_url
 from connector.plugin import Sandboxed, SandboxHandle
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from tests.servers import database
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from connector.plugin import Capabilities
 from connector.store import tables as t
 from connector.sync.counts import Limits
-from connector.sync.run import Setup
+from connector.sync.setup import Setup
 from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT

@@ -170,7 +170,7 @@ def what_waiting_mends_is_tried_again(folder: Path) -> None:
     from shop.crm import settings
 
     from connector import Background
-    from connector.sync.run import RunReport
+    from connector.sync.report import RunReport
 
     with site(folder) as here:
         table, engine = settings(here.app), here.app.extensions["sessions"].kw["bind"]
@@ -202,7 +202,7 @@ def a_broken_side_ends_no_thread_and_is_quoted_nowhere(folder: Path) -> None:
     from shop.crm import settings
 
     from connector import Background, SealError
-    from connector.sync.run import RunReport
+    from connector.sync.report import RunReport
 
     def broken(store_id: str) -> Any:
         raise ZeroDivisionError("Ada's number is 13800000001")

@@ -18,7 +18,7 @@ from connector.rights.person import Finder, Person
 from connector.rights.rows import RowRule
 from connector.store import tables as t
 from connector.store.database import open_engine
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from connector.testing.world import PERFECT
 from tests.privacy.canary import Canary
 from tests.story import C, F, M, Story

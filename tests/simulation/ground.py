@@ -23,7 +23,8 @@ from connector.sandbox.calls import Call
 from connector.store import tables
 from connector.store.database import open_engine
 from connector.sync.counts import Limits
-from connector.sync.run import RunReport, Setup
+from connector.sync.report import RunReport
+from connector.sync.setup import Setup
 from connector.testing.weather import Phase, Trouble
 from tests.scenery import SCHEMAS
 from tests.simulation.casts import Plugins

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connector.errors import SafetyStopError
 from connector.plugin import Capabilities
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from connector.testing.world import PERFECT
 from tests.story import Story, Tell
 from tests.sync.hub import COUNTING

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from connector.store import links, tables
 from connector.sync.documents import Base
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from connector.testing.world import Commit
 from tests.simulation.vendors import SkewedClock
 from tests.story import C, Died, Story, Tell

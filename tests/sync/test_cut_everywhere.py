@@ -11,7 +11,7 @@ from typing import Any
 
 from connector.plugin import Kind, Ref
 from connector.sync.counts import Limits
-from connector.sync.run import Setup
+from connector.sync.setup import Setup
 from connector.testing.weather import Phase, Trouble
 from tests.copies import World
 from tests.stopping import unlike

@@ -8,7 +8,7 @@ import pytest
 
 from connector.errors import RateLimitedError
 from connector.store import scopes
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT, MemoryVendor
 from tests.story import C, Story, Tell

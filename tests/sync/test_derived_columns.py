@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from connector.local.shapes import Condition, KindTable, Lookup, Match, Sum
+from connector.sync.report import RunReport
 from connector.sync.resync import mark
-from connector.sync.run import RunReport
 from tests.scenery import LOCAL, SHOP, TABLES, Shape
 from tests.story import C, F, M, Story
 

@@ -9,7 +9,7 @@ import pytest
 
 from connector.errors import SchemaDriftError
 from connector.plugin import FieldInfo, Schema
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from connector.sync.status import status_of
 from connector.testing.world import PERFECT
 from tests.scenery import SCHEMAS

@@ -12,7 +12,7 @@ import pytest
 
 from connector.local.files import FileLocal, KindFile
 from connector.plugin import Capabilities, Kind, Ref
-from connector.sync.run import KindSetup
+from connector.sync.setup import KindSetup
 from connector.testing.world import PERFECT
 from tests.stopping import unlike
 from tests.story import C, Died, Story

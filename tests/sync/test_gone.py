@@ -10,7 +10,7 @@ import pytest
 
 from connector.errors import SafetyStopError
 from connector.sync.counts import Limits
-from connector.sync.run import Setup
+from connector.sync.setup import Setup
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.story import C, Story, Tell

@@ -10,7 +10,8 @@ import pytest
 from connector.local.shapes import Condition, Inner, KindTable
 from connector.plugin import Ref
 from connector.sync.counts import Limits
-from connector.sync.run import RunReport, Setup
+from connector.sync.report import RunReport
+from connector.sync.setup import Setup
 from tests.scenery import Shape
 from tests.stopping import unlike
 from tests.story import C, Died, M, Story

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from connector.store import scopes
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from connector.testing.world import PERFECT
 from tests.story import C, F, M, Story
 

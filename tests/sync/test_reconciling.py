@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.errors import SafetyStopError
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from tests.copies import Copies
 from tests.stopping import unlike
 from tests.story import C, Died, M, Story, Tell

@@ -10,7 +10,8 @@ import pytest
 from connector.plugin import Capabilities, Ref
 from connector.store import links
 from connector.sync.counts import Limits
-from connector.sync.run import RunReport, Setup
+from connector.sync.report import RunReport
+from connector.sync.setup import Setup
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.stopping import unlike

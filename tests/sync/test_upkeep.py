@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from connector.privacy import ring_changes
 from connector.privacy.keys import Purpose
 from connector.store import tables as t
-from connector.sync.run import RunReport
+from connector.sync.report import RunReport
 from tests.story import C, M, Story
 
 
