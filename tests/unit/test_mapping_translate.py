@@ -198,6 +198,7 @@ def test_a_correction_reaches_what_the_shop_has_a_column_for(tmp_path: Path) -> 
     asked = ["names.full", "names.family", "rfm.monetary", "company", "source"]
     assert found.correctable(asked) == {"names.full", "source"}
     assert found.correct_local({"source": "网店"}).fields == {"origin": "网店"}
+    assert found.blank_local(asked).fields == {"name": None, "origin": None}
 
 
 def test_parts_on_both_sides_stay_parts(tmp_path: Path) -> None:
