@@ -188,10 +188,12 @@ class _Reader:
             self.fault(line, f"`{name}` must be such as {{{own_key}: NAME, lens: text}}")
             return None
         self.check_keys(table, _RULE_KEYS[self.side], f"`{name}`")
-        plain = self.side == "remote" or not any(key in table for key in DERIVED)
-        derived = None if plain else read_derived(self, name, table)
-        own = self.text(table, own_key, needed=True) if plain else None
-        own = derived.own if derived is not None else own
+        derived = None
+        if self.side == "local" and any(key in table for key in DERIVED):
+            derived = read_derived(self, name, table)
+            own = derived.own if derived is not None else None
+        else:
+            own = self.text(table, own_key, needed=True)
         direction = self.direction(name, table)
         policy = self.policy(table, known)
         normalises = self.flag(table, "vendor_normalises")

@@ -68,6 +68,11 @@ class Rule:
         """The field or column that is written."""
         return self.derived.column if isinstance(self.derived, Lookup) else self.own
 
+    @property
+    def worked_out(self) -> bool:
+        """It follows from other rows, and is only read."""
+        return self.derived is not None and not isinstance(self.derived, Lookup)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnGone:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from connector.local.shapes import Sum
 from connector.mapping import names
 from connector.mapping.binding import Bound
 from connector.mapping.drift import Fault
@@ -71,7 +70,7 @@ class Side:
         if self.joins and canonical == names.FULL:
             return bool(self.parts)
         _, _, bound = self._writes.get(canonical, ("", None, None))
-        return bound is not None and not isinstance(bound.rule.derived, Sum)
+        return bound is not None and not bound.rule.worked_out
 
     def holds_at(self, own: str) -> str | None:
         """The canonical field that an own name holds; None if it is none of ours."""

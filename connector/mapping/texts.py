@@ -229,10 +229,4 @@ def constant(options: Options, where: Where) -> Lens:
     if value is None or isinstance(value, dict | list):
         raise OptionError("a constant lens needs its value: `lens: {constant: VALUE}`")
 
-    def read(own: Any) -> Value:
-        return read_text(own)
-
-    def write(ignored: Value) -> Any:
-        return value
-
-    return Lens(read=read, write=write, options=(as_text(value),))
+    return Lens(read=read_text, write=lambda _: value, options=(as_text(value),))

@@ -146,8 +146,10 @@ class Pair:
 
     def blank_local(self, names: Collection[str]) -> Written:
         """Columns with what stands for nothing there, whichever way their fields travel, and also
-        of fields that this vendor has no part in. A column that cannot be emptied is a fault."""
-        return _blanked([b for b in self._bound_near if b.rule.canonical in names])
+        of fields that this vendor has no part in. A column that cannot be emptied is a fault; what
+        is worked out from other rows is none."""
+        near = [b for b in self._bound_near if b.rule.canonical in names]
+        return _blanked([b for b in near if not b.rule.worked_out])
 
     def blank_remote(self, names: Collection[str]) -> Written:
         """The same of the vendor's fields."""

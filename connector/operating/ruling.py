@@ -12,9 +12,9 @@ from connector.errors import UsageError
 from connector.local.contract import RowState
 from connector.mapping.times import zone_of
 from connector.plugin import Kind
-from connector.policy.compile import class_of
 from connector.policy.facts import Facts, facts_of, is_fact
 from connector.policy.load import ended
+from connector.policy.matching import class_of
 from connector.records import Value, discreet, field_of
 from connector.store import links
 from connector.sync.gate import WHY, People, compiled_for

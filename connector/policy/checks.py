@@ -8,7 +8,9 @@ from typing import Final
 
 from connector.policy import retention, together
 from connector.policy.actions import MASKS, SCANS, generalised_types, is_generalisation
-from connector.policy.compile import (
+from connector.policy.document import GATES, Conditions, Document, Fault, RuleSpec
+from connector.policy.facts import is_fact
+from connector.policy.matching import (
     UNCLASSIFIED,
     Named,
     Place,
@@ -17,8 +19,6 @@ from connector.policy.compile import (
     covers,
     may_hold,
 )
-from connector.policy.document import GATES, Conditions, Document, Fault, RuleSpec
-from connector.policy.facts import is_fact
 from connector.policy.places import EU, KNOWN, region_of
 from connector.records import FIELDS, PERSONAL_CLASSES, Kind, field_of
 

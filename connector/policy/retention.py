@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from connector.policy.compile import class_of, covers
 from connector.policy.document import Document, Fault, Retention
+from connector.policy.matching import class_of, covers
 from connector.records import Kind, Value, field_of
 
 KEPT: Final = "kept"

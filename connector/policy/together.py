@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from connector.policy.compile import Named, Place, all_fields, matches
 from connector.policy.document import CHANGES, RANK, Document, Fault
+from connector.policy.matching import Named, Place, all_fields, matches
 from connector.policy.places import EU, region_of
 from connector.records import Kind
 

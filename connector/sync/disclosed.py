@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from connector.policy.compile import class_of
+from connector.policy.matching import class_of
 from connector.records import field_of
 from connector.sync.counts import PlannedWrite
 from connector.sync.documents import Draft

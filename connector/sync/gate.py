@@ -20,18 +20,11 @@ from connector.mapping.schema import LocalMapping, VendorMapping
 from connector.mapping.times import zone_of
 from connector.plugin import Kind, Reason, Schema
 from connector.policy.actions import MASKS, PSEUDONYM_CHARS, Change, Pseudonyms, change_of, scanned
-from connector.policy.compile import (
-    ALLOW,
-    CONSENT,
-    UNCLASSIFIED,
-    Compiled,
-    Ruling,
-    Verdict,
-    class_of,
-)
+from connector.policy.compile import ALLOW, Compiled, Ruling, Verdict
 from connector.policy.document import CHANGES
 from connector.policy.facts import facts_of, is_fact
 from connector.policy.load import Policy
+from connector.policy.matching import CONSENT, UNCLASSIFIED, class_of
 from connector.privacy.vault import Vault
 from connector.records import Canonical, Value, field_of
 

@@ -30,6 +30,7 @@ VALUES = re.compile(
 HARMLESS = {
     "connector.local.shapes.KindTable": "settings: what a new row gets",
     "connector.local.table.Found": "columns as the database describes them",
+    "connector.proposing.facts._Declared": "columns as the database describes them",
 }
 """Dataclasses that match and hold nobody's values, each with what they hold."""
 
