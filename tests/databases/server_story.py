@@ -16,7 +16,7 @@ _IN_WORDS = {
     "postgresql": {_KEY: "SERIAL PRIMARY KEY", "ends TEXT": "ends DATE"},
     "mysql": {_KEY: "INT PRIMARY KEY AUTO_INCREMENT", "ends TEXT": "ends DATE"},
 }
-"""What the shop's tables of `story.py` are called elsewhere."""
+"""What the tables of `tests.scenery` are called elsewhere."""
 
 
 class ServerStory(Story):

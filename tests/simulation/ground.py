@@ -101,7 +101,6 @@ class Ground(Story):
         """What was seen to be wrong while the story went on."""
         self.ever_hidden: set[tuple[str, Ref]] = set()
         """No feed tells of what happened to a record while it was hidden."""
-        self.last_error: str | None = None
         self.spans: list[tuple[dict[str, dt.datetime], dict[str, dt.datetime]]] = []
         """When each run began and ended, by each vendor's clock."""
         self.quota = rng.choice([None, None, 60])
@@ -348,7 +347,6 @@ class Ground(Story):
             self.later(seconds=self.dice.choice([1, 100, 100]))
             return None
         except ConnectorError as error:
-            self.last_error = f"{type(error).__name__}: {error}"
             self.fired[f"ended {type(error).__name__}"] += 1
             return None
         finally:

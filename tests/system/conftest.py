@@ -11,6 +11,13 @@ from connector_zoho.sandbox.handle import ZohoSandbox
 from tests.system.rig import Rig
 
 
+@pytest.fixture
+def sandbox() -> Iterator[ZohoSandbox]:
+    """One of this test's own, which it may end as it likes."""
+    with ZohoSandbox() as sandbox:
+        yield sandbox
+
+
 @pytest.fixture(scope="session")
 def one_sandbox() -> Iterator[ZohoSandbox]:
     with ZohoSandbox() as sandbox:

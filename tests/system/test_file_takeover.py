@@ -8,20 +8,10 @@ from pathlib import Path
 
 import pytest
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
-from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from connector.demo.scene import toml_table
 from tests.system.from_file import FromFile, person
-
-
-@pytest.fixture
-def box() -> Iterator[ZohoSandbox]:
-    with plugin.start_sandbox() as sandbox:
-        yield sandbox
-
-
-# --- the id map of an earlier integration --------------------------------------------------------
 
 OBJECTS = {"zoho": "Contacts", "fxiaoke": "AccountObj"}
 NAMES = {"zoho": "Last_Name", "fxiaoke": "name"}
@@ -35,7 +25,7 @@ def tenant() -> Iterator[FxiaokeSandbox]:
 
 @pytest.mark.parametrize("vendor", OBJECTS)
 def test_an_id_map_is_taken_over_and_nobody_is_made_twice(
-    vendor: str, tmp_path: Path, box: ZohoSandbox, tenant: FxiaokeSandbox
+    vendor: str, tmp_path: Path, sandbox: ZohoSandbox, tenant: FxiaokeSandbox
 ) -> None:
     secrets = {"app_id": "FX_ID", "app_secret": "FX_SECRET", "permanent_code": "FX_CODE"}
     table = {
@@ -44,16 +34,16 @@ def test_an_id_map_is_taken_over_and_nobody_is_made_twice(
     }
     inst = FromFile(
         tmp_path,
-        box,
+        sandbox,
         'first_contact = "remote"',
         toml_table(
             "connections.fx", {**table, "kinds": ["customer"], "call_life_s": 3.0, "timeout_s": 2.0}
         ),
     )
     inst.environment |= {name: str(tenant.settings[key]) for key, name in secrets.items()}
-    sandbox: ZohoSandbox | FxiaokeSandbox = box if vendor == "zoho" else tenant
+    box: ZohoSandbox | FxiaokeSandbox = sandbox if vendor == "zoho" else tenant
     connection = "crm" if vendor == "zoho" else "fx"
-    refs = sandbox.seed(OBJECTS[vendor], [{NAMES[vendor]: f"Old{n}"} for n in range(1, 4)])
+    refs = box.seed(OBJECTS[vendor], [{NAMES[vendor]: f"Old{n}"} for n in range(1, 4)])
     inst.people([person(n) for n in range(1, 4)])
     pairs = [f"{n},{ref}" for n, ref in enumerate(refs, 1)]
     (tmp_path / "ids.csv").write_text(
@@ -85,7 +75,7 @@ def test_an_id_map_is_taken_over_and_nobody_is_made_twice(
     assert (code, told["linked"], told["already"]) == (0, 0, 3)
     for _ in range(2):
         inst.command("sync", "--connection", connection)
-    assert sorted(r[NAMES[vendor]] for r in sandbox.records(OBJECTS[vendor])) == [
+    assert sorted(r[NAMES[vendor]] for r in box.records(OBJECTS[vendor])) == [
         "Old1",
         "Old2",
         "Old3",
@@ -105,8 +95,8 @@ def to_database(inst: FromFile, people: int) -> None:
     inst.command("local", "install")
 
 
-def test_a_state_of_files_refuses_a_database(tmp_path: Path, box: ZohoSandbox) -> None:
-    inst = FromFile(tmp_path, box)
+def test_a_state_of_files_refuses_a_database(tmp_path: Path, sandbox: ZohoSandbox) -> None:
+    inst = FromFile(tmp_path, sandbox)
     inst.people([person(1)])
     inst.command("sync")
     to_database(inst, 1)
@@ -115,17 +105,17 @@ def test_a_state_of_files_refuses_a_database(tmp_path: Path, box: ZohoSandbox) -
 
 
 def test_a_database_with_the_same_keys_goes_on_where_the_file_ended(
-    tmp_path: Path, box: ZohoSandbox
+    tmp_path: Path, sandbox: ZohoSandbox
 ) -> None:
     """Records that we made carry our key; an adopted one is in the id map."""
-    inst = FromFile(tmp_path, box)
-    (old,) = box.seed("Contacts", [{"Last_Name": "Old"}])
+    inst = FromFile(tmp_path, sandbox)
+    (old,) = sandbox.seed("Contacts", [{"Last_Name": "Old"}])
     (tmp_path / "ids.csv").write_text(f"local_id,remote_id\n3,{old}\n")
     adopt = ("links", "import", str(tmp_path / "ids.csv"), "--connection", "crm")
     inst.people([person(n) for n in range(1, 4)])
     inst.command(*adopt, "--kind", "customer")
     inst.start("sync").wait(timeout=120)
-    assert len(box.records("Contacts")) == 3
+    assert len(sandbox.records("Contacts")) == 3
     config = inst.folder / "connector.toml"
     config.write_text(
         'tenant = "test"\n[state]\nurl = "sqlite:///new.db"\n'
@@ -137,6 +127,6 @@ def test_a_database_with_the_same_keys_goes_on_where_the_file_ended(
     inst.command(*adopt, "--kind", "customer")
     inst.start("sync").wait(timeout=120)
     inst.start("sync").wait(timeout=120)
-    assert len(box.records("Contacts")) == 3
+    assert len(sandbox.records("Contacts")) == 3
     (count,) = inst.shop.execute("SELECT count(*) FROM buyers").fetchone()
     assert count == 3

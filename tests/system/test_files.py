@@ -6,26 +6,18 @@ import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from tests.system.from_file import FromFile, bad_lines, person
 
 
-@pytest.fixture
-def box() -> Iterator[ZohoSandbox]:
-    with plugin.start_sandbox() as sandbox:
-        yield sandbox
-
-
 def test_a_plan_reports_every_bad_row_with_its_line_and_writes_nothing(
-    tmp_path: Path, box: ZohoSandbox
+    tmp_path: Path, sandbox: ZohoSandbox
 ) -> None:
-    inst = FromFile(tmp_path, box)
+    inst = FromFile(tmp_path, sandbox)
     long = "x" * 101  # a vendor's e-mail has 100 signs at most
     inst.people(
         [
@@ -57,9 +49,9 @@ def test_a_plan_reports_every_bad_row_with_its_line_and_writes_nothing(
 
 
 def test_a_value_that_a_lens_will_not_take_is_told_with_line_column_and_lens(
-    tmp_path: Path, box: ZohoSandbox
+    tmp_path: Path, sandbox: ZohoSandbox
 ) -> None:
-    inst = FromFile(tmp_path, box)
+    inst = FromFile(tmp_path, sandbox)
     with (tmp_path / "customer.yaml").open("a", encoding="utf-8") as mapping:
         mapping.write("  birth_date: {column: born, lens: date}\n")
     inst.people(
@@ -80,7 +72,7 @@ def test_a_value_that_a_lens_will_not_take_is_told_with_line_column_and_lens(
         (2, None, "born", "Date_of_Birth", "date", True),
     ]
     code, document = inst.told("sync")
-    assert len(box.records("Contacts")) == 3
+    assert len(sandbox.records("Contacts")) == 3
     code, document = inst.told("letters", "list")
     assert [(one["record"], one["field"]) for one in document["letters"]] == [
         ("1", "Date_of_Birth")
@@ -88,9 +80,9 @@ def test_a_value_that_a_lens_will_not_take_is_told_with_line_column_and_lens(
 
 
 def test_the_good_rows_go_and_a_second_sync_writes_nothing(
-    tmp_path: Path, box: ZohoSandbox
+    tmp_path: Path, sandbox: ZohoSandbox
 ) -> None:
-    inst = FromFile(tmp_path, box)
+    inst = FromFile(tmp_path, sandbox)
     inst.people([person(1), "2,Planted", person(3)])
     code, document = inst.told("sync")
     assert code == 5
@@ -106,62 +98,66 @@ def test_the_good_rows_go_and_a_second_sync_writes_nothing(
     assert (done["created"], done["updated"]) == (1, 1)
 
 
-def test_a_row_that_vanished_from_the_file_is_no_removal(tmp_path: Path, box: ZohoSandbox) -> None:
-    inst = FromFile(tmp_path, box)
+def test_a_row_that_vanished_from_the_file_is_no_removal(
+    tmp_path: Path, sandbox: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, sandbox)
     inst.people([person(n) for n in range(1, 4)])
     inst.command("sync")
     inst.people([person(1)])
     inst.command("sync")
-    record = next(r for r in box.records("Contacts") if r["Email"] == "p2@example.test")
-    box.edit("Contacts", record["id"], {"Last_Name": "Edited"})
+    record = next(r for r in sandbox.records("Contacts") if r["Email"] == "p2@example.test")
+    sandbox.edit("Contacts", record["id"], {"Last_Name": "Edited"})
     inst.command("sync")
     inst.command("sync")
-    assert len(box.records("Contacts")) == 3
+    assert len(sandbox.records("Contacts")) == 3
     inst.people([person(1), person(2, "Back"), person(3)])
     inst.command("sync")
-    assert len(box.records("Contacts")) == 3
-    assert "Back" in {r["Last_Name"] for r in box.records("Contacts")}
+    assert len(sandbox.records("Contacts")) == 3
+    assert "Back" in {r["Last_Name"] for r in sandbox.records("Contacts")}
 
 
-def test_with_missing_remove_a_row_that_vanished_is_one(tmp_path: Path, box: ZohoSandbox) -> None:
-    inst = FromFile(tmp_path, box, 'missing = "remove"')
+def test_with_missing_remove_a_row_that_vanished_is_one(
+    tmp_path: Path, sandbox: ZohoSandbox
+) -> None:
+    inst = FromFile(tmp_path, sandbox, 'missing = "remove"')
     inst.people([person(n) for n in range(1, 4)])
     inst.command("sync")
     inst.people([person(1), "2,Planted"])
     inst.start("sync").wait(timeout=120)
-    assert len(box.records("Contacts")) == 3  # the bad row may be any of the two
+    assert len(sandbox.records("Contacts")) == 3  # the bad row may be any of the two
     inst.people([person(1), person(2)])
     inst.command("sync")
     assert inst.at_vendor() == Counter({"p1@example.test": 1, "p2@example.test": 1})
 
 
 def test_what_is_edited_at_the_vendor_stays_there_and_is_counted(
-    tmp_path: Path, box: ZohoSandbox
+    tmp_path: Path, sandbox: ZohoSandbox
 ) -> None:
-    inst = FromFile(tmp_path, box)
+    inst = FromFile(tmp_path, sandbox)
     inst.people([person(1), person(2)])
     inst.command("sync")
     text = (tmp_path / "customers.csv").read_bytes()
-    first = next(r for r in box.records("Contacts") if r["Email"] == "p1@example.test")
-    box.edit("Contacts", first["id"], {"Last_Name": "Edited"})
-    box.seed("Contacts", [{"Last_Name": "Stranger", "Email": "s@example.test"}])
+    first = next(r for r in sandbox.records("Contacts") if r["Email"] == "p1@example.test")
+    sandbox.edit("Contacts", first["id"], {"Last_Name": "Edited"})
+    sandbox.seed("Contacts", [{"Last_Name": "Stranger", "Email": "s@example.test"}])
     code, document = inst.told("sync")
     (done,) = document["passes"]
     assert (code, done["against_direction"], done["updated"], done["created"]) == (0, 1, 0, 0)
     code, document = inst.told("sync")
     assert document["passes"][0]["updated"] == 0
     assert (tmp_path / "customers.csv").read_bytes() == text
-    assert "Edited" in {r["Last_Name"] for r in box.records("Contacts")}
+    assert "Edited" in {r["Last_Name"] for r in sandbox.records("Contacts")}
 
 
 def test_a_record_removed_at_the_vendor_is_not_made_again_and_the_file_stays(
-    tmp_path: Path, box: ZohoSandbox
+    tmp_path: Path, sandbox: ZohoSandbox
 ) -> None:
-    inst = FromFile(tmp_path, box)
+    inst = FromFile(tmp_path, sandbox)
     inst.people([person(1), person(2)])
     inst.command("sync")
-    gone = next(r for r in box.records("Contacts") if r["Email"] == "p1@example.test")
-    box.remove("Contacts", gone["id"])
+    gone = next(r for r in sandbox.records("Contacts") if r["Email"] == "p1@example.test")
+    sandbox.remove("Contacts", gone["id"])
     for _ in range(2):
         inst.command("sync")
     assert inst.at_vendor() == Counter({"p2@example.test": 1})
@@ -169,15 +165,15 @@ def test_a_record_removed_at_the_vendor_is_not_made_again_and_the_file_stays(
 
 @pytest.mark.parametrize("rule", ["remote", "fill_blank"])
 def test_no_rule_of_first_contact_writes_into_the_file(
-    rule: str, tmp_path: Path, box: ZohoSandbox
+    rule: str, tmp_path: Path, sandbox: ZohoSandbox
 ) -> None:
-    inst = FromFile(tmp_path, box, f'first_contact = "{rule}"')
-    box.seed("Contacts", [{"Last_Name": "Vendor", "Email": "p1@example.test"}])
+    inst = FromFile(tmp_path, sandbox, f'first_contact = "{rule}"')
+    sandbox.seed("Contacts", [{"Last_Name": "Vendor", "Email": "p1@example.test"}])
     inst.people([person(1)])
     text = (tmp_path / "customers.csv").read_bytes()
     codes = [inst.start("sync").wait(timeout=120) for _ in range(2)]
     assert (tmp_path / "customers.csv").read_bytes() == text
-    (record,) = box.records("Contacts")
+    (record,) = sandbox.records("Contacts")
     if rule == "remote":
         assert codes == [0, 0]
         assert record["Last_Name"] == "Vendor"
@@ -187,14 +183,16 @@ def test_no_rule_of_first_contact_writes_into_the_file(
 
 
 @pytest.mark.slow
-def test_a_killed_migration_ends_with_each_customer_once(tmp_path: Path, box: ZohoSandbox) -> None:
+def test_a_killed_migration_ends_with_each_customer_once(
+    tmp_path: Path, sandbox: ZohoSandbox
+) -> None:
     rows = 1000
-    inst = FromFile(tmp_path, box)
+    inst = FromFile(tmp_path, sandbox)
     inst.people([person(n) for n in range(rows)])
-    box.fault("slow", operation="insert", seconds=0.05, count=1000)
+    sandbox.fault("slow", operation="insert", seconds=0.05, count=1000)
     process = inst.start("sync")
     deadline = time.monotonic() + 60
-    while box.calls().get("insert", 0) < 4 and process.poll() is None:
+    while sandbox.calls().get("insert", 0) < 4 and process.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.002)
     assert process.poll() is None, "it ended before it could be killed"
@@ -208,9 +206,9 @@ def test_a_killed_migration_ends_with_each_customer_once(tmp_path: Path, box: Zo
 
 
 def test_a_vendor_that_lets_nobody_in_is_no_reason_to_say_nothing_of_the_file(
-    tmp_path: Path, box: ZohoSandbox
+    tmp_path: Path, sandbox: ZohoSandbox
 ) -> None:
-    inst = FromFile(tmp_path, box)
+    inst = FromFile(tmp_path, sandbox)
     inst.people([person(1), "2,Planted"])
     inst.environment["VENDOR_REFRESH_TOKEN"] = "wrong"
     code, document = inst.told("plan")
@@ -219,9 +217,9 @@ def test_a_vendor_that_lets_nobody_in_is_no_reason_to_say_nothing_of_the_file(
 
 
 def test_doctor_looks_at_the_file_and_local_install_has_nothing_to_do(
-    tmp_path: Path, box: ZohoSandbox
+    tmp_path: Path, sandbox: ZohoSandbox
 ) -> None:
-    inst = FromFile(tmp_path, box)
+    inst = FromFile(tmp_path, sandbox)
     inst.people([person(1), "2,Planted"])
     code, document = inst.told("doctor")
     assert code == 0
@@ -233,11 +231,11 @@ def test_doctor_looks_at_the_file_and_local_install_has_nothing_to_do(
 
 
 def test_a_membership_finds_its_customer_in_the_other_file(
-    tmp_path: Path, box: ZohoSandbox
+    tmp_path: Path, sandbox: ZohoSandbox
 ) -> None:
     inst = FromFile(
         tmp_path,
-        box,
+        sandbox,
         '[local.membership]\nfile = "cards.jsonl"\nmapping = "membership.yaml"',
     )
     text = inst.folder / "connector.toml"
@@ -260,11 +258,11 @@ def test_a_membership_finds_its_customer_in_the_other_file(
     assert bad_lines(document) == [(4, "fields", None)]
     code, document = inst.told("sync")
     assert code == 5
-    ids = {r["Email"]: r["id"] for r in box.records("Contacts")}
-    (card,) = box.records("Memberships")
+    ids = {r["Email"]: r["id"] for r in sandbox.records("Contacts")}
+    (card,) = sandbox.records("Memberships")
     assert card["Customer"]["id"] == ids["p1@example.test"]
     inst.people([person(1), person(2), person(3)])
     inst.until_well()
-    ids = {r["Email"]: r["id"] for r in box.records("Contacts")}
-    held = {r["Name"]: r["Customer"]["id"] for r in box.records("Memberships")}
+    ids = {r["Email"]: r["id"] for r in sandbox.records("Contacts")}
+    held = {r["Name"]: r["Customer"]["id"] for r in sandbox.records("Memberships")}
     assert held == {"C-1": ids["p1@example.test"], "C-2": ids["p3@example.test"]}

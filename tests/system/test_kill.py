@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from tests.system.installation import Installation
 
 ROWS = 1000
 """Customers in the shop, and as many others at the vendor: 2,000 records to write."""
-
-
-@pytest.fixture
-def sandbox() -> Iterator[ZohoSandbox]:
-    with plugin.start_sandbox() as box:
-        yield box
 
 
 def _rows_in_shop(inst: Installation, least: int) -> bool:

@@ -6,11 +6,9 @@ The shop and the state are SQLite here; tests of other databases parametrise the
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from connector_zoho import plugin
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from tests.system.disks import fill, grow, small_disk
@@ -18,12 +16,6 @@ from tests.system.installation import Installation
 from tests.system.line import Cut, Line
 
 ROWS = 150
-
-
-@pytest.fixture
-def sandbox() -> Iterator[ZohoSandbox]:
-    with plugin.start_sandbox() as box:
-        yield box
 
 
 @pytest.mark.parametrize("cut", list(Cut))

@@ -101,6 +101,26 @@ def test_a_vendor_that_pays_no_heed_to_the_time_is_not_listed_for_ever(rig: Rig)
         changed(remote, OLD + timedelta(hours=1))
 
 
+@pytest.mark.parametrize(("spoiled", "since"), [("list", None), ("list", OLD), ("deleted", OLD)])
+def test_a_row_without_a_readable_id_is_a_fault_of_the_vendor_and_not_ours(
+    rig: Rig, spoiled: str, since: datetime | None
+) -> None:
+    seed(rig, [0, 1, 2, 3])
+    rig.sandbox.remove("Contacts", seed(rig, [4])[0])
+    remote = small(rig, False)
+    read = remote._client.read
+
+    def garbled(operation: str, *args: Any, **named: Any) -> Any:
+        answer = read(operation, *args, **named)
+        rows = [{**row, "id": "x"} for row in answer.rows]
+        garbage = {**answer.body, "data": rows} if operation == spoiled else answer.body
+        return type(answer)(answer.status, answer.read_at, garbage)
+
+    remote._client.read = garbled  # type: ignore[method-assign]  # no vendor should, and one may
+    with pytest.raises(RetryableError, match="readable id"):
+        changed(remote, since)
+
+
 @BOTH
 def test_changes_go_on_behind_the_page_that_was_kept(rig: Rig, coql: bool) -> None:
     made = seed(rig, [1, 2, 2, 2, 3, 4, 4, 5])

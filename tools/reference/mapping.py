@@ -11,9 +11,6 @@ from connector.mapping.lenses import BUILDERS, FITTING
 from connector.mapping.schema import DIRECTIONS, ON_GONE, POLICIES, REFERENCES, TYPES
 from tools.reference.table import code, codes, one_line, table
 
-EVERY: Final = "none"
-"""The option that every lens without a table of its own takes; see `lenses.build`."""
-
 
 def page() -> str:
     rows = [

@@ -18,7 +18,7 @@ from connector.plugin import Gone, Page, Ref, Seen
 from connector_zoho import facts, queries
 from connector_zoho.envelope import Answer
 from connector_zoho.records import Records
-from connector_zoho.values import changed, moment, version
+from connector_zoho.values import changed, checked, moment, version
 
 _QUIET_ROWS: Final = 200
 """The first query asks for few rows: a quiet pass costs one credit, not three."""
@@ -182,12 +182,9 @@ def _all_by_list(records: Records, last: str, *, ids_only: bool) -> Iterator[Pag
             answer = records.page(
                 params | ({"page_token": token} if token else {}), ids_only=ids_only
             )
-            fresh = [
-                row
-                for row in answer.rows
-                if str(row.get("id")) not in given and int(row.get("id", 0)) > int(last)
-            ]
-            given |= {str(row.get("id")) for row in fresh}
+            rows = [checked(row) for row in answer.rows]
+            fresh = [row for row in rows if row["id"] not in given and int(row["id"]) > int(last)]
+            given |= {row["id"] for row in fresh}
             yield _page(records, answer, fresh, whole=not ids_only)
             token = answer.next_token
             if not answer.more or not token:
@@ -245,9 +242,9 @@ def _ids(answer: Answer) -> list[object]:
 
 def _gone(answer: Answer) -> list[Seen]:
     seen = []
-    for row in answer.rows:
-        mark, at = version(row.get("deleted_time") if isinstance(row, Mapping) else None)
-        ref = Ref(queries.record_id(str(row.get("id"))))
+    for row in map(checked, answer.rows):
+        mark, at = version(row.get("deleted_time"))
+        ref = Ref(row["id"])
         seen.append(Seen(ref=ref, version=mark, changed_at=at, fields={}, gone=Gone.EXPLICIT))
     return seen
 
@@ -281,9 +278,8 @@ def _place(resume: bytes | None) -> dict[str, Any]:
 
 def _edge(row: Any) -> tuple[datetime, str]:
     """Time and id of a row, checked: the next page begins behind them."""
-    told = row if isinstance(row, Mapping) else {}
-    _, at = changed(told)
-    return at, queries.record_id(str(told.get("id")))
+    told = checked(row)
+    return changed(told)[1], told["id"]
 
 
 def _time(told: object) -> datetime:
