@@ -235,7 +235,7 @@ class Connector:
 
     def targets(self, name: str) -> dict[Kind, Target]:
         """What the mappings want of a connection's objects."""
-        return {k: shop.target(self.vendor_mapping(name, k)) for k in self.kinds(name)}
+        return {k: self.vendor_mapping(name, k).target for k in self.kinds(name)}
 
     def policy(self) -> Policy | None:
         """The privacy policy, checked against settings and mappings; None if there is none.
