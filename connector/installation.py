@@ -203,7 +203,7 @@ class Installation:
 
     def targets(self, name: str) -> dict[Kind, Target]:
         """What the mappings want of a connection's objects."""
-        return {k: shop.target(self.vendor_mapping(name, k)) for k in self.kinds(name)}
+        return {k: self.vendor_mapping(name, k).target for k in self.kinds(name)}
 
     def pair(
         self,

@@ -16,8 +16,7 @@ from connector.local.opening import open_local
 from connector.local.shapes import KEY, Condition, Derived, Inner, KindTable, Match
 from connector.local.sql import SqlLocal
 from connector.mapping.lenses import LensSpec
-from connector.mapping.schema import LocalMapping, Rule, VendorMapping
-from connector.plugin import Target
+from connector.mapping.schema import LocalMapping, Rule
 from connector.records import Kind
 from connector.settings import Settings
 from connector.settings.local import ConditionSettings, LocalKindSettings
@@ -172,23 +171,6 @@ def in_row(mapping: LocalMapping) -> LocalMapping:
         canonical="customer", own=KEY, lens=LensSpec("reference", {"kind": str(Kind.CUSTOMER)})
     )
     return replace(mapping, rules=(own, *mapping.rules))
-
-
-def target(mapping: VendorMapping) -> Target:
-    """What a mapping wants of its object."""
-    by_name = {rule.canonical: rule.own for rule in mapping.rules}
-    own = dict.fromkeys(
-        name
-        for rule in mapping.rules
-        for name in (rule.own, rule.time)
-        if name is not None and not rule.canonical.startswith("constant.")
-    )
-    return Target(
-        object=mapping.object,
-        fields=tuple(own),
-        key_field=mapping.external_key,
-        match_fields=tuple(by_name[m] for m in mapping.match if m in by_name),
-    )
 
 
 def _condition(given: ConditionSettings | None) -> Condition | None:

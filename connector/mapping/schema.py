@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from connector.local.shapes import Derived, Lookup
 from connector.mapping.lenses import BUILDERS, LensSpec
+from connector.plugin import Target
 from connector.records import Kind
 
 VENDOR_KEYS: Final = frozenset(
@@ -96,6 +97,23 @@ class VendorMapping:
     on_gone: OnGone
     rules: tuple[Rule, ...]
     path: Path
+
+    @property
+    def target(self) -> Target:
+        """What the plugin is told to read and write."""
+        by_name = {rule.canonical: rule.own for rule in self.rules}
+        own = dict.fromkeys(
+            name
+            for rule in self.rules
+            for name in (rule.own, rule.time)
+            if name is not None and not rule.canonical.startswith("constant.")
+        )
+        return Target(
+            object=self.object,
+            fields=tuple(own),
+            key_field=self.external_key,
+            match_fields=tuple(by_name[name] for name in self.match if name in by_name),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

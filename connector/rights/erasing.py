@@ -26,7 +26,8 @@ from connector.mapping.identifiers import Identifier
 from connector.plugin import Kind, Op
 from connector.privacy.ledger import DONE, OPEN, PLANNED, Entry
 from connector.rights import medium
-from connector.rights.person import Finder, Person
+from connector.rights.finding import Finder
+from connector.rights.person import Person
 from connector.rights.rows import STAYS, OnErase, RowRule, erase_rows
 from connector.rights.vendors import VendorErasure, due_of, kinds_children_first
 from connector.rights.work import Late, Work

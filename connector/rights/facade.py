@@ -15,10 +15,11 @@ from connector.rights import erasing, expired
 from connector.rights.correcting import correct
 from connector.rights.deeds import Deed, note
 from connector.rights.erasing import STEPS, AfterShredding, Erasure, How
-from connector.rights.person import Finder, Person
+from connector.rights.finding import Finder, one_person, people
+from connector.rights.person import Person
 from connector.rights.portable import as_csv, as_json, collect, refuse_old, write_new
 from connector.rights.rows import OnErase, RowRule
-from connector.rights.who import Who, identifiers_in, record_in
+from connector.rights.who import Who, record_in
 from connector.settings import PrivacySettings
 from connector.store.database import Hook, no_hook
 from connector.sync.audit import note_head
@@ -308,33 +309,6 @@ class Rights:
                 "There is no such erasure.", hint="`crm-connector privacy ledger` lists them."
             )
         return entry
-
-
-def people(beside: Beside, who: Who) -> list[Person]:
-    """Everybody that is meant."""
-    finder = Finder(beside)
-    if who.values is not None:
-        return finder.by_identifiers(identifiers_in(who.values, beside.region))
-    found = finder.by_subject(who.subject) if who.subject else finder.by_rows(who.rows)
-    local = beside.ports.local
-    there = local.present(Kind.CUSTOMER, sorted(found.rows.get(Kind.CUSTOMER, ())))
-    return [found] if found.links or there else []
-
-
-def one_person(beside: Beside, who: Who) -> Person:
-    """Raises: UsageError if nobody is meant, or several people."""
-    found = people(beside, who)
-    if not found:
-        raise UsageError(
-            "Nobody is known by that.",
-            hint="Name the key of the customer's row, a subject's id, or values in a file.",
-        )
-    if len(found) > 1:
-        raise UsageError(
-            f"{len(found)} people are known by that.",
-            hint="`crm-connector privacy find` tells their ids: name one of these.",
-        )
-    return found[0]
 
 
 def _shown(beside: Beside, finder: Finder, person: Person) -> FoundPerson:

@@ -14,7 +14,8 @@ from typing import Any
 from connector.errors import SealError, UsageError
 from connector.mapping.translate import Pair
 from connector.plugin import Kind, Ref
-from connector.rights.person import Finder, Person
+from connector.rights.finding import Finder
+from connector.rights.person import Person
 from connector.store import erasing
 from connector.sync.beside import Beside
 from connector.sync.documents import unpack

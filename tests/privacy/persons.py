@@ -14,7 +14,8 @@ from connector.privacy.ledger import Entry
 from connector.privacy.ring_changes import activate, add_pending
 from connector.rights import erasing
 from connector.rights.erasing import How
-from connector.rights.person import Finder, Person
+from connector.rights.finding import Finder
+from connector.rights.person import Person
 from connector.rights.rows import RowRule
 from connector.store import tables as t
 from connector.store.database import open_engine

@@ -10,7 +10,7 @@ from connector.plugin import Ref
 from connector.privacy.ledger import DONE, OPEN
 from connector.rights import erasing
 from connector.rights.erasing import How
-from connector.rights.person import Finder
+from connector.rights.finding import Finder
 from tests.simulation.copies import Copies
 from tests.story import Died
 

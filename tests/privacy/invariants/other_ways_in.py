@@ -11,7 +11,7 @@ from connector.local.idmap import IdMap
 from connector.privacy.ledger import IMPOSSIBLE
 from connector.rights import erasing
 from connector.rights.erasing import How
-from connector.rights.person import Finder
+from connector.rights.finding import Finder
 from connector.store import tables as t
 from tests.privacy.canary import Canary
 from tests.privacy.persons import Persons
