@@ -21,7 +21,6 @@ from connector.sync.loads import resume_load
 from connector.sync.notes import Notes
 from connector.sync.noticing import take_marks
 from connector.sync.observe import observe_changes
-from connector.sync.people import ensure_subjects
 from connector.sync.place import in_doubt
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches
@@ -29,6 +28,7 @@ from connector.sync.recover import recover
 from connector.sync.refusals import send_refusals
 from connector.sync.scope import Scope
 from connector.sync.situation import Batch, Case, gather
+from connector.sync.subjects import ensure_subjects
 from connector.sync.suppressed import turn_away
 from connector.sync.sweep import sweep
 from connector.sync.work import Job, Work

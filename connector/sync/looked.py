@@ -39,6 +39,7 @@ class Looked:
     broken: list[tuple[Staged, Reason]]
     """Rows whose record the vendor did not answer for."""
     suppressed: list[Found]
+    """Of people who were erased."""
 
 
 def look(

@@ -211,6 +211,7 @@ def _creates(scope: Scope, jobs: Sequence[Job], absent_means_lost: bool, send: b
             elif job.sent >= MOST_SENDINGS and _would_show(scope, job, settling.now):
                 _set_aside(settling, job, reason_of(job.reason) if job.reason else _NEVER_LANDS)
             else:
+                job.again = True
                 job.may_land = not _would_show(scope, job, settling.now)
                 again.append(job)
         intents.resend(tx, [j.intent for j in again], scope.lease.fence, settling.now)
@@ -237,8 +238,6 @@ def _by_key(scope: Scope, field: str, jobs: Sequence[Job]) -> dict[str, Seen]:
 def _send_again(scope: Scope, jobs: Sequence[Job], size: int) -> None:
     for start in range(0, len(jobs), size):
         part = jobs[start : start + size]
-        for job in part:
-            job.again = True
         deliver(scope, part, [as_write(scope, job) for job in part])
 
 

@@ -24,12 +24,12 @@ from connector.sync.attempts import Phase, is_suspect
 from connector.sync.carrying import carry_out
 from connector.sync.decision import Decision
 from connector.sync.notes import Notes
-from connector.sync.people import ensure_subjects
 from connector.sync.plan import decide
 from connector.sync.queue import Queue, batches
 from connector.sync.scope import Scope
 from connector.sync.situation import Case, gather
 from connector.sync.staging import open_staged
+from connector.sync.subjects import ensure_subjects
 from connector.sync.work import Job
 
 

@@ -33,7 +33,10 @@ OfOne = Sequence[Scope]
 
 
 class Rounds:
-    """`opened`: by connection. `fail_if_locked`: raise where another run has the local side."""
+    """The connections that nothing has stopped so far, and the steps they take together.
+
+    `opened`: their scopes. `fail_if_locked`: raise where another run has the local side.
+    """
 
     def __init__(
         self, opener: Opener, opened: Sequence[OfOne], report: RunReport, *, fail_if_locked: bool

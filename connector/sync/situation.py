@@ -21,9 +21,9 @@ from connector.sync.gate import LETTER
 from connector.sync.looked import Found, Looked, look
 from connector.sync.parents import add_parents
 from connector.sync.partners import add_partners
-from connector.sync.people import subjects_of
 from connector.sync.retaining import add_due
 from connector.sync.scope import Scope
+from connector.sync.subjects import subjects_of
 from connector.sync.successors import add_successors
 from connector.sync.suppressed import suppressed_records
 
