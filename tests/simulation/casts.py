@@ -29,6 +29,7 @@ from connector.mapping.schema import VendorMapping
 from connector.plugin import AllowList, Kind, Remote, Session, Target
 from connector.privacy.vault import Vault
 from connector.sandbox.app import App
+from connector.sandbox.workflows import read_workflows
 from connector.store.database import Store
 from connector.testing.clock import ManualClock
 from tests.simulation.network import Line, Network
@@ -154,7 +155,7 @@ class Plugins:
             house = self.houses[name]
             if rng.random() < 0.5:
                 rule = {app.noun: house.object, "set": {house.city: ROUTED}}
-                app.actions["workflows"](app, {"rules": [rule]})
+                app.org.workflows = read_workflows([rule], app.noun)
                 yield "workflow rewrites"
         if rng.random() < 0.5:
             module = self.zoho.org.modules["Contacts"]

@@ -14,8 +14,8 @@ from connector.testing.world import PERFECT
 from tests.story import BATCH, C, Died, Slow, Story, Tell
 
 
-def test_a_patch_that_lands_late_is_waited_for_before_the_next_edit_goes(tell: Tell) -> None:
-    story = tell(kinds=(C,), capabilities=replace(PERFECT, conditional=False))
+def edited(story: Story) -> int:
+    """Somebody known on both sides, edited in the shop; the patch will land as late as it may."""
     number = story.client("Ada", mail="ada@example.test", job="baker")
     story.run()
     story.later(seconds=300)
@@ -28,6 +28,12 @@ def test_a_patch_that_lands_late_is_waited_for_before_the_next_edit_goes(tell: T
 
     story.vendor.weather = weather
     story.sql("UPDATE clients SET job = 'cook' WHERE no = :n", n=number)
+    return number
+
+
+def test_a_patch_that_lands_late_is_waited_for_before_the_next_edit_goes(tell: Tell) -> None:
+    story = tell(kinds=(C,), capabilities=replace(PERFECT, conditional=False))
+    number = edited(story)
     story.run()
     story.sql("UPDATE clients SET job = 'miller' WHERE no = :n", n=number)
     story.run()
@@ -42,18 +48,7 @@ def test_what_was_staged_before_a_patch_landed_late_does_not_undo_it(tell: Tell)
     """A page is read between the death of the run that sent the patch and the patch's landing."""
     life = dt.timedelta(seconds=300)
     story = tell(kinds=(C,), capabilities=replace(PERFECT, conditional=False, call_life=life))
-    number = story.client("Ada", mail="ada@example.test", job="baker")
-    story.run()
-    story.later(seconds=300)
-    story.run()
-    story.vendor.rng = Slow()  # type: ignore[assignment]  # it lands as late as it may
-    late = iter([Trouble.LATE])
-
-    def weather(operation: str, phase: Phase) -> Trouble | None:
-        return next(late, None) if (operation, phase) == ("update", "before") else None
-
-    story.vendor.weather = weather
-    story.sql("UPDATE clients SET job = 'cook' WHERE no = :n", n=number)
+    edited(story)
     die_at(story, "after call: write")
     story.vendor.edit(C, story.ref("Ada"), {"City": "Harbour"})
     story.later(seconds=100)  # the dead process's lease has ended
