@@ -76,7 +76,7 @@ def _advance(to: Notes, case: Case, decision: Decision) -> None:
             scope.counts.adopted += 1
     if decision.state == GONE:
         bury(scope, to.tx, link, decision.evidence, to.now)
-        to.tell(link.id, "gone_both")
+        to.event(link.id, "gone_both")
     elif decision.state is not None:
         link.state, link.evidence = decision.state, decision.evidence
     elif any(c.field == RECORD for c in decision.clashes):
@@ -128,7 +128,7 @@ def _set_aside(to: Notes, rows: Sequence[Staged], decision: Decision) -> None:
         to.scope.counts.letters += 1
         if letter.code.startswith(LETTER) and all(r.attempts > 1 for r in rows):
             return  # it was looked at again, and the policy says what it said
-        to.tell(decision.link.id, f"letter:{letter.code}")
+        to.event(decision.link.id, f"letter:{letter.code}")
 
 
 def set_aside_broken(scope: Scope, broken: Sequence[tuple[Staged, Reason]]) -> None:
@@ -156,7 +156,7 @@ def _note(to: Notes, case: Case, decision: Decision) -> None:
     for name, cause in decision.moves:
         if cause is Cause.AGAINST_DIRECTION:
             to.scope.counts.against_direction += 1
-        to.tell(link.id, cause.value, field=name or None)
+        to.event(link.id, cause.value, field=name or None)
     _note_left(to, decision)
     _note_expired(to, decision)
     for clash in decision.clashes:
@@ -180,7 +180,7 @@ def _note_expired(to: Notes, decision: Decision) -> None:
         events.drop_values(to.tx, [link.id], decision.expired)
     if decision.evidence == EXPIRED:
         events.drop_values(to.tx, [link.id])
-        to.tell(link.id, "retention")
+        to.event(link.id, "retention")
 
 
 def _note_clash(to: Notes, link: Link, clash: Clash, standing: Conflict | None) -> None:

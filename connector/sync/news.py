@@ -160,8 +160,10 @@ class _Found:
         links.insert(tx, halves)
         links.save(tx, list(self.touched.values()))
         staged.stage(tx, self.rows)
-        now, cause = scope.store.now_us(tx), "possibly_overwritten"
-        events.append(tx, [scope.event(now, link.id, cause) for link in self.overwritten])
+        now = scope.store.now_us(tx)
+        events.append(
+            tx, [scope.event(now, one.id, "possibly_overwritten") for one in self.overwritten]
+        )
 
 
 def _notice_foreign_keys(scope: Scope, tx: sa.Connection, strangers: Sequence[Link]) -> None:

@@ -41,7 +41,7 @@ class Notes:
     def __post_init__(self) -> None:
         self.now = self.scope.store.now_us(self.tx)
 
-    def tell(self, link: str, cause: str, **more: Any) -> None:
+    def event(self, link: str, cause: str, **more: Any) -> None:
         """Note what happened to a link, and why."""
         self.events.append(self.scope.event(self.now, link, cause, **more))
 

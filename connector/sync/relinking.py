@@ -32,7 +32,7 @@ def bind(to: Notes, mine: Link, other_id: str) -> None:
         to.scope.give_key(winner)
     links.save(to.tx, [winner])
     links.hand_over_claims(to.tx, loser.id, winner.id)
-    to.tell(winner.id, "bound")
+    to.event(winner.id, "bound")
 
 
 def replace(to: Notes, case: Case, replaced: Replaced) -> None:
@@ -51,7 +51,7 @@ def replace(to: Notes, case: Case, replaced: Replaced) -> None:
         links.insert(to.tx, [half])
         to.new_rows += reread(half)
     to.new_rows += reread(link)
-    to.tell(link.id, "older_kept")
+    to.event(link.id, "older_kept")
 
 
 def succeed(to: Notes, case: Case) -> None:
@@ -62,7 +62,7 @@ def succeed(to: Notes, case: Case) -> None:
     remember(to.scope, to.tx, link, seen.ref, seen.version, to.now)
     to.gone_rows += case.rows
     to.new_rows += reread(link)
-    to.tell(link.id, "merged")
+    to.event(link.id, "merged")
 
 
 def rebirth(to: Notes, case: Case, decision: Decision) -> None:
@@ -88,7 +88,7 @@ def rebirth(to: Notes, case: Case, decision: Decision) -> None:
     _stake(to, case, new)
     to.gone_rows += case.rows
     to.close += decision.close
-    to.tell(new.id, f"reborn_{side}")
+    to.event(new.id, f"reborn_{side}")
     staged.settle(to.tx, case.rows)
     to.new_rows += reread(new)
 

@@ -21,7 +21,7 @@ TEMPLATES = {
     "f'{job.draft.op}_{job.draft.side}'": [f"{op}_{side}" for op, side in product(Op, SIDES)],
     "f'reborn_{side}'": [f"reborn_{side}" for side in SIDES],
     "f'lost_{one.side}'": [f"lost_{side}" for side in SIDES],
-    "f'letter:{decision.letter.code}'": ["letter:*"],
+    "f'letter:{letter.code}'": ["letter:*"],
     "f'letter:{reason.code}'[:60]": ["letter:*"],
     "deed.value": [one.value for one in Deed],
     "SHOWN": [SHOWN],
@@ -36,8 +36,9 @@ def spelled(tree: ast.AST) -> Iterator[str]:
         if not isinstance(node, ast.Call):
             continue
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
-        if name == "event" and len(node.args) >= 3:
-            yield ast.unparse(node.args[2])
+        if name == "event" and len(node.args) >= 2:
+            # of a scope the time comes first; `Notes` know it
+            yield ast.unparse(node.args[2 if len(node.args) > 2 else 1])
         if isinstance(node.func, ast.Name) and node.func.id == "Event":
             named = [word.value for word in node.keywords if word.arg == "cause"]
             yield from (ast.unparse(one) for one in (*node.args[4:5], *named))
