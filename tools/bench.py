@@ -60,8 +60,11 @@ def quiet(one: Bench) -> dict[str, Any]:
     """A pass with nothing to do, after the overlap has passed and the journal was read."""
     one.wait(1000)
     one.child("sync")
-    one.wait(1000)
-    calls, found = one.counted()
+    passes = []
+    for _ in range(3):  # one alone may take half as long again on a shared machine
+        one.wait(1000)
+        calls, found = one.counted()
+        passes.append(found)
     calls.pop("token", None)
     show(
         f"quiet_calls_{one.contacts}",
@@ -72,7 +75,7 @@ def quiet(one: Bench) -> dict[str, Any]:
         calls=calls,
         note="2 a kind and one account check a run",
     )
-    return found
+    return min(passes, key=lambda found: float(found["cpu_s"]))
 
 
 def calls(one: Bench, changed: int) -> None:

@@ -15,16 +15,26 @@ CHANGED = 100
 
 
 def _measured(one: Bench) -> tuple[dict[str, float], dict[str, float]]:
-    """CPU seconds and peak MB of a quiet pass, and of one that finds a hundred changes."""
+    """CPU seconds and peak MB of a quiet pass, and of one that finds a hundred changes: each the
+    least of three, because a shared machine's seconds differ by a half from one minute to another.
+    """
     one.wait(1000)
     one.child("sync")
-    one.wait(1000)
-    quiet = one.child("sync")
-    for record in one.box.records("Contacts")[:CHANGED]:
-        one.box.edit("Contacts", record["id"], {"Segment": f"at {one.box.now():.0f}"})
-    changed = one.child("sync")
-    assert changed["shown"]["updated"] >= CHANGED
-    return quiet, changed
+    quiet, changed = [], []
+    for _ in range(3):
+        one.wait(1000)
+        quiet.append(one.child("sync"))
+        for record in one.box.records("Contacts")[:CHANGED]:
+            one.box.edit("Contacts", record["id"], {"Segment": f"at {one.box.now():.0f}"})
+        changed.append(one.child("sync"))
+        assert changed[-1]["shown"]["updated"] >= CHANGED
+        one.wait(1000)
+        one.child("sync")  # the echo of what was written
+    return _least(quiet), _least(changed)
+
+
+def _least(passes: list[dict[str, float]]) -> dict[str, float]:
+    return min(passes, key=lambda one: one["cpu_s"])
 
 
 def all_figures(scale: float) -> None:
