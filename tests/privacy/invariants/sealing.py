@@ -209,17 +209,17 @@ def test_07_sealing_without_a_whole_place_is_a_type_error(vault: Vault) -> None:
     """The marks make mypy say so too: it complains of a mark that hides no error."""
     [subject] = vault.new_subjects(1)
     with pytest.raises(TypeError):
-        vault.seal("base", "customer", subject, b"x")  # type: ignore[call-arg]
+        vault.seal("base", "customer", subject, b"x")  # type: ignore[call-arg] # no record
     with pytest.raises(TypeError):
-        vault.seal("base", "customer", plain=b"x")  # type: ignore[call-arg]
+        vault.seal("base", "customer", plain=b"x")  # type: ignore[call-arg] # nobody's
     with pytest.raises(TypeError):
-        vault.seal_staged("zoho", "customer", "remote", b"x")  # type: ignore[call-arg]
+        vault.seal_staged("zoho", "customer", "remote", b"x")  # type: ignore[call-arg] # no id
     with pytest.raises(TypeError):
-        vault.seal_secret(b"x")  # type: ignore[call-arg, arg-type]
+        vault.seal_secret(b"x")  # type: ignore[call-arg, arg-type] # no name
     with pytest.raises(TypeError):
-        envelope.context("shop-a", "customer", "base", subject)  # type: ignore[call-arg]
+        envelope.context("shop-a", "customer", "base", subject)  # type: ignore[call-arg] # no record
     with pytest.raises(SealError):
-        vault.seal("base", "customer", None, "1", b"x")  # type: ignore[arg-type]
+        vault.seal("base", "customer", None, "1", b"x")  # type: ignore[arg-type] # nobody's
 
 
 def calls_without_place(source: str) -> list[int]:
