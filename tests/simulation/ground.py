@@ -298,15 +298,24 @@ class Ground(Story):
                 self.fired["fault two workers"] += 1
                 self._meanwhile()
             case "lock":
-                name = self.dice.choice(["state", "shop"])
-                self.fired[f"fault {name} locked"] += 1
-                self._locker = sqlite3.connect(
-                    self.folder / f"{name}.db", isolation_level=None, check_same_thread=False
-                )
-                self._locker.execute("BEGIN IMMEDIATE")
+                self._lock(self.dice.choice(["state", "shop"]))
             case "fill":
                 self.fired["fault state full"] += 1
                 self._pages(None)
+
+    def _lock(self, name: str) -> None:
+        """Another program takes the lock; where a transaction of ours has it, at a later point."""
+        locker = sqlite3.connect(
+            self.folder / f"{name}.db", isolation_level=None, check_same_thread=False
+        )
+        try:
+            locker.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            locker.close()
+            self.trap = Trap("lock")
+        else:
+            self._locker = locker
+            self.fired[f"fault {name} locked"] += 1
 
     def _meanwhile(self) -> None:
         """Another process does a whole run while this one stands still."""

@@ -133,7 +133,8 @@ def created_once(stage: Stage) -> Iterator[str]:
     """O2: no record is created twice by us, whatever became of the first answer.
 
     Our key is the record's name. Neither a record hidden from us can be found by it nor one that
-    a person deleted before we knew of it.
+    a person deleted before we knew of it. One that an erasure took away is made anew where state
+    and keys were both put back from before it: then nothing of ours knows that it was begun.
     """
     made = Counter(
         (name, record.now.key)
@@ -143,6 +144,7 @@ def created_once(stage: Stage) -> Iterator[str]:
         and record.now.key
         and (name, ref) not in stage.ever_hidden
         and not (record.now.state != "live" and not record.now.by_us)
+        and not (record.now.state != "live" and (name, ref) in stage.erased_refs)
     )
     yield from (
         f"O2 {name}: one record was created {n} times by us"
