@@ -88,6 +88,7 @@ def test_what_a_read_refuses(zoho: Client) -> None:
     module = {"api_name": "Contacts"}
     assert start(zoho, module={"api_name": "Nope"}).code == "INVALID_MODULE"
     assert start(zoho, module=module, fields=["Nope"]).code == "FIELD_NOT_AVAILABLE"
+    assert start(zoho, module=module, fields=[{}]).code == "FIELD_NOT_AVAILABLE"
     assert start(zoho, module=module, page=51).status == 400
     assert start(zoho, module=module, criteria={"group": []}).code == "CRITERIA_NOT_SUPPORTED"
     assert ask(zoho, "POST", READ, b"{}", {"content-type": "text/plain"})[0] == 415
@@ -244,6 +245,7 @@ def test_a_date_without_a_format_is_read_the_american_way(zoho: Client) -> None:
         ("FILE_NOT_FOUND", "insert", {"file_names": ["other.csv"]}),
         ("INVALID_MODULE", "insert", {"module": {"api_name": "Nope"}}),
         ("INVALID_FIELD", "insert", {"mappings": [{"api_name": "Nope", "index": 0}]}),
+        ("MISSING_REQUIRED_KEY", "insert", {"mappings": ["Email"]}),
         ("COLUMN_INDEX_NOT_FOUND", "insert", {"mappings": [{"api_name": "Email", "index": 9}]}),
         (
             "MANDATORY_FIELDS_NOT_MAPPED",

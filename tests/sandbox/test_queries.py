@@ -105,9 +105,13 @@ def _pairs(count: int) -> str:
             "select Email from Contacts where Email in (" + ",".join(["'a'"] * 50) + ")",
             "select Email from Contacts where Email in (" + ",".join(["'a'"] * 51) + ")",
         ),
+        (
+            "select Email from Contacts where id is not null order by " + ",".join(["id"] * 10),
+            "select Email from Contacts where id is not null order by " + ",".join(["id"] * 11),
+        ),
     ],
 )
-def test_criteria_and_values_have_their_most(zoho: Client, most: str, over: str) -> None:
+def test_each_clause_has_its_most(zoho: Client, most: str, over: str) -> None:
     assert zoho.coql(most).status == 204
     assert zoho.coql(over).code == "LIMIT_EXCEEDED"
 

@@ -138,6 +138,8 @@ COQL_COLUMNS: Final = 50
 """Selected columns. Documented, as above."""
 COQL_CRITERIA: Final = 25
 """Conditions. Documented, as above."""
+COQL_ORDERS: Final = 10
+"""Columns to order by. Source: page "COQL limitations", newer text. Documented."""
 COQL_IN: Final = 50
 """Values in one `in (...)`; 100 in newer texts: take the smaller. Documented, conflicting."""
 VERSION_STEP: Final = timedelta(seconds=1)

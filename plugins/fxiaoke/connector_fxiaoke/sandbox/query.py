@@ -17,7 +17,7 @@ from connector_fxiaoke.sandbox.objects import Table, row_id, row_number
 from connector_fxiaoke.sandbox.refusals import RefusedCall, RefusedRecord, null_pointer
 from connector_fxiaoke.sandbox.schema import LISTS, NUMBERS, TIMES, Field
 
-Values = list[Any]
+Members = list[Any]
 """What a filter compares with, or what a row holds: nothing, one value, or a list's members."""
 
 _MOST: Final = 1 << 128
@@ -32,7 +32,7 @@ class Filter:
 
     field: Field
     operator: str
-    values: Values
+    values: Members
 
 
 @dataclass(slots=True, frozen=True)
@@ -213,7 +213,7 @@ class Queries:
 
     # --- filters ---
 
-    def _held(self, field: Field, state: State) -> Values:
+    def _held(self, field: Field, state: State) -> Members:
         """What a row holds in a field, in the form in which it compares."""
         match field.name:
             case "_id":
@@ -250,19 +250,19 @@ _NEGATED: Final = frozenset({"NBETWEEN", "NLIKE", "NIN", "NHASANYOF"})
 """Operators that are the opposite of the one without N: they match empty fields too."""
 
 
-def _within(held: Values, wanted: Values) -> bool:
+def _within(held: Members, wanted: Members) -> bool:
     return bool(held) and bool(wanted[0] <= held[0] <= wanted[1])
 
 
-def _inside(held: Values, wanted: Values) -> bool:
+def _inside(held: Members, wanted: Members) -> bool:
     return bool(held) and bool(wanted[0] < held[0] < wanted[1])
 
 
-def _equal(held: Values, wanted: Values) -> bool:
+def _equal(held: Members, wanted: Members) -> bool:
     return set(held) == set(wanted[:1]) if len(held) < 2 else set(held) == set(wanted)
 
 
-_TESTS: Final[Mapping[str, Callable[[Values, Values], bool]]] = {
+_TESTS: Final[Mapping[str, Callable[[Members, Members], bool]]] = {
     "EQ": _equal,
     "N": lambda held, wanted: not _equal(held, wanted),
     "GT": lambda held, wanted: bool(held) and bool(held[0] > wanted[0]),

@@ -190,8 +190,8 @@ class _Parser:
                 orders.append((name, backwards))
                 if not self._take(","):
                     break
-        if len(orders) > 10:
-            raise limit_exceeded("order by", 10)
+        if len(orders) > facts.COQL_ORDERS:
+            raise limit_exceeded("order by", facts.COQL_ORDERS)
         return orders
 
     def _limit(self) -> tuple[int | None, int]:

@@ -58,7 +58,7 @@ class BulkReads:
         fields = query.get("fields") or list(module.fields)
         if not isinstance(fields, list) or len(fields) > facts.BULK_COLUMNS:
             raise RefusedCall("LIMIT_EXCEEDED", "too many fields", {"limit": facts.BULK_COLUMNS})
-        for name in fields:
+        for name in map(str, fields):
             if name not in module.fields:
                 details = {"api_name": name, "module": module.name}
                 raise RefusedCall("FIELD_NOT_AVAILABLE", "The field is not available", details)

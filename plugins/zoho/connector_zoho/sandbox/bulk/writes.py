@@ -264,7 +264,10 @@ def _columns(module: Module, told: Any, heads: list[str]) -> list[Column]:
         raise RefusedCall("MISSING_REQUIRED_KEY", "field_mappings")
     columns = []
     for one in told:
-        name, place = one.get("api_name"), one.get("index")
+        name = one.get("api_name") if isinstance(one, dict) else None
+        if not isinstance(name, str):
+            raise RefusedCall("MISSING_REQUIRED_KEY", "api_name")
+        place = one.get("index")
         if not isinstance(place, int) or not 0 <= place < len(heads):
             raise RefusedCall("COLUMN_INDEX_NOT_FOUND", "no such column", {"api_name": name})
         field = module.fields.get(name)
