@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,10 @@ from connector.errors import UsageError
 if TYPE_CHECKING:
     from connector.rights.facade import FoundPerson, Receipt
     from connector.rights.who import Who
+
+
+_IDS = ("local/", "remote/", "key/")
+"""How the names of suppressed ids begin; the others are values."""
 
 
 def _names_person(command: Any) -> Any:
@@ -205,6 +208,10 @@ def erase(
     """
     given_up = dict(_given_up(one) for one in give_up)
     if resume:
+        if dry_run or keep_basis or any(named.values()):
+            raise UsageError(
+                "--resume goes on with what was begun: it takes --give-up and no more."
+            )
         return _resume(invocation, given_up)
     who = _who(**named)
     from connector.rights.who import Who
@@ -296,16 +303,16 @@ def _print_receipts(invocation: Invocation, receipts: list[Receipt]) -> int:
         output.document({"receipts": [asdict(one) for one in receipts]})
     else:
         for one in receipts:
-            _print_receipt(one, output.show)
+            _print_receipt(one)
     left = any(p.state == "impossible" for one in receipts for p in one.places)
     return 5 if left else 0
 
 
-def _print_receipt(one: Receipt, show: Callable[..., None]) -> None:
-    show(f"erasure {one.id}: {one.state}")
-    show(f"  begun {one.begun}, ended {one.ended or '-'}")
+def _print_receipt(one: Receipt) -> None:
+    output.show(f"erasure {one.id}: {one.state}")
+    output.show(f"  begun {one.begun}, ended {one.ended or '-'}")
     if one.basis:
-        show(f"  the shop's rows stay: {one.basis}")
+        output.show(f"  the shop's rows stay: {one.basis}")
     output.table(
         ["where", "kind", "state", "records"],
         [
@@ -315,7 +322,4 @@ def _print_receipt(one: Receipt, show: Callable[..., None]) -> None:
     )
     values = sum(n for kind, n in one.suppressed.items() if not kind.startswith(_IDS))
     ids = sum(one.suppressed.values()) - values
-    show(f"  known again by {values} values and {ids} ids")
-
-
-_IDS = ("local/", "remote/", "key/")
+    output.show(f"  known again by {values} values and {ids} ids")

@@ -209,6 +209,16 @@ def test_a_vendor_that_is_down_leaves_it_open_and_it_goes_on(known: Rig) -> None
     assert [one["state"] for one in ran.json["receipts"]] == ["done"]
 
 
+@pytest.mark.parametrize("more", [("--dry-run",), ("--local", "1"), ("--keep-basis", "tax law")])
+def test_to_go_on_takes_nobody_and_is_no_trial(known: Rig, more: tuple[str, ...]) -> None:
+    """What was begun is erased whatever else is said: so nothing else may be said."""
+    known.sandbox.fault("error", count=1000, status=503)
+    assert known.run("privacy", "erase", "--local", "1", "--yes").code == 6
+    known.sandbox.admin("faults", clear=True)
+    assert known.run("privacy", "erase", "--resume", *more).code == 2
+    assert _at_vendor(known.sandbox) != []
+
+
 def test_a_row_that_the_shop_keeps_leaves_it_open_until_another_rule_is_set(known: Rig) -> None:
     with closing(sqlite3.connect(known.folder / "shop.db")) as shop:
         shop.execute(
