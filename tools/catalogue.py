@@ -381,6 +381,14 @@ BUGS: dict[str, Bug] = {
         seeds=20,
         stories=(_STORIES + "test_going_back.py",),
     ),
+    "a-merged-record-is-nobodys": Bug(
+        _SYNC + "tombstones.py",
+        "        subject=link.subject,\n",
+        "        subject=None,\n",
+        "what was merged into a record of somebody who is erased stays in the vendor's bin",
+        seeds=0,
+        stories=("tests/privacy/test_invariants.py",),
+    ),
     # --- keys ---
     "an-unreadable-base-is-none": Bug(
         _SYNC + "situation.py",

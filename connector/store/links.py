@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -205,8 +205,10 @@ def over(tx: sa.Connection, connection: str, kind: str, now_us: int, limit: int)
     return [Link(*row) for row in rows]
 
 
-def subjects_of(tx: sa.Connection, kind: str, local_ids: Iterable[str]) -> dict[str, str]:
-    """Whose the shop's rows are, as far as any connection's live link knows."""
+def subjects_of(
+    tx: sa.Connection, kind: str, local_ids: Iterable[str], but: Collection[str] = ()
+) -> dict[str, str]:
+    """Whose the shop's rows are, as far as any connection's live link knows; `but`: not theirs."""
     wanted = list(local_ids)
     if not wanted:
         return {}
@@ -216,6 +218,7 @@ def subjects_of(tx: sa.Connection, kind: str, local_ids: Iterable[str]) -> dict[
             link.c.local_id.in_(wanted),
             link.c.live.is_not(None),
             link.c.subject.is_not(None),
+            link.c.subject.not_in(but),
         )
     )
     return {row.local_id: row.subject for row in rows}
@@ -296,6 +299,15 @@ def save_subjects(tx: sa.Connection, rows: Sequence[Link]) -> None:
     """Note whose documents these links hold; nothing else of them has changed."""
     if rows:
         many(tx, _SAVE_SUBJECT, [{"b_id": row.id, "b_subject": row.subject} for row in rows])
+
+
+def hand_over_dead(
+    tx: sa.Connection, connection: str, kind: str, subjects: Mapping[str, str]
+) -> None:
+    """Let tombstones of these subjects be those of others: old one to new one."""
+    mine = (link.c.connection == connection, link.c.kind == kind, link.c.live.is_(None))
+    for old, new in subjects.items():
+        tx.execute(sa.update(link).where(link.c.subject == old, *mine).values(subject=new))
 
 
 def delete(tx: sa.Connection, ids: Sequence[str]) -> None:

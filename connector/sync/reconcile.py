@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from connector.plugin import Kind
 from connector.privacy.subjects import MISSING
 from connector.store import conflicts, events, intents, links, scopes, staged
 from connector.store.links import Link
@@ -79,7 +80,10 @@ def _state_is_right(scope: Scope) -> bool:
 
 
 def _forget_unreadable(scope: Scope) -> None:
-    """Let links whose person's key is lost for good meet again as at first contact; ids stay."""
+    """Let links whose person's key is lost for good meet again as at first contact; ids stay.
+
+    What they went on from goes to the person's new key as well: an erasure finds it by that.
+    """
     vault = scope.ports.vault
     for batch in links.batches(scope.store, scope.connection, scope.kind):
         scope.preload(batch)
@@ -88,14 +92,37 @@ def _forget_unreadable(scope: Scope) -> None:
         ]
         if not lost:
             continue
+        again = _subjects_again(scope, lost)
         with scope.store.write(scope.lease, "reconcile: lost keys") as tx:
             ids = [link.id for link in lost]
+            links.hand_over_dead(tx, scope.connection, scope.kind, again)
             intents.drop(tx, ids)
             conflicts.close_links(tx, ids)
             for link in lost:
-                link.subject = link.base = link.local_digest = link.remote_digest = None
+                link.subject = again.get(link.subject or "")
+                link.base = link.local_digest = link.remote_digest = None
             links.save(tx, lost)
             staged.stage_both(tx, [mark for link in lost for mark in reread(link)])
+
+
+def _subjects_again(scope: Scope, lost: Sequence[Link]) -> dict[str, str]:
+    """Lost subject to the person's new one: that of their parent, or of another connection, where
+    it was reconciled before; else a customer gets a new key."""
+    vault, old = scope.ports.vault, {link.subject for link in lost if link.subject is not None}
+    with scope.store.read() as tx:
+        parents = links.by_ids(tx, {link.parent for link in lost if link.parent is not None})
+        rows = [link.local_id for link in lost if link.local_id is not None]
+        elsewhere = links.subjects_of(tx, scope.kind, rows, but=old)
+    found: dict[str, str] = {}
+    for link in lost:
+        parent = parents.get(link.parent or "")
+        for one in (parent and parent.subject, elsewhere.get(link.local_id or "")):
+            if link.subject and one and one not in old and vault.subject_state(one) != MISSING:
+                found[link.subject] = one
+    if scope.kind is Kind.CUSTOMER:
+        rest = sorted(old - found.keys())
+        found |= zip(rest, vault.new_subjects(len(rest)) if rest else [], strict=True)
+    return found
 
 
 def _look_for_rows(scope: Scope) -> None:

@@ -41,7 +41,10 @@ def bury(scope: Scope, tx: sa.Connection, link: Link, evidence: str | None, now_
 def remember(
     scope: Scope, tx: sa.Connection, link: Link, ref: Ref, version: str, now_us: int
 ) -> None:
-    """Make a tombstone of a record that a link went on from, so that no late copy revives it."""
+    """Make a tombstone of a record that a link went on from, so that no late copy revives it.
+
+    It stays its person's: an erasure has to find it, and the record in the vendor's bin.
+    """
     dead = Link(
         scope.store.new_id(),
         link.connection,
@@ -50,6 +53,7 @@ def remember(
         live=None,
         state=links.MERGED,
         epoch=link.epoch,
+        subject=link.subject,
         remote_version=version,
         evidence="merged",
         keep_until_us=_until(scope, now_us),

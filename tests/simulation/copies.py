@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from connector.privacy.subjects import MISSING
 from connector.store import tables
 from tests.simulation.fates import RECONCILING
+from tests.simulation.history import Edit
 from tests.simulation.troubles import Troubles
+from tests.story import C
 
 TRIES = 4
 """Runs of `reconcile` in the weather of the moment; one on a fine day follows."""
@@ -26,6 +29,9 @@ class Copies(Troubles):
         """State and keys as they were at one moment."""
         self._told: dict[str, set[str]] = defaultdict(set)
         """What events said that a restored state has forgotten."""
+        self.forgotten: list[Edit] = []
+        """Fields that people emptied and no run carried on before what both sides had agreed on was
+        lost: nobody can tell them from fields that were always empty."""
 
     def do_back_up(self) -> None:
         """Somebody copies state and keys, whatever is under way."""
@@ -47,6 +53,7 @@ class Copies(Troubles):
             self._with_state(state.backup)
         if which != "state":
             self.put_keys_back(keys)
+        self._forget_clears()
         runs = before - self._generation()
         self.say(which, f"as {runs} runs ago" if which != "keys" else "")
         self.fired["fault restored copy"] += 1
@@ -71,6 +78,20 @@ class Copies(Troubles):
         """What an operator does who is told to: a vendor's day may have to end first."""
         if self._in_doubt():
             self.attempt(only_reconcile=True)
+
+    def _forget_clears(self) -> None:
+        based = Counter(
+            row["local_id"]
+            for row in self.rows(tables.link)
+            if row["kind"] == C
+            and row["base"]
+            and self.vault.subject_state(row["subject"]) != MISSING
+        )
+        rows = {str(row["no"]): person for person, row in self.shop_rows().items()}
+        whole = {rows.get(key) for key, many in based.items() if many == len(self.houses)}
+        self.forgotten += [
+            edit for edit in self.history.edits if edit.value is None and edit.person not in whole
+        ]
 
     def _writes_nothing(self) -> None:
         before = {name: house.writes() for name, house in self.houses.items()}

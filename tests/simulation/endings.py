@@ -132,7 +132,8 @@ def no_lost_edit(stage: Stage) -> Iterator[str]:
         if edit.value is None:
             before = history.known_to(edit.person, edit.name, edit.over)
             lives_on = edit.over is not None and before & {plain(value) for value in shown}
-            if lives_on and not deleted and not _unclosable(stage, edit):
+            forgotten = any(edit is one for one in stage.forgotten)
+            if lives_on and not deleted and not forgotten and not _unclosable(stage, edit):
                 yield f"O1 {edit.person}: {edit.name} emptied ({edit.side}) is lost"
             continue
         # Whoever empties a field or deletes a record does away with what it showed, even where

@@ -80,6 +80,28 @@ def test_08_a_record_too_new_for_the_vendors_search_is_waited_for(tell: Tell) ->
     ]
 
 
+@pytest.mark.parametrize("key_lost", [False, True])
+def test_08_a_record_that_was_merged_into_hers_goes_too(tell: Tell, key_lost: bool) -> None:
+    """It lies in the vendor's bin with all it holds, and a tombstone remembers its id."""
+    story = tell(kinds=(C,))
+    keys = story.back_up_keys()
+    ann = story.client("Ann", mail="ann@example.test")
+    story.settle()
+    loser = ref_of(story, "crm", "ann@example.test")
+    winner = story.vendor.create(C, {"Last": "Ann", "Mail": "ann@example.test"})
+    story.vendor.merge(C, loser, winner)
+    story.settle()
+    assert loser in {r["remote_id"] for r in story.rows(t.link) if r["state"] == "merged"}
+    if key_lost:
+        story.put_keys_back(keys)
+        story.runner().run(only_reconcile=True)
+    story.erase(ann)
+    lives = story.vendor.records[C]
+    assert {lives[ref].now.state for ref in (loser, winner)} == {"purged"}
+    ids = {r["remote_id"] for r in story.rows(t.link) if r["connection"] == "crm"}
+    assert not {loser, winner} & ids
+
+
 def test_08_a_restored_state_is_told_of_the_erasure_before_it_reads_anything(tell: Tell) -> None:
     story = tell(on_disk=True)
     known = ann_everywhere(story)
