@@ -389,6 +389,14 @@ BUGS: dict[str, Bug] = {
         seeds=0,
         stories=("tests/privacy/test_invariants.py",),
     ),
+    "what-is-noted-after-deaths-is-nobodys-partner": Bug(
+        _SYNC + "engine.py",
+        "        _claim(scope)\n",
+        "        pass\n",
+        "after three deaths a new row is made at a vendor whose record of it waits to be read",
+        seeds=0,
+        stories=(_STORIES + "test_poison.py",),
+    ),
     # --- keys ---
     "an-unreadable-base-is-none": Bug(
         _SYNC + "situation.py",

@@ -20,6 +20,8 @@ PENDING, ACTIVE, OUT, GONE, MERGED, ERASED = (
     "merged",
     "erased",
 )
+UNCLAIMED = "unclaimed"
+"""The evidence of a half that nobody may find by its values yet: they were not looked at."""
 
 
 @dataclass(slots=True)

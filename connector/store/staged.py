@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from connector.plugin import version_key
+from connector.store.links import UNCLAIMED
 from connector.store.rows import many, parameters
 from connector.store.tables import link, staged
 
@@ -112,6 +113,32 @@ _WAITING = (
     )
     .distinct()
 )
+
+
+_UNCLAIMED = {
+    side: sa.select(staged.c.record)
+    .join(
+        link,
+        sa.and_(
+            link.c.connection == staged.c.connection,
+            link.c.kind == staged.c.kind,
+            (link.c.local_id if side == LOCAL else link.c.remote_id) == staged.c.record,
+        ),
+    )
+    .where(
+        staged.c.connection == sa.bindparam("connection"),
+        staged.c.kind == sa.bindparam("kind"),
+        staged.c.side == side,
+        link.c.evidence == UNCLAIMED,
+    )
+    for side in (LOCAL, REMOTE)
+}
+
+
+def unclaimed(tx: sa.Connection, connection: str, kind: str, side: str) -> set[str]:
+    """The records of halves whose values nobody looked at yet; none but after runs that died."""
+    asked = {"connection": connection, "kind": kind}
+    return {row.record for row in tx.execute(_UNCLAIMED[side], asked)}
 
 
 def load(

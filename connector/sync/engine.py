@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from connector.plugin import Gone, Op
 from connector.store import links, staged
-from connector.store.staged import Staged
+from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.attempts import Phase, is_suspect
 from connector.sync.carrying import carry_out, set_aside_broken
 from connector.sync.compare import compare
@@ -124,6 +124,8 @@ def _pass(scope: Scope, *, gone: bool) -> bool:
     """Decide and carry out all staged rows that are ready; says whether that moved anything."""
     if scope.asks_anew:
         scope.renew_fields()
+    if not gone:
+        _claim(scope)
     held = _over_the_cap(scope, gone=gone)
     queue = Queue(scope, held, for_removals=gone)
     phase = Phase(scope, gone)
@@ -134,6 +136,22 @@ def _pass(scope: Scope, *, gone: bool) -> bool:
                 queue.flush()
         queue.flush()
     return queue.progressed
+
+
+def _claim(scope: Scope) -> None:
+    """Let the halves that a run after deaths noted be found by their values, before any is decided:
+    else a row is made anew at a vendor whose record of it waits in a later batch."""
+    with scope.store.read() as tx:
+        where = (scope.connection, scope.kind)
+        wanted = {side: staged.unclaimed(tx, *where, side) for side in (LOCAL, REMOTE)}
+    if not any(wanted.values()):
+        return
+    phase = Phase(scope, gone=False, whole=False)
+    with phase.counted():
+        for rows in batches(phase):
+            mine = [row for row in rows if row.record in wanted[row.side]]
+            if mine:
+                gather(scope, mine, set())
 
 
 def _decide_batch(scope: Scope, rows: Sequence[Staged], queue: Queue) -> None:

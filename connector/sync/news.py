@@ -14,7 +14,7 @@ from connector.local.contract import Row, RowState
 from connector.plugin import Gone, Seen, version_key
 from connector.store import claims, events, intents, links, scopes, staged
 from connector.store.claims import Claim, Value
-from connector.store.links import Link
+from connector.store.links import UNCLAIMED, Link
 from connector.store.staged import LOCAL, REMOTE, Staged
 from connector.sync.decision import DETACHED
 from connector.sync.moments import as_us
@@ -100,6 +100,7 @@ class _Found:
             return
         half = Link(scope.store.new_id(), scope.connection, scope.kind, remote_id=one.ref)
         half.external_key = one.external_key
+        half.evidence = UNCLAIMED if self.scope.careful else None
         self.known[one.ref] = half
         self.strangers.append((half, one))
 
@@ -238,6 +239,7 @@ def note_rows(
             continue
         else:
             half = Link(scope.store.new_id(), scope.connection, scope.kind, local_id=key)
+            half.evidence = UNCLAIMED if scope.careful else None
             scope.give_key(half)
             halves.append(half)
             wanted[half.id] = [] if scope.careful else scope.identities("local", row.values)

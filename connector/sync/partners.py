@@ -12,7 +12,7 @@ from connector.local.contract import RowState
 from connector.plugin import Gone, Reason, Ref, Seen
 from connector.store import claims, links
 from connector.store.claims import Claim, Value
-from connector.store.links import Link
+from connector.store.links import UNCLAIMED, Link
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.decision import Partner, Replaced, Situation
 from connector.sync.rulings import quiet
@@ -38,6 +38,10 @@ def add_partners(scope: Scope, cases: Sequence[Situation]) -> None:
         wanted = {c.link.id: _identities(scope, c) for c in halves}
         sides = {c.link.id: LOCAL if c.link.local_id is not None else REMOTE for c in halves}
         held = claims.stake(tx, scope.connection, scope.kind, wanted, sides)
+        first = [c.link for c in halves if c.link.evidence == UNCLAIMED]
+        for link in first:
+            link.evidence = None
+        links.save(tx, first)
         others = {h.link for h in held.values()} | {h.rival for h in held.values() if h.rival}
         known = links.by_ids(tx, others - wanted.keys())
     known |= {c.link.id: c.link for c in halves}

@@ -12,6 +12,7 @@ from connector.errors import UnreachableError
 from connector.local.contract import LocalResult, LocalWrite, Row
 from connector.local.sql import SqlLocal
 from connector.plugin import Kind, Ref, Result, Seen, Write
+from connector.store.starts import SUSPECT
 from connector.testing.memory import MemoryRemote
 from connector.testing.world import Commit
 from tests.story import C, Died, Story, Tell
@@ -153,6 +154,39 @@ def test_a_run_after_one_that_ended_counts_nothing(story: Story) -> None:
     story.hook = points.append
     story.settle()
     assert not [point for point in points if "attempt" in point]
+
+
+@pytest.mark.parametrize("then", ["it goes on", "the vendor is down"])
+def test_after_deaths_a_new_row_still_meets_its_record_at_the_vendor(
+    story: Story, then: str
+) -> None:
+    """What is noted then is not looked at before it is counted, and yet before any is decided,
+    be that in a later run. (Once they are in step, the look for refusals has done it by then.)"""
+
+    def at(where: str, error: BaseException) -> Callable[[str], None]:
+        def hook(point: str) -> None:
+            if point == where:
+                raise error
+
+        return hook
+
+    story.dead = True
+    story.client("Twin", mail="twin@example.test")
+    story.vendor.create(C, {"Last": "Twin", "Mail": "twin@example.test"})
+    story.hook = at("before commit: stage journal", Died("out of memory"))
+    for _ in range(SUSPECT):
+        story.later(seconds=300)
+        with pytest.raises(Died):
+            story.run()
+    down = at("after commit: watermark", UnreachableError("down"))
+    story.hook = down if then == "the vendor is down" else lambda point: None
+    story.later(seconds=300)
+    story.run()
+    story.hook = lambda point: None
+    story.later(seconds=300)
+    story.run()
+    assert [one["fields"]["Last"] for one in story.vendor.dump(C)].count("Twin") == 1
+    assert [row["full_name"] for row in clients(story)].count("Twin") == 1
 
 
 class Bomb:
