@@ -25,8 +25,8 @@ class Copies(Troubles):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._copy: tuple[sqlite3.Connection, Path] | None = None
-        """State and keys as they were at one moment."""
+        self._copy: tuple[sqlite3.Connection, Path, Counter[str]] | None = None
+        """State and keys as they were at one moment, and what we had written by then."""
         self._told: dict[str, set[str]] = defaultdict(set)
         """What events said that a restored state has forgotten."""
         self.forgotten: list[Edit] = []
@@ -39,13 +39,13 @@ class Copies(Troubles):
             self._copy[0].close()
         copy = sqlite3.connect(":memory:", check_same_thread=False)
         self._with_state(lambda raw: raw.backup(copy))
-        self._copy = copy, self.back_up_keys()
+        self._copy = copy, self.back_up_keys(), self.our_writes()
 
     def do_put_back(self) -> None:
         """State, keys or both are put back: the next sync must write nothing, and say why."""
         if self._copy is None:
             return
-        state, keys = self._copy
+        state, keys, written = self._copy
         which = self.dice.choice(["state", "state", "keys", "both"])
         self._told = self.lost_by_rule()
         before = self._generation()
@@ -58,7 +58,8 @@ class Copies(Troubles):
         self.say(which, f"as {runs} runs ago" if which != "keys" else "")
         self.fired["fault restored copy"] += 1
         self.later(seconds=100)  # the copy may hold the lease of a run that was at work
-        if which != "keys" and runs > 0:
+        # A run that died before it told anybody of itself, and wrote nothing, cannot be missed.
+        if which != "keys" and runs > 0 and self.our_writes() != written:
             self._writes_nothing()
         self.standing.update(self.dice.sample(RECONCILING, 4))
         for _ in range(TRIES):
@@ -73,6 +74,17 @@ class Copies(Troubles):
             # always empty: all meet before people go on.
             self.later(seconds=100)
             self.attempt()
+
+    def our_writes(self) -> Counter[str]:
+        """What we wrote so far, by side and operation."""
+        counted: Counter[str] = Counter()
+        for name, house in self.houses.items():
+            counted.update({f"{name} {op}": n for op, n in house.writes().items()})
+        tables_like = "SELECT name FROM sqlite_master WHERE name LIKE 'crm_connector_applied%'"
+        names = [row["name"] for row in self.sql(tables_like)]
+        [applied] = [name for name in names if not name.endswith("key")]
+        counted["local"] = self.sql(f"SELECT count(*) AS n FROM {applied}")[0]["n"]
+        return counted
 
     def end_doubt(self) -> None:
         """What an operator does who is told to: a vendor's day may have to end first."""

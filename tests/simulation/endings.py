@@ -255,11 +255,11 @@ def is_silent(stage: Stage) -> list[str]:
     found = []
     for _ in range(2):
         stage.later(seconds=900)
-        before = _writes(stage)
+        before = stage.our_writes()
         asked = {name: house.asked() for name, house in stage.houses.items()}
         stage.attempt()
-        if _writes(stage) != before:
-            found.append(f"O5 a quiet run wrote: {_writes(stage) - before}")
+        if stage.our_writes() != before:
+            found.append(f"O5 a quiet run wrote: {stage.our_writes() - before}")
         for name, house in stage.houses.items():
             calls = house.asked() - asked[name]
             if calls > house.quiet_calls and not _asked_anew(stage):
@@ -276,19 +276,6 @@ REFUSED_CALLS = 4
 def _asked_anew(stage: Stage) -> bool:
     """Whether a record with an open conflict is read by id in each run, as it must be."""
     return any(row["state"] == "open" for row in stage.rows(t.conflict))
-
-
-def _writes(stage: Stage) -> Counter[str]:
-    counted: Counter[str] = Counter()
-    for name, house in stage.houses.items():
-        counted.update({f"{name} {op}": n for op, n in house.writes().items()})
-    applied = next(
-        r["name"]
-        for r in stage.sql("SELECT name FROM sqlite_master WHERE name LIKE '%applied%'")
-        if r["name"].startswith("crm_connector_applied") and not r["name"].endswith("key")
-    )
-    counted["local"] = stage.sql(f"SELECT count(*) AS n FROM {applied}")[0]["n"]
-    return counted
 
 
 def digest(stage: Stage) -> str:
