@@ -25,5 +25,8 @@ def test_a_conflict_found_just_before_a_stop_can_still_be_read(tell: Tell) -> No
     story.later(seconds=200)
     report = story.run()
     assert report.errors == []
+    [conflict] = story.review().conflicts()
+    assert (conflict.field, conflict.sealed) == ("address", False)
+    assert set(conflict.remote) == {"address.city", "address.street"}
     assert report.conflicts == 1
     assert story.people()["Ada"]["Job"] == "smith"
