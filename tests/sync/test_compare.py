@@ -14,7 +14,7 @@ from connector.sync.documents import Base
 from connector.sync.report import RunReport
 from connector.testing.world import Commit
 from tests.simulation.vendors import SkewedClock
-from tests.story import C, Died, Story, Tell
+from tests.story import C, Story, Tell, die_at
 from tests.sync.hub import COUNTING
 
 
@@ -173,17 +173,8 @@ def test_a_stop_within_the_look_leaves_nobody_out(tell: Tell) -> None:
     story = known(tell, "Ada", "Bea")
     day(story)
     change_silently(story, "Ada", Job="cook")
-
-    def stop(point: str) -> None:
-        if point == "before commit: compare":
-            story.dead = True
-            raise Died(point)
-
-    story.hook = stop
     story.later(hours=25)
-    with pytest.raises(Died):
-        story.run()
-    story.hook, story.dead = (lambda point: None), False
+    die_at(story, "before commit: compare")
     day(story)
     assert shop(story)["Ada"] == "cook"
 

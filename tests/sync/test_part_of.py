@@ -14,7 +14,7 @@ from connector.sync.report import RunReport
 from connector.sync.setup import Setup
 from tests.scenery import Shape
 from tests.stopping import unlike
-from tests.story import C, Died, M, Story
+from tests.story import C, Died, M, Story, die_at
 
 SHOP = """
 CREATE TABLE clients (
@@ -251,16 +251,8 @@ def test_a_membership_removed_and_made_anew_by_the_vendor_is_bound_after_a_stop(
     story.vendor.remove(M, card(story, "K1"))
     ok(story.run())
     story.vendor.create(M, {"Name": "K2", "Person": person, "Points": 2})
-
-    def die(point: str) -> None:
-        if point == "after commit: write membership":
-            raise Died(point)
-
-    story.hook = die
     story.later(minutes=5)
-    with pytest.raises(Died):
-        story.run()
-    story.hook = lambda point: None
+    die_at(story, "after commit: write membership")
     story.later(minutes=5)
     ok(story.run())
     assert cards(story) == {"K2": (2, "Ada")}
