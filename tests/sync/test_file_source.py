@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from connector.sync.setup import KindSetup
 from connector.testing.world import PERFECT
 from tests.stopping import unlike
 from tests.story import C, Died, Story, telling
+from tests.sync.hub import written
 
 COLUMNS = ("no", "full_name", "mobile", "mail", "city", "street", "job", "tags", "no_mail")
 
@@ -57,10 +58,6 @@ Tell = Callable[..., FileStory]
 @pytest.fixture
 def tell(tmp_path: Path) -> Iterator[Tell]:
     yield from telling(tmp_path, FileStory)
-
-
-def writes(story: Story) -> Mapping[str, int]:
-    return {name: n for name, n in story.vendor.calls.items() if name in ("create", "update")}
 
 
 def test_rows_that_vanished_cost_nothing_in_later_runs(tell: Tell) -> None:
@@ -147,10 +144,10 @@ def test_a_second_run_writes_nothing(tell: Tell) -> None:
     story = tell()
     story.lines = {n: {"full_name": f"N{n}", "tags": "a,b"} for n in range(12)}
     story.settle()
-    before = writes(story)
+    before = written(story)
     story.settle()
     story.settle(hours=25)
-    assert writes(story) == before
+    assert written(story) == before
 
 
 def test_a_policy_that_combines_both_values_writes_the_vendor_alone(tell: Tell) -> None:
@@ -161,10 +158,10 @@ def test_a_policy_that_combines_both_values_writes_the_vendor_alone(tell: Tell) 
     story.vendor.edit(C, story.ref("Ada"), {"Tags": ["a", "c"]})
     story.settle()
     assert set(story.people()["Ada"]["Tags"]) == {"a", "b", "c"}
-    before = writes(story)
+    before = written(story)
     story.settle()
     story.settle(hours=25)
-    assert writes(story) == before
+    assert written(story) == before
 
 
 def test_after_the_state_was_lost_records_made_from_a_file_find_their_rows(tell: Tell) -> None:
