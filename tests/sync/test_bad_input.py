@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from connector.errors import LeaseHeldError, LocalError, SettingsError, StoreError
 from connector.local import capture
 from tests.story import C, M, Story
+from tests.sync.hub import one
 
 
 def names(story: Story) -> list[str]:
@@ -97,14 +99,14 @@ def test_an_option_of_the_vendors_that_nobody_knows_changes_nothing_in_the_shop(
     ada = story.client("Ada", mail="ada@example.test")
     story.sql("INSERT INTO cards (client, card, kind) VALUES (:c, 'K1', '月卡')", c=ada)
     story.settle()
-    info = story.vendor.schemas[M].fields["Plan"]
-    object.__setattr__(info, "options", (*(info.options or ()), "Weekly"))
-    try:
-        story.vendor.edit(M, story.vendor.dump(M)[0]["ref"], {"Plan": "Weekly"})
-    finally:
-        object.__setattr__(info, "options", (info.options or ())[:-1])
+    cards = story.vendor.schemas[M]
+    plan = replace(cards.fields["Plan"], options=("Month", "Year", "None", "Weekly"))
+    wider = replace(cards, fields={**cards.fields, "Plan": plan})
+    story.vendor.schemas = {**story.vendor.schemas, M: wider}
+    story.vendor.edit(M, one(story.vendor, M)["ref"], {"Plan": "Weekly"})
     story.settle()
     assert story.sql("SELECT kind FROM cards")[0]["kind"] == "月卡"
+    assert one(story.vendor, M)["fields"]["Plan"] == "Weekly"
 
 
 def test_a_row_that_the_shops_table_refuses_is_a_letter_without_the_value(story: Story) -> None:
