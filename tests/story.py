@@ -16,6 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
+import pytest
 import sqlalchemy as sa
 
 from connector.local import capture
@@ -361,6 +362,20 @@ def _copy_database(source: Path, target: Path) -> None:
 
 class Died(BaseException):
     """The process dies here: nothing of ours may catch it."""
+
+
+def die_at(story: Story, point: str) -> None:
+    """A run whose process dies where it comes to a point first; it has let go of nothing."""
+
+    def stop(passed: str) -> None:
+        if passed == point:
+            story.hook, story.dead = lambda passed: None, True
+            raise Died(point)
+
+    story.hook = stop
+    with pytest.raises(Died):
+        story.run()
+    story.dead = False
 
 
 BATCH = {Op.CREATE: 100, Op.UPDATE: 100, Op.REMOVE: 100}

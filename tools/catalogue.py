@@ -283,7 +283,7 @@ BUGS: dict[str, Bug] = {
         "    if False:\n",
         "an edit made while a removal was on its way is removed with the record",
         seeds=0,
-        stories=(_STORIES + "test_removals_look_first.py",),
+        stories=(_STORIES + "test_late_answers.py",),
     ),
     "another-vendors-removal-is-carried-on-unread": Bug(
         _SYNC + "looked.py",
@@ -291,7 +291,7 @@ BUGS: dict[str, Bug] = {
         "row.gone == Gone.EXPLICIT for row in rows)\n",
         "a removal at one vendor removes an edit at another that its feed does not show yet",
         seeds=0,
-        stories=(_STORIES + "test_removals_look_first.py",),
+        stories=(_STORIES + "test_hub_clashes.py",),
     ),
     # --- two workers ---
     "lease-without-fence": Bug(

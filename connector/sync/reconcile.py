@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from connector.local.contract import Row, RowState
 from connector.plugin import Kind
 from connector.privacy.subjects import MISSING
 from connector.store import conflicts, events, intents, links, scopes, staged
@@ -63,6 +64,7 @@ def finish(scope: Scope) -> Reconciled:
         take_back_older_rows(scope)
     else:
         _look_for_rows(scope)
+        _look_for_later_lives(scope)
     observe_changes(scope)
     if not _state_is_right(scope):
         done.joined = _join_by_key(scope) + _join_by_row(scope)
@@ -130,18 +132,41 @@ def _look_for_rows(scope: Scope) -> None:
     for batch in links.batches(scope.store, scope.connection, scope.kind):
         known = {link.local_id: link for link in batch if link.local_id is not None}
         table = scope.ports.local.read(scope.kind, list(known))
-        lost = {key: link for key, link in known.items() if key not in table and link.remote_id}
+        there = _not_deleted(table)
+        lost = {key: link for key, link in known.items() if key not in there and link.remote_id}
         later = _later_rows(scope, list(lost.values()))
         with scope.store.write(scope.lease, "reconcile: rows") as tx:
             for key in (key for key, link in lost.items() if link.id in later):
                 link = known.pop(key)
                 bury(scope, tx, link, "later_life", scope.store.now_us(tx))
                 links.save(tx, [link])
-                half = Link(scope.store.new_id(), scope.connection, scope.kind)
-                half.remote_id = link.remote_id
-                links.insert(tx, [half])
-                _join(scope, tx, [half], {half.id: later[link.id]})
+                _live_on(scope, tx, link, later[link.id])
             note_rows(scope, tx, list(known), table)
+
+
+def _look_for_later_lives(scope: Scope) -> None:
+    """Join the records of the dead with the rows that were made of them since the copy."""
+    for batch in links.batches(scope.store, scope.connection, scope.kind, live=False):
+        later = _later_rows(scope, [link for link in batch if link.remote_id])
+        if not later:
+            continue
+        refs = [link.remote_id or "" for link in batch if link.id in later]
+        with scope.store.write(scope.lease, "reconcile: rows") as tx:
+            newest = links.by_side(tx, scope.connection, scope.kind, REMOTE, refs)
+            for link in newest.values():
+                if link.live is None and link.id in later:
+                    _live_on(scope, tx, link, later[link.id])
+
+
+def _live_on(scope: Scope, tx: sa.Connection, link: Link, row: tuple[str, int]) -> None:
+    """Join a dead link's record with a later row."""
+    half = Link(scope.store.new_id(), scope.connection, scope.kind, remote_id=link.remote_id)
+    links.insert(tx, [half])
+    _join(scope, tx, [half], {half.id: row})
+
+
+def _not_deleted(rows: Mapping[str, Row]) -> set[str]:
+    return {key for key, row in rows.items() if row.state is not RowState.DELETED}
 
 
 def _later_rows(scope: Scope, lost: Sequence[Link]) -> dict[str, tuple[str, int]]:
@@ -157,7 +182,7 @@ def _later_rows(scope: Scope, lost: Sequence[Link]) -> dict[str, tuple[str, int]
         link_id, epoch = ids[intent]
         if link_id not in found or found[link_id][1] < epoch:
             found[link_id] = key, epoch
-    there = scope.ports.local.read(scope.kind, [key for key, _ in found.values()])
+    there = _not_deleted(scope.ports.local.read(scope.kind, [key for key, _ in found.values()]))
     return {link_id: one for link_id, one in found.items() if one[0] in there}
 
 

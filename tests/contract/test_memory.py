@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from connector.plugin import Capabilities, FieldInfo, Op, Remote, Schema, Target
+from connector.plugin import Capabilities, FieldInfo, Remote, Schema, Target
 from connector.records import Kind
 from connector.testing.clock import ManualClock
 from connector.testing.contract import PluginContract
 from connector.testing.hands import Hands, MemoryHands
 from connector.testing.memory import PERFECT, MemoryVendor
 from connector.testing.memory_bulk import BulkMemoryRemote
+from tests.sync.hub import COUNTING
 
 TARGET = Target(
     object="People",
@@ -46,17 +47,7 @@ LAGGING = replace(
 ABILITIES: dict[str, Capabilities] = {
     "perfect": PERFECT,
     "lagging": LAGGING,
-    "one by one, counting": replace(
-        PERFECT,
-        batch={Op.CREATE: 1, Op.UPDATE: 1, Op.REMOVE: 1},
-        counts_writes=True,
-        conditional=False,
-        external_key="plain",
-        reports_removals=False,
-        reports_merges=False,
-        removal="invalidate",
-        find_lag=timedelta(seconds=60),
-    ),
+    "one by one, counting": COUNTING,
     "whole seconds": replace(PERFECT, version_step=timedelta(seconds=1)),
     "whole minutes, late": replace(LAGGING, version_step=timedelta(minutes=1)),
     "no keys, final, no search": replace(

@@ -6,6 +6,7 @@ from connector.errors import SafetyStopError
 from connector.plugin import Capabilities
 from connector.sync.report import RunReport
 from connector.testing.world import PERFECT
+from tests.copies import Copies
 from tests.story import Story, Tell
 from tests.sync.hub import COUNTING
 
@@ -20,6 +21,20 @@ def three_people(tell: Tell, able: Capabilities) -> Story:
     story.settle()
     story.settle()
     return story
+
+
+def copied_in_a_run(story: Story) -> Copies:
+    """Copies from the middle of a run, where its writes are stored and none is sent yet."""
+    copies: list[Copies] = []
+
+    def copy(point: str) -> None:
+        if point == "after commit: store intents" and not copies:
+            copies.append(Copies(story))
+
+    story.hook = copy
+    story.settle()
+    story.hook = lambda point: None
+    return copies[0]
 
 
 def held_back(report: RunReport) -> SafetyStopError:

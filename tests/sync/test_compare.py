@@ -14,15 +14,12 @@ from connector.sync.documents import Base
 from connector.sync.report import RunReport
 from connector.testing.world import Commit
 from tests.simulation.vendors import SkewedClock
-from tests.story import C, Died, Story, Tell
+from tests.story import C, Story, Tell, die_at
 from tests.sync.hub import COUNTING
 
 
 def day(story: Story) -> RunReport:
-    story.later(hours=25)
-    report = story.run()
-    assert report.errors == []
-    return report
+    return story.settle(hours=25)
 
 
 def silent(report: RunReport) -> int:
@@ -131,9 +128,7 @@ def test_a_value_that_was_left_out_is_no_silent_difference(tell: Tell) -> None:
     story.vendor.edit(C, story.ref("Ada"), {"Street": "Long Lane"})
     day(story)
     story.sql("UPDATE clients SET street = :long", long="x" * 130)
-    for _ in range(3):
-        report = day(story)
-    assert silent(report) == 0
+    assert [silent(day(story)) for _ in range(3)] == [0, 0, 0]
     [row] = story.sql("SELECT street FROM clients")
     assert row["street"] == "x" * 130, "what the vendor does not take stays where it was"
     assert story.people()["Ada"]["Street"] == "Long Lane"
@@ -173,17 +168,8 @@ def test_a_stop_within_the_look_leaves_nobody_out(tell: Tell) -> None:
     story = known(tell, "Ada", "Bea")
     day(story)
     change_silently(story, "Ada", Job="cook")
-
-    def stop(point: str) -> None:
-        if point == "before commit: compare":
-            story.dead = True
-            raise Died(point)
-
-    story.hook = stop
     story.later(hours=25)
-    with pytest.raises(Died):
-        story.run()
-    story.hook, story.dead = (lambda point: None), False
+    die_at(story, "before commit: compare")
     day(story)
     assert shop(story)["Ada"] == "cook"
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from tests.story import C, Died, Tell
+from tests.story import C, Tell, die_at
 
 
 def test_a_conflict_found_just_before_a_stop_can_still_be_read(tell: Tell) -> None:
@@ -12,18 +10,12 @@ def test_a_conflict_found_just_before_a_stop_can_still_be_read(tell: Tell) -> No
     story = tell(first_contact="fill_blank")
     story.client("Ada", mail="ada@example.test", street="shop 1", job="smith")
     story.vendor.create(C, {"Last": "Ada", "Mail": "ada@example.test", "Street": "crm 1"})
-
-    def stop(point: str) -> None:
-        if point == "before commit: store intents":
-            story.hook, story.dead = lambda point: None, True
-            raise Died(point)
-
-    story.hook = stop
-    with pytest.raises(Died):
-        story.run()
-    story.dead = False
+    die_at(story, "before commit: store intents")
     story.later(seconds=200)
     report = story.run()
     assert report.errors == []
+    [conflict] = story.review().conflicts()
+    assert (conflict.field, conflict.sealed) == ("address", False)
+    assert set(conflict.remote) == {"address.city", "address.street"}
     assert report.conflicts == 1
     assert story.people()["Ada"]["Job"] == "smith"

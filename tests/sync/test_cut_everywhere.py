@@ -16,6 +16,7 @@ from connector.testing.weather import Phase, Trouble
 from tests.copies import World
 from tests.stopping import unlike
 from tests.story import C, Died, F, M, Story
+from tests.sync.hub import written
 
 WIDE = Limits(100, 1000)
 
@@ -53,11 +54,11 @@ class Cut(Story):
             self.point(f"{phase} {operation}, at the vendor")
         return None
 
-    def until_quiet(self) -> int:
-        """Run, and run again after each death, until a run writes nothing; the runs it took."""
-        for runs in range(1, 9):
+    def until_quiet(self) -> None:
+        """Run, and run again after each death, until a run writes nothing."""
+        for _ in range(8):
             died = False
-            before = self.writes()
+            before = written(self)
             try:
                 report = self.runner().run()
             except Died:
@@ -67,19 +68,9 @@ class Cut(Story):
             self.first_run = self.first_run or len(self.passed)
             # The dead process's lease ends, and no request of its still lands.
             self.later(seconds=100)
-            if not died and self.writes() == before:
-                return runs
+            if not died and written(self) == before:
+                return
         raise AssertionError("it never came to rest")
-
-    def writes(self) -> tuple[int, ...]:
-        calls = self.vendor.calls
-        table = next(
-            r["name"]
-            for r in self.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
-            if r["name"].startswith("crm_connector_applied")
-        )
-        done = self.sql(f"SELECT count(*) AS n FROM {table}")[0]["n"]
-        return (calls["create"], calls["update"], calls["remove"], done)
 
     # --- the story --------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from connector.local.shapes import Condition, KindTable, Lookup, Match, Sum
 from connector.sync.report import RunReport
 from connector.sync.resync import mark
 from tests.scenery import LOCAL, SHOP, TABLES, Shape
-from tests.story import C, F, M, Story
+from tests.story import C, F, M, Story, Tell
 
 MORE = """
 CREATE TABLE levels (id INTEGER PRIMARY KEY, lang INTEGER, name TEXT);
@@ -47,15 +47,15 @@ fields:
 REMARKS = "CREATE TABLE notes (id INTEGER PRIMARY KEY AUTOINCREMENT, author TEXT, title, body);"
 
 
-def cards(own_yearly: str = "Year") -> Story:
+def cards(tell: Tell, own_yearly: str = "Year") -> Story:
     table = KindTable("cards", "id", derived={LOOKUP.own: LOOKUP, SUM.own: SUM})
     shape = Shape(table, CARD.replace("OWN", own_yearly))
-    return Story(kinds=(C, M), shop=SHOP + MORE, shapes={M: shape})
+    return tell(kinds=(C, M), shop=SHOP + MORE, shapes={M: shape})
 
 
-def notes() -> Story:
+def notes(tell: Tell) -> Story:
     table = KindTable("notes", "id", create=False, derived={NICK.own: NICK})
-    return Story(kinds=(C, F), shop=SHOP + REMARKS, shapes={F: Shape(table, REMARK)})
+    return tell(kinds=(C, F), shop=SHOP + REMARKS, shapes={F: Shape(table, REMARK)})
 
 
 def ok(report: RunReport) -> RunReport:
@@ -82,8 +82,8 @@ def a_card(story: Story) -> int:
 # --- names for ids --------------------------------------------------------------------------------
 
 
-def test_the_name_of_an_id_travels_and_comes_back_as_the_id() -> None:
-    story = cards()
+def test_the_name_of_an_id_travels_and_comes_back_as_the_id(tell: Tell) -> None:
+    story = cards(tell)
     a_card(story)
     ok(story.run())
     assert card(story)["Plan"] == "Year"
@@ -95,9 +95,11 @@ def test_the_name_of_an_id_travels_and_comes_back_as_the_id() -> None:
 
 
 @pytest.mark.parametrize("name", ["Nobody", "Twin"])
-def test_a_name_that_stands_for_no_one_row_is_left_out_and_the_rest_arrives(name: str) -> None:
+def test_a_name_that_stands_for_no_one_row_is_left_out_and_the_rest_arrives(
+    tell: Tell, name: str
+) -> None:
     """One is nobody's, the other two rows'."""
-    story = cards(own_yearly=name)
+    story = cards(tell, own_yearly=name)
     story.sql("INSERT INTO cards (client, card, kind) VALUES (:c, 'K1', 1)", c=story.client("Ada"))
     ok(story.run())
     (ref,) = [d["ref"] for d in story.vendor.dump(M)]
@@ -108,8 +110,8 @@ def test_a_name_that_stands_for_no_one_row_is_left_out_and_the_rest_arrives(name
     quiet(story)
 
 
-def test_an_id_that_changed_since_we_looked_is_not_overwritten() -> None:
-    story = cards()
+def test_an_id_that_changed_since_we_looked_is_not_overwritten(tell: Tell) -> None:
+    story = cards(tell)
     made = a_card(story)
     ok(story.run())
     (ref,) = [d["ref"] for d in story.vendor.dump(M)]
@@ -128,8 +130,8 @@ def test_an_id_that_changed_since_we_looked_is_not_overwritten() -> None:
 # --- sums -----------------------------------------------------------------------------------------
 
 
-def test_a_sum_over_a_ledger_travels_and_a_new_line_is_news_of_its_row() -> None:
-    story = cards()
+def test_a_sum_over_a_ledger_travels_and_a_new_line_is_news_of_its_row(tell: Tell) -> None:
+    story = cards(tell)
     made = a_card(story)
     story.sql("INSERT INTO ledger (card, points) VALUES (:c, 5), (:c, 7)", c=made)
     ok(story.run())
@@ -144,8 +146,8 @@ def test_a_sum_over_a_ledger_travels_and_a_new_line_is_news_of_its_row() -> None
     quiet(story)
 
 
-def test_a_line_that_moves_to_another_card_is_news_of_both() -> None:
-    story = cards()
+def test_a_line_that_moves_to_another_card_is_news_of_both(tell: Tell) -> None:
+    story = cards(tell)
     made = a_card(story)
     other = int(
         story.sql("INSERT INTO cards (client, card) VALUES (:c, 'K2')", c=story.client("B"))
@@ -159,8 +161,8 @@ def test_a_line_that_moves_to_another_card_is_news_of_both() -> None:
     quiet(story)
 
 
-def test_a_sum_edited_at_the_vendor_stays_where_it_is() -> None:
-    story = cards()
+def test_a_sum_edited_at_the_vendor_stays_where_it_is(tell: Tell) -> None:
+    story = cards(tell)
     made = a_card(story)
     story.sql("INSERT INTO ledger (card, points) VALUES (:c, 5)", c=made)
     ok(story.run())
@@ -187,8 +189,8 @@ def a_note(story: Story, author: str | None, title: str) -> int:
     return int(story.sql("INSERT INTO notes (author, title) VALUES (:a, :t)", a=author, t=title))
 
 
-def test_a_name_that_one_customer_has_links_and_others_do_not() -> None:
-    story = notes()
+def test_a_name_that_one_customer_has_links_and_others_do_not(tell: Tell) -> None:
+    story = notes(tell)
     for name in ("Ada", "Bob", "Bob"):
         story.client(name)
     for number, author in enumerate(("Ada", "Bob", "Nobody", None, "ada")):
@@ -198,8 +200,8 @@ def test_a_name_that_one_customer_has_links_and_others_do_not() -> None:
     quiet(story)
 
 
-def test_who_is_renamed_or_takes_the_name_later_does_not_move_a_remark() -> None:
-    story = notes()
+def test_who_is_renamed_or_takes_the_name_later_does_not_move_a_remark(tell: Tell) -> None:
+    story = notes(tell)
     ada = story.client("Ada")
     note = a_note(story, "Ada", "T0")
     ok(story.run())
@@ -213,8 +215,8 @@ def test_who_is_renamed_or_takes_the_name_later_does_not_move_a_remark() -> None
     quiet(story)
 
 
-def test_a_name_that_nobody_had_is_tried_again_only_by_resync() -> None:
-    story = notes()
+def test_a_name_that_nobody_had_is_tried_again_only_by_resync(tell: Tell) -> None:
+    story = notes(tell)
     note = a_note(story, "Ada", "T0")
     ok(story.run())
     story.client("Ada")
@@ -241,15 +243,15 @@ def selected(story: Story) -> list[str]:
     return found
 
 
-def one_way(direction: str) -> Story:
+def one_way(tell: Tell, direction: str) -> Story:
     text = LOCAL[C].replace(
         "{column: job, lens: text}", f"{{column: job, lens: text, direction: {direction}}}"
     )
-    return Story(kinds=(C,), shapes={C: Shape(TABLES[C], text)}, first_contact="remote")
+    return tell(kinds=(C,), shapes={C: Shape(TABLES[C], text)}, first_contact="remote")
 
 
-def test_a_write_only_column_is_never_selected_and_takes_what_the_vendor_says() -> None:
-    story = one_way("pull")
+def test_a_write_only_column_is_never_selected_and_takes_what_the_vendor_says(tell: Tell) -> None:
+    story = one_way(tell, "pull")
     story.client("Ada", job="secret")
     statements = selected(story)
     ok(story.run())
@@ -264,8 +266,8 @@ def test_a_write_only_column_is_never_selected_and_takes_what_the_vendor_says() 
     assert not [one for one in statements if "job" in one and "job AS j" not in one]
 
 
-def test_a_write_only_column_of_a_row_made_from_the_vendor_is_written_once() -> None:
-    story = one_way("pull")
+def test_a_write_only_column_of_a_row_made_from_the_vendor_is_written_once(tell: Tell) -> None:
+    story = one_way(tell, "pull")
     story.vendor.create(C, {"Last": "Ada", "Job": "smith"})
     ok(story.run())
     assert story.sql("SELECT job AS j FROM clients")[0]["j"] == "smith"
@@ -274,8 +276,8 @@ def test_a_write_only_column_of_a_row_made_from_the_vendor_is_written_once() -> 
     quiet(story)
 
 
-def test_a_read_only_column_is_never_written() -> None:
-    story = one_way("push")
+def test_a_read_only_column_is_never_written(tell: Tell) -> None:
+    story = one_way(tell, "push")
     story.client("Ada", job="smith")
     ok(story.run())
     story.vendor.edit(C, story.ref("Ada"), {"Job": "baker"})

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.local.files import FileLocal, KindFile
-from connector.plugin import Capabilities, Kind, Ref
+from connector.plugin import Kind, Ref
 from connector.sync.setup import KindSetup
 from connector.testing.world import PERFECT
 from tests.stopping import unlike
-from tests.story import C, Died, Story
+from tests.story import C, Died, Story, telling
+from tests.sync.hub import written
 
 COLUMNS = ("no", "full_name", "mobile", "mail", "city", "street", "job", "tags", "no_mail")
 
@@ -56,19 +57,7 @@ Tell = Callable[..., FileStory]
 
 @pytest.fixture
 def tell(tmp_path: Path) -> Iterator[Tell]:
-    told: list[FileStory] = []
-
-    def make(**how: Any) -> FileStory:
-        told.append(FileStory(**{"folder": tmp_path, **how}))
-        return told[-1]
-
-    yield make
-    for story in told:
-        story.close()
-
-
-def writes(story: Story) -> Mapping[str, int]:
-    return {name: n for name, n in story.vendor.calls.items() if name in ("create", "update")}
+    yield from telling(tmp_path, FileStory)
 
 
 def test_rows_that_vanished_cost_nothing_in_later_runs(tell: Tell) -> None:
@@ -139,8 +128,7 @@ def test_a_record_that_is_gone_at_the_vendor_never_reaches_the_file(tell: Tell, 
 
 
 def test_two_vendors_each_keep_their_own_edit(tell: Tell) -> None:
-    other: Capabilities = PERFECT
-    story = tell(others={"second": other})
+    story = tell(others={"second": PERFECT})
     story.lines = {1: {"full_name": "Ada", "city": "Rome"}}
     story.settle()
     there: list[Ref] = [d["ref"] for d in story.vendors["second"].dump(C)]
@@ -156,10 +144,10 @@ def test_a_second_run_writes_nothing(tell: Tell) -> None:
     story = tell()
     story.lines = {n: {"full_name": f"N{n}", "tags": "a,b"} for n in range(12)}
     story.settle()
-    before = writes(story)
+    before = written(story)
     story.settle()
     story.settle(hours=25)
-    assert writes(story) == before
+    assert written(story) == before
 
 
 def test_a_policy_that_combines_both_values_writes_the_vendor_alone(tell: Tell) -> None:
@@ -170,10 +158,10 @@ def test_a_policy_that_combines_both_values_writes_the_vendor_alone(tell: Tell) 
     story.vendor.edit(C, story.ref("Ada"), {"Tags": ["a", "c"]})
     story.settle()
     assert set(story.people()["Ada"]["Tags"]) == {"a", "b", "c"}
-    before = writes(story)
+    before = written(story)
     story.settle()
     story.settle(hours=25)
-    assert writes(story) == before
+    assert written(story) == before
 
 
 def test_after_the_state_was_lost_records_made_from_a_file_find_their_rows(tell: Tell) -> None:
@@ -189,20 +177,19 @@ def test_after_the_state_was_lost_records_made_from_a_file_find_their_rows(tell:
     assert len(story.vendor.dump(C)) == 12
 
 
-def test_a_stop_at_any_point_leaves_each_row_one_record(tell: Tell, tmp_path: Path) -> None:
-    def told(name: str) -> FileStory:
-        (tmp_path / name).mkdir()
-        story = tell(folder=tmp_path / name)
+def test_a_stop_at_any_point_leaves_each_row_one_record(tell: Tell) -> None:
+    def told() -> FileStory:
+        story = tell()
         story.lines = {n: {"full_name": f"N{n}"} for n in range(3)}
         return story
 
     points: list[str] = []
-    whole = told("whole")
+    whole = told()
     whole.hook = points.append
     whole.settle()
     assert len(points) > 10
     for stop in unlike(points):
-        story, left = told(str(stop)), [stop]
+        story, left = told(), [stop]
 
         def die(point: str, left: list[int] = left) -> None:
             left[0] -= 1

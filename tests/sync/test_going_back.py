@@ -8,7 +8,7 @@ import pytest
 
 from tests.copies import Copies
 from tests.story import C, Story, Tell
-from tests.sync.going_back import ABLE, held_back, three_people
+from tests.sync.going_back import ABLE, copied_in_a_run, held_back, three_people
 from tests.sync.hub import clients, written
 
 
@@ -61,17 +61,8 @@ def test_copies_of_all_three_put_back_together_are_no_news(story: Story) -> None
 
 
 def test_a_copy_of_the_state_taken_while_a_run_was_at_work_is_an_older_one(story: Story) -> None:
-    copies: list[Copies] = []
-
-    def copy_in_between(point: str) -> None:
-        if point == "after commit: store intents" and not copies:
-            copies.append(Copies(story))
-
     story.client("Di", mail="di@example.test")
-    story.hook = copy_in_between
-    story.settle()
-    story.hook = lambda point: None
-    copies[0].put_back("state")
+    copied_in_a_run(story).put_back("state")
     story.later(seconds=300)  # the copy holds the lease of the run that it was taken in
     held_back(story.run())
 

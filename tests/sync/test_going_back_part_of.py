@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from tests.copies import Copies
-from tests.story import C, M, Story
+from tests.story import C, M, Story, Tell
 from tests.sync.going_back import held_back
 from tests.sync.test_part_of import a_story, card, cards, ok, quiet
 
 
 @pytest.fixture
-def story() -> Story:
+def story(tell: Tell) -> Story:
     """Three people, two of them members, and nothing under way."""
-    story = a_story(first_contact="fill_blank")
+    story = a_story(tell, first_contact="fill_blank")
     story.client("Ada", mail="ada@example.test", level=2, card="K1", points=5)
     story.client("Bob", mail="bob@example.test", level=2, card="K2", points=7)
     story.client("Cyd", mail="cyd@example.test")

@@ -145,7 +145,7 @@ def test_a_vendor_that_is_down_gets_its_changes_when_it_is_back(hub: Story) -> N
     hub.client("Ada", mail="ada@example.test")
     hub.settle()
     far = hub.vendors["far"]
-    fair, far.weather = far.weather, lambda operation, phase: _down()
+    far.weather = lambda operation, phase: Trouble.LOST_BEFORE
     hub.vendor.edit(C, one(hub.vendor)["ref"], {"Job": "smith"})
     hub.later(seconds=300)
     assert hub.run().errors
@@ -153,12 +153,6 @@ def test_a_vendor_that_is_down_gets_its_changes_when_it_is_back(hub: Story) -> N
     far.weather = fair
     hub.settle()
     assert one(far)["fields"]["Job"] == "smith"
-
-
-def _down() -> Any:
-    from connector.testing.weather import Trouble
-
-    return Trouble.LOST_BEFORE
 
 
 def test_an_edit_made_while_a_long_run_writes_elsewhere_is_not_overwritten(hub: Story) -> None:

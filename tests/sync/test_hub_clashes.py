@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from connector.plugin import FieldInfo, Schema
+from connector.testing.world import PERFECT
 from tests.scenery import SCHEMAS
-from tests.story import C, Story, Tell
+from tests.story import C, Slow, Story, Tell
 from tests.sync.hub import COUNTING, clients, make_hub, one, silent
 
 
@@ -150,3 +151,18 @@ def test_an_edit_at_one_vendor_outlives_deletions_in_the_shop_and_at_the_other(t
     hub.settle()
     assert [row["job"] for row in clients(hub)] == ["smith"]
     assert [one(v)["fields"]["Job"] for v in hub.vendors.values()] == ["smith", "smith"]
+
+
+def test_an_edit_that_the_feed_does_not_show_yet_keeps_a_record_removed_at_another_vendor(
+    tell: Tell,
+) -> None:
+    hub = tell(others={"far": replace(PERFECT, feed_lag=dt.timedelta(seconds=120))})
+    hub.client("Ada", mail="ada@example.test")
+    hub.settle()
+    hub.settle()
+    far = hub.vendors["far"]
+    far.rng = Slow()  # type: ignore[assignment]  # it shows things as late as it may
+    hub.vendor.remove(C, hub.ref("Ada"))
+    far.edit(C, one(far)["ref"], {"Job": "smith"})
+    hub.run()
+    assert [d["fields"]["Job"] for d in far.dump(C)] == ["smith"]

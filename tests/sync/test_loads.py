@@ -80,8 +80,10 @@ POINTS = (
 )
 
 
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("time", [1, 2])
+@pytest.mark.parametrize(
+    ("time", "point"),
+    [*((1, point) for point in POINTS), *((2, point) for point in POINTS if "keep job" in point)],
+)
 def test_a_stop_at_any_point_of_a_load_makes_each_record_once(
     tell: Tell, point: str, time: int
 ) -> None:
@@ -99,6 +101,7 @@ def test_a_stop_at_any_point_of_a_load_makes_each_record_once(
 
     story.hook = hook
     story.until_quiet()
+    assert met >= time, "it died"
     assert story.at_vendor() == each_once()
     assert open_intents(story) == []
     with story.store().read() as tx:

@@ -271,24 +271,6 @@ def test_a_lost_answer_costs_no_more_than_a_look(story: Story) -> None:
     assert (story.vendor.calls["create"], story.vendor.calls["find"]) == (1, 1)
 
 
-# --- lost state -----------------------------------------------------------------------------------
-
-
-def test_a_record_with_a_key_of_ours_that_no_state_knows_is_never_doubled(story: Story) -> None:
-    story.client("Ada", mail="ada@example.test")
-    story.settle()
-    story.lose_the_state()
-    story.later(seconds=300)
-    assert story.run().exit == 8, "first it is reconciled"
-    assert story.runner().run(only_reconcile=True).errors == []
-    story.settle()
-    story.settle()
-    assert (shop(story), names(story)) == (["Ada"], ["Ada"])
-    story.sql("UPDATE clients SET job = 'smith'")
-    story.settle()
-    assert story.people()["Ada"]["Job"] == "smith"
-
-
 # --- one bad record never stops the rest ----------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from connector.sync.report import RunReport
 from connector.sync.setup import Setup
 from tests.scenery import Shape
 from tests.stopping import unlike
-from tests.story import C, Died, M, Story
+from tests.story import C, Died, M, Story, Tell, die_at
 
 SHOP = """
 CREATE TABLE clients (
@@ -43,20 +42,19 @@ IN_ROW = KindTable(
 WIDE = Limits(100, 1000)
 
 
-def a_story(folder: Path | None = None, **more: Any) -> Story:
-    return Story(
+def a_story(tell: Tell, **more: Any) -> Story:
+    return tell(
         kinds=(C, M),
         shop=SHOP,
         shapes={M: Shape(IN_ROW, CARD)},
         setup=Setup("Asia/Shanghai", "CN", WIDE, WIDE),
-        folder=folder,
         **more,
     )
 
 
 @pytest.fixture
-def story() -> Story:
-    return a_story()
+def story(tell: Tell) -> Story:
+    return a_story(tell)
 
 
 def ok(report: RunReport) -> RunReport:
@@ -226,10 +224,10 @@ def test_both_kinds_of_one_row_edited_at_the_vendor_are_written_in_one_run(story
     quiet(story)
 
 
-def test_a_row_that_would_hold_no_membership_after_the_write_is_left_alone() -> None:
+def test_a_row_that_would_hold_no_membership_after_the_write_is_left_alone(tell: Tell) -> None:
     """Nothing of the mapping or `defaults` makes `exists` true: the row is as it was."""
     table = KindTable("clients", "no", inner=IN_ROW.inner)
-    story = Story(kinds=(C, M), shop=SHOP, shapes={M: Shape(table, CARD)})
+    story = tell(kinds=(C, M), shop=SHOP, shapes={M: Shape(table, CARD)})
     no = story.client("Ada")
     ok(story.run())
     story.vendor.create(M, {"Name": "K7", "Person": {"id": story.ref("Ada")}, "Points": 3})
@@ -239,10 +237,10 @@ def test_a_row_that_would_hold_no_membership_after_the_write_is_left_alone() -> 
 
 
 def test_a_membership_removed_and_made_anew_by_the_vendor_is_bound_after_a_stop(
-    tmp_path: Path,
+    tell: Tell,
 ) -> None:
     """The row has been a membership of ours before: only the newest write made the present one."""
-    story = a_story(tmp_path)
+    story = a_story(tell)
     story.client("Ada")
     ok(story.run())
     person = {"id": story.ref("Ada")}
@@ -251,16 +249,8 @@ def test_a_membership_removed_and_made_anew_by_the_vendor_is_bound_after_a_stop(
     story.vendor.remove(M, card(story, "K1"))
     ok(story.run())
     story.vendor.create(M, {"Name": "K2", "Person": person, "Points": 2})
-
-    def die(point: str) -> None:
-        if point == "after commit: write membership":
-            raise Died(point)
-
-    story.hook = die
     story.later(minutes=5)
-    with pytest.raises(Died):
-        story.run()
-    story.hook = lambda point: None
+    die_at(story, "after commit: write membership")
     story.later(minutes=5)
     ok(story.run())
     assert cards(story) == {"K2": (2, "Ada")}
@@ -270,10 +260,9 @@ def test_a_membership_removed_and_made_anew_by_the_vendor_is_bound_after_a_stop(
 # --- a stop at every point ------------------------------------------------------------------------
 
 
-def told(folder: Path, stop_at: int) -> tuple[list[str], dict[str, Any]]:
+def told(tell: Tell, stop_at: int) -> tuple[list[str], dict[str, Any]]:
     """One story of both kinds, its second run stopped at a point (0: never); points and the end."""
-    folder.mkdir()
-    story = a_story(folder)
+    story = a_story(tell)
     for name, more in (("Ada", {"level": 2, "card": "K1"}), ("Bob", {"level": 2, "card": "K2"})):
         story.client(name, points=5, **more)
     for name in ("Cleo", "Dan", "Eve"):
@@ -307,12 +296,11 @@ def told(folder: Path, stop_at: int) -> tuple[list[str], dict[str, Any]]:
     quiet(story)
     rows = story.sql("SELECT full_name, level, card, points, job FROM clients ORDER BY full_name")
     end = {"cards": cards(story), "people": sorted(story.people()), "rows": list(map(dict, rows))}
-    story.close()
     return points, end
 
 
-def test_a_stop_at_every_second_point_ends_with_the_same_rows_and_records(tmp_path: Path) -> None:
-    points, wanted = told(tmp_path / "0", 0)
+def test_a_stop_at_every_second_point_ends_with_the_same_rows_and_records(tell: Tell) -> None:
+    points, wanted = told(tell, 0)
     assert wanted["cards"] == {
         "K2": (6, "Bob"),
         "K3": (1, "Cleo"),
@@ -322,5 +310,5 @@ def test_a_stop_at_every_second_point_ends_with_the_same_rows_and_records(tmp_pa
     assert [r["full_name"] for r in wanted["rows"]] == ["Ada", "Bob", "Cleo", "Dan", "Fay"]
     # Every point of the engine is stopped at in test_cut_everywhere.py; of these every second one.
     for at in unlike(points)[::2]:
-        assert told(tmp_path / str(at + 1), at + 1)[1] == wanted, f"stopped at {points[at]}"
+        assert told(tell, at + 1)[1] == wanted, f"stopped at {points[at]}"
     assert len(points) > 20

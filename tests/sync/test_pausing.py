@@ -5,15 +5,15 @@ from __future__ import annotations
 from connector.store import scopes
 from connector.sync.report import RunReport
 from connector.testing.world import PERFECT
-from tests.story import C, F, M, Story
+from tests.story import C, F, M, Story, Tell
 
 
 def pause(story: Story, kind: str = C, connection: str = "crm", *, paused: bool = True) -> bool:
     return scopes.set_paused(story.store(), connection, kind, paused=paused)
 
 
-def in_step(**more: object) -> Story:
-    story = Story(**more)  # type: ignore[arg-type]  # passed on as it is
+def in_step(tell: Tell, **more: object) -> Story:
+    story = tell(**more)
     story.client("Ada", mail="ada@example.test", city="Graz")
     assert story.run().exit == 0
     return story
@@ -23,8 +23,8 @@ def written(report: RunReport) -> int:
     return sum(one.counts.written for one in report.passes)
 
 
-def test_changes_of_both_sides_made_while_paused_arrive_after_resume() -> None:
-    story = in_step()
+def test_changes_of_both_sides_made_while_paused_arrive_after_resume(tell: Tell) -> None:
+    story = in_step(tell)
     pause(story)
     story.sql("UPDATE clients SET city = 'Linz' WHERE no = 1")
     story.client("Bo", mail="bo@example.test")
@@ -42,8 +42,8 @@ def test_changes_of_both_sides_made_while_paused_arrive_after_resume() -> None:
     assert written(story.run()) == 0
 
 
-def test_a_paused_scope_is_told_and_is_no_failure() -> None:
-    story = in_step()
+def test_a_paused_scope_is_told_and_is_no_failure(tell: Tell) -> None:
+    story = in_step(tell)
     pause(story)
     report = story.run()
     assert report.exit == 0
@@ -53,8 +53,8 @@ def test_a_paused_scope_is_told_and_is_no_failure() -> None:
     assert [one.kind for one in report.passes] == [M, F]
 
 
-def test_a_plan_leaves_out_what_is_paused_and_says_so() -> None:
-    story = in_step()
+def test_a_plan_leaves_out_what_is_paused_and_says_so(tell: Tell) -> None:
+    story = in_step(tell)
     pause(story)
     story.sql("UPDATE clients SET city = 'Linz' WHERE no = 1")
     report = story.plan()
@@ -62,8 +62,10 @@ def test_a_plan_leaves_out_what_is_paused_and_says_so() -> None:
     assert report.skipped
 
 
-def test_the_shops_journal_is_read_although_every_connection_of_a_kind_is_paused() -> None:
-    story = in_step()
+def test_the_shops_journal_is_read_although_every_connection_of_a_kind_is_paused(
+    tell: Tell,
+) -> None:
+    story = in_step(tell)
     pause(story)
     story.sql("UPDATE clients SET city = 'Linz' WHERE no = 1")
     story.run()
@@ -71,8 +73,8 @@ def test_the_shops_journal_is_read_although_every_connection_of_a_kind_is_paused
     assert local.journal(C, 0, 10).entries == []
 
 
-def test_a_connection_that_is_paused_whole_is_not_asked_anything() -> None:
-    story = in_step()
+def test_a_connection_that_is_paused_whole_is_not_asked_anything(tell: Tell) -> None:
+    story = in_step(tell)
     for kind in story.kinds:
         pause(story, kind)
 
@@ -92,8 +94,8 @@ def test_a_connection_that_is_paused_whole_is_not_asked_anything() -> None:
     assert len(report.skipped) == len(story.kinds)
 
 
-def test_a_pause_of_one_connection_holds_up_no_other() -> None:
-    story = in_step(others={"second": PERFECT})
+def test_a_pause_of_one_connection_holds_up_no_other(tell: Tell) -> None:
+    story = in_step(tell, others={"second": PERFECT})
     pause(story)
     story.sql("UPDATE clients SET city = 'Linz' WHERE no = 1")
     story.run()
@@ -105,8 +107,8 @@ def test_a_pause_of_one_connection_holds_up_no_other() -> None:
     assert story.people()["Ada"]["City"] == "Linz"
 
 
-def test_pausing_again_changes_nothing_and_says_so() -> None:
-    story = in_step()
+def test_pausing_again_changes_nothing_and_says_so(tell: Tell) -> None:
+    story = in_step(tell)
     assert pause(story)
     assert not pause(story)
     assert pause(story, paused=False)

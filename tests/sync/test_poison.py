@@ -147,12 +147,21 @@ def test_an_outage_makes_nobody_suspect(story: Story) -> None:
     assert len(story.people()) == 20
 
 
-def test_a_run_after_one_that_ended_counts_nothing(story: Story) -> None:
-    story.settle()
-    story.sql("UPDATE clients SET job = 'smith'")
+def test_only_a_run_after_one_that_was_killed_counts_its_attempts(story: Story) -> None:
+    deadly(story, names=["n07"])
+    story.dead = True
+    with pytest.raises(Died):
+        story.run()
+    deadly(story)
+    story.dead = False
     points: list[str] = []
     story.hook = points.append
     story.settle()
+    assert "before commit: count attempt" in points
+    points.clear()
+    story.sql("UPDATE clients SET job = 'smith'")
+    story.settle()
+    assert points
     assert not [point for point in points if "attempt" in point]
 
 

@@ -10,12 +10,12 @@ from connector.local.contract import LocalResult, LocalWrite
 from connector.local.sql import SqlLocal
 from connector.plugin import Kind
 from connector.testing.weather import Phase, Trouble
-from tests.story import C, Died, Story, Tell
+from tests.story import C, Died, Tell
 from tests.sync.hub import clients
 
 
-def test_creates_that_fail_again_and_again_end_the_run_as_partial_and_resume() -> None:
-    story = Story(kinds=(C,))
+def test_creates_that_fail_again_and_again_end_the_run_as_partial_and_resume(tell: Tell) -> None:
+    story = tell(kinds=(C,))
     story.client("王小明", mail="ming@example.test")
 
     def storm(operation: str, phase: Phase) -> Trouble | None:
@@ -30,11 +30,10 @@ def test_creates_that_fail_again_and_again_end_the_run_as_partial_and_resume() -
     story.later(minutes=5)
     assert story.run().exit == 0
     assert list(story.people()) == ["王小明"]
-    story.close()
 
 
-def test_a_create_that_never_lands_becomes_a_letter_and_the_others_go_on() -> None:
-    story = Story(kinds=(C,))
+def test_a_create_that_never_lands_becomes_a_letter_and_the_others_go_on(tell: Tell) -> None:
+    story = tell(kinds=(C,))
     number = story.client("王小明", mail="ming@example.test")
 
     def poison(operation: str, phase: Phase) -> Trouble | None:
@@ -55,7 +54,6 @@ def test_a_create_that_never_lands_becomes_a_letter_and_the_others_go_on() -> No
     story.later(minutes=5)
     story.run()
     assert sorted(story.people()) == ["李小红", "王小明"], "an edit is a new try"
-    story.close()
 
 
 def test_a_create_in_the_shop_that_lands_after_recovery_looked_leaves_one_row(tell: Tell) -> None:

@@ -10,7 +10,6 @@ import pytest
 from connector.plugin import Capabilities, Ref
 from connector.store import links
 from connector.sync.counts import Limits
-from connector.sync.report import RunReport
 from connector.sync.setup import Setup
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
@@ -28,11 +27,6 @@ COUNTING = replace(PLAIN, counts_writes=True, conditional=False, version_step=dt
 SILENT = replace(PERFECT, reports_merges=False)
 
 
-def settle(story: Story) -> RunReport:
-    story.later(seconds=300)
-    return story.run()
-
-
 def codes(story: Story) -> list[str]:
     return sorted(one.code for one in story.review().letters())
 
@@ -47,9 +41,9 @@ def shop(story: Story) -> list[tuple[str, str | None]]:
 
 
 def at_rest(story: Story) -> bool:
-    settle(story)
+    story.settle()
     before = (story.vendor.dump(C), shop(story))
-    settle(story)
+    story.settle()
     return before == (story.vendor.dump(C), shop(story))
 
 
@@ -76,8 +70,8 @@ def twins(tell: Tell, caps: Capabilities) -> tuple[Story, Ref, Ref]:
         return Trouble.LOST_AFTER if lost else None
 
     story.vendor.weather = weather
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     older, younger = sorted(records(story))
     return story, older, younger
 
@@ -94,11 +88,11 @@ def test_of_two_twins_the_older_is_kept_and_the_other_set_aside(
     [letter] = story.review().letters()
     assert younger in (letter.record or "")
     story.sql("UPDATE clients SET job = 'miller'")
-    settle(story)
+    story.settle()
     assert records(story)[older]["Job"] == "miller", "the older one is the client's record"
     assert records(story)[younger]["Job"] == "baker", "nobody writes the other one"
     story.vendor.edit(C, older, {"Job": "cook"})
-    settle(story)
+    story.settle()
     assert shop(story) == [("Ada", "cook")]
     assert at_rest(story)
 
@@ -106,7 +100,7 @@ def test_of_two_twins_the_older_is_kept_and_the_other_set_aside(
 def test_what_only_the_younger_twin_was_told_reaches_the_older_or_waits(tell: Tell) -> None:
     story, older, younger = twins(tell, PLAIN)
     story.sql("UPDATE clients SET job = 'miller'")
-    settle(story)
+    story.settle()
     assert records(story)[younger]["Job"] == "miller"
     story.later(hours=25)
     report = story.run()
@@ -120,15 +114,15 @@ def test_what_only_the_younger_twin_was_told_reaches_the_older_or_waits(tell: Te
 def test_a_younger_stranger_with_a_key_of_ours_changes_nothing(tell: Tell) -> None:
     story = tell(capabilities=PLAIN)
     story.client("Ada", mail="ada@example.test", job="baker")
-    settle(story)
+    story.settle()
     [mine] = story.vendor.dump(C)
     story.later(seconds=5)
     story.vendor.create(C, {"Last": "Ada", "Job": "cook"}, key=mine["key"])
-    settle(story)
+    story.settle()
     assert codes(story) == ["twin"]
     assert shop(story) == [("Ada", "baker")]
     story.sql("UPDATE clients SET job = 'miller'")
-    settle(story)
+    story.settle()
     assert records(story)[mine["ref"]]["Job"] == "miller"
 
 
@@ -156,7 +150,7 @@ def test_a_stop_at_any_point_of_a_swap_changes_nothing_in_the_end(tell: Tell) ->
         story.dead = False
         assert at_rest(story), points[number]
         story.sql("UPDATE clients SET job = 'miller'")
-        settle(story)
+        story.settle()
         assert records(story)[older]["Job"] == "miller", points[number]
         assert codes(story) == ["twin"], points[number]
 
@@ -166,7 +160,7 @@ def test_a_stop_at_any_point_of_a_swap_changes_nothing_in_the_end(tell: Tell) ->
 
 def client(story: Story, name: str, job: str | None = None) -> Ref:
     story.client(name, mail=f"{name.lower()}@example.test", job=job)
-    settle(story)
+    story.settle()
     return story.ref(name)
 
 
@@ -175,12 +169,12 @@ def test_a_record_merged_into_an_unknown_one_keeps_its_row(tell: Tell) -> None:
     loser = client(story, "Ada", "baker")
     winner = story.vendor.create(C, {"Last": "Ada", "Street": "Long Lane"})
     story.vendor.merge(C, loser, winner)
-    settle(story)
+    story.settle()
     assert shop(story) == [("Ada", "baker")], "no second row, and none is lost"
     assert set(records(story)) == {winner}
     story.vendor.edit(C, winner, {"City": "Lund"})
     story.sql("UPDATE clients SET job = 'cook'")
-    settle(story)
+    story.settle()
     [row] = story.sql("SELECT job, city, street FROM clients")
     assert dict(row) == {"job": "cook", "city": "Lund", "street": "Long Lane"}
     assert records(story)[winner]["Job"] == "cook"
@@ -194,7 +188,7 @@ def test_a_record_merged_twice_between_two_syncs_is_followed_to_the_last(tell: T
     story.vendor.merge(C, first, second)
     last = story.vendor.create(C, {"Last": "Ada", "City": "Lund"})
     story.vendor.merge(C, second, last)
-    settle(story)
+    story.settle()
     assert set(records(story)) == {last}
     [row] = story.sql("SELECT job, city FROM clients WHERE is_deleted = 0")
     assert dict(row) == {"job": "baker", "city": "Lund"}
@@ -209,11 +203,11 @@ def test_a_merge_that_the_vendor_does_not_tell_is_known_by_our_key(tell: Tell) -
     key = story.vendor.records[C][loser].now.key
     story.vendor.merge(C, loser, story.vendor.create(C, {"Last": "Other"}))
     winner = story.vendor.create(C, {"Last": "Ada", "Job": "baker"}, key=key)
-    settle(story)
+    story.settle()
     assert ("Ada", "baker") in shop(story)
     assert sum(name == "Ada" for name, _ in shop(story)) == 1
     story.vendor.edit(C, winner, {"Job": "cook"})
-    settle(story)
+    story.settle()
     assert ("Ada", "cook") in shop(story)
     assert codes(story) == []
     assert at_rest(story)
@@ -230,13 +224,13 @@ def test_two_rows_that_face_one_record_follow_the_mappings_rule(
     story = tell(mapping={told: told.replace("}", f", merged: {policy}}}")})
     loser, winner = client(story, "Ada"), client(story, "Bea")
     story.vendor.merge(C, loser, winner)
-    report = settle(story)
+    report = story.settle()
     assert [name for name, _ in shop(story)] == left
     assert set(records(story)) == {winner}, "nothing is created again"
     assert report.conflicts == (policy == "manual")
     assert at_rest(story)
     story.sql("UPDATE clients SET job = 'cook' WHERE full_name = 'Bea'")
-    settle(story)
+    story.settle()
     assert records(story)[winner]["Job"] == "cook"
 
 
@@ -248,7 +242,7 @@ def test_a_row_edited_meanwhile_is_neither_lost_nor_created_again_after_a_merge(
     loser, winner = client(story, "Ada"), client(story, "Bea")
     story.sql("UPDATE clients SET job = 'cook' WHERE full_name = 'Ada'")
     story.vendor.merge(C, loser, winner)
-    report = settle(story)
+    report = story.settle()
     assert (report.conflicts, len(records(story))) == (1, 1)
     assert ("Ada", "cook") in shop(story)
 
@@ -262,8 +256,8 @@ def test_no_late_copy_brings_a_merged_record_back(tell: Tell) -> None:
     story.vendor.weather = lambda operation, phase: (
         next(stale, None) if (operation, phase) == ("changes", "after") else None
     )
-    settle(story)
-    settle(story)
+    story.settle()
+    story.settle()
     assert shop(story) == [("Ada", "baker")]
     assert codes(story) == []
 
@@ -276,14 +270,14 @@ def test_children_change_hands_before_their_former_parent_is_removed(tell: Tell)
     loser, winner = client(story, "Ada"), client(story, "Bea")
     rows = {r["full_name"]: r["no"] for r in story.sql("SELECT no, full_name FROM clients")}
     story.sql("INSERT INTO cards (client, card) VALUES (:c, 'K-1')", c=rows["Ada"])
-    settle(story)
+    story.settle()
     [card] = story.vendor.dump(M)
     assert card["fields"]["Person"] == {"id": loser}
     done: list[str] = []
     story.vendor.weather = lambda operation, phase: done.append(operation)
     story.sql("UPDATE cards SET client = :c", c=rows["Bea"])
     story.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=rows["Ada"])
-    settle(story)
+    story.settle()
     assert [one for one in done if one in ("update", "remove")] == ["update"] * 2 + ["remove"] * 2
     [card] = story.vendor.dump(M)
     assert card["fields"]["Person"] == {"id": winner}
@@ -298,11 +292,11 @@ def test_a_late_copy_of_a_record_that_another_took_the_place_of_is_known_for_old
         capabilities=unsaid, mapping={"match: [emails.primary, phones.mobile]": "match: []"}
     )
     loser = client(story, "Ada", "baker")
-    settle(story)
+    story.settle()
     before = story.vendor.records[C][loser].now
     story.vendor.remove(C, loser)
     winner = story.vendor.create(C, {"Last": "Ada", "Job": "baker"}, key=before.key)
-    settle(story)
+    story.settle()
     with story.store().read() as tx:
         known = links.by_side(tx, "crm", C, "remote", [loser, winner])
     assert known[winner].live

@@ -12,7 +12,7 @@ from connector.privacy import ring_changes
 from connector.privacy.keys import Purpose
 from connector.store import tables as t
 from connector.sync.report import RunReport
-from tests.story import C, M, Story
+from tests.story import C, M, Story, Tell
 
 
 def reopen(story: Story) -> None:
@@ -43,8 +43,8 @@ def run_without_new_clients(story: Story) -> RunReport:
     return runner.run()
 
 
-def test_what_waits_is_sealed_anew_before_its_key_is_destroyed(tmp_path: Path) -> None:
-    story = Story(kinds=(C, M), folder=tmp_path)
+def test_what_waits_is_sealed_anew_before_its_key_is_destroyed(tell: Tell) -> None:
+    story = tell(kinds=(C, M))
     person = story.vendor.create(C, {"Last": "One", "Mail": "one@example.test"})
     story.vendor.create(M, {"Name": "card-1", "Person": {"id": person}})
     run_without_new_clients(story)
@@ -56,8 +56,7 @@ def test_what_waits_is_sealed_anew_before_its_key_is_destroyed(tmp_path: Path) -
     sealed = payload_of(story)
     assert story.vault.staging_key(sealed) != first
     assert story.vault.is_staging_current(sealed)
-    assert "destroyed" in staging_states(tmp_path)
-    story.close()
+    assert "destroyed" in staging_states(story.folder)
 
 
 def test_a_run_seals_under_a_key_that_came_before_its_lease(story: Story) -> None:
