@@ -264,12 +264,18 @@ def test_16_a_masked_value_changes_nothing_after_fifty_rounds(make: Callable[...
     assert story.settle().passes[0].counts.written == 0
 
 
-@pytest.mark.parametrize("policy", [POLICY, POLICY.replace("phone_keep3_4", "email_domain")])
+MASKING = "    action: mask\n    with: phone_keep3_4\n"
+
+
+@pytest.mark.parametrize(
+    "policy", [POLICY, POLICY.replace(MASKING, "    action: hash\n")], ids=["a mask", "a hash"]
+)
 def test_16_nor_after_the_state_was_lost(make: Callable[..., Ruled], policy: str) -> None:
     """Re-adopted by our key: both sides meet as at first contact, and one shows a mask."""
-    story = make(first_contact="remote")
+    story = make(policy, first_contact="remote")
     number = story.person("王伟", mobile="13800000007", mail="w@example.test")
     story.run()
+    assert (story.people()["王伟"]["Mobile"] == MASK) == (policy == POLICY)
     story.lose_the_state()
     story.rule(POLICY)
     story.later(seconds=300)
