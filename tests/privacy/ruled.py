@@ -11,6 +11,7 @@ from typing import Any
 from connector.plugin import FieldInfo, Kind
 from connector.policy.load import load
 from connector.testing.memory import MemoryRemote
+from connector.testing.weather import Phase, Trouble
 from tests.policies import head
 from tests.scenery import SCHEMAS, SHOP
 from tests.story import C, Story
@@ -133,3 +134,17 @@ class Ruled(Story):
     def shop_row(self, number: int) -> dict[str, Any]:
         found: dict[str, Any] = self.sql("SELECT * FROM clients WHERE no = :n", n=number)[0]
         return found
+
+
+def lose(story: Ruled, operation: str) -> None:
+    """One run whose calls of an operation are lost on their way; `sent` begins anew after it."""
+
+    def weather(op: str, phase: Phase) -> Trouble | None:
+        return Trouble.LOST_BEFORE if (op, phase) == (operation, "before") else None
+
+    story.vendor.weather = weather
+    story.later(seconds=300)
+    assert story.run().exit == 6
+    story.vendor.weather = lambda op, phase: None
+    for sent in story.sent.values():
+        sent.clear()

@@ -15,7 +15,7 @@ from connector.privacy.subjects import LIVE, RESTRICTED
 from connector.store import tables as t
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
-from tests.privacy.ruled import Ruled
+from tests.privacy.ruled import Ruled, lose
 from tests.story import C, Slow
 from tests.sync.test_late_answers import die_at
 
@@ -38,20 +38,6 @@ def ruled(tmp_path: Path) -> Iterator[Ruled]:
     story = Ruled(tmp_path, capabilities=PLAIN)
     yield story
     story.close()
-
-
-def lose(story: Ruled, operation: str) -> None:
-    """One run whose calls of an operation are lost on their way."""
-
-    def weather(op: str, phase: Phase) -> Trouble | None:
-        return Trouble.LOST_BEFORE if (op, phase) == (operation, "before") else None
-
-    story.vendor.weather = weather
-    story.later(seconds=300)
-    assert story.run().exit == 6
-    story.vendor.weather = lambda op, phase: None
-    for sent in story.sent.values():
-        sent.clear()
 
 
 def restrict(story: Ruled, state: str = RESTRICTED) -> None:

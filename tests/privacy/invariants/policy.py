@@ -20,7 +20,7 @@ from connector.plugin import FieldInfo
 from connector.policy.facts import facts_of
 from connector.sync.gate import compiled_for
 from connector.testing.world import PERFECT
-from tests.privacy.ruled import POLICY, Ruled
+from tests.privacy.ruled import POLICY, Ruled, lose
 from tests.story import C, F, M
 from tests.unit.test_policy_decision import document, outcome, reference
 
@@ -132,25 +132,8 @@ def test_12_a_create_whose_answer_was_lost_is_not_sent_again_once_it_may_not_go(
 ) -> None:
     story = make()
     number = story.person("CNRY-name")
-
-    def dies(point: str) -> None:
-        if point == "after call: write":
-            story.dead = True
-            raise KeyboardInterrupt
-
-    story.hook = dies
-    real = story.vendor.commit_create
-
-    def lost(*args: Any, **how: Any) -> Any:
-        raise KeyboardInterrupt
-
-    story.vendor.commit_create = lost  # type: ignore[method-assign]  # the vendor's house, not ours
-    with pytest.raises(KeyboardInterrupt):
-        story.run()
-    story.dead, story.hook = False, lambda point: None
-    story.vendor.commit_create = real  # type: ignore[method-assign]  # as above
+    lose(story, "create")
     story.sql("UPDATE clients SET abroad = 0 WHERE no = :n", n=number)
-    story.sent["crm"].clear()
     for _ in range(3):
         story.settle()
     assert "CNRY" not in "\n".join(story.sent["crm"])
