@@ -106,37 +106,6 @@ def test_a_tightened_policy_replaces_what_was_sent_before(tmp_path: Path) -> Non
     assert story.settle().passes[0].counts.written == 0
 
 
-def test_a_tightened_policy_takes_back_what_may_not_be_there(tmp_path: Path) -> None:
-    story = Ruled(tmp_path, POLICY)
-    number = story.person("王伟", mobile="13800000007", street="文三路 1")
-    story.run()
-    dropped = POLICY + (
-        "  - {id: no-street, when: {field: customer.address.street}, action: drop_field,"
-        " on_existing: clear}\n"
-    )
-    story.rule(dropped)
-    with pytest.raises(PolicyFileError):  # the class was not among those of the transfer
-        story.rule(dropped.replace("tenant: story", "tenant: other"))
-    story.rule(dropped)
-    story.settle()
-    assert story.people()["王伟"].get("Street") is None
-    assert story.shop_row(number)["street"] == "文三路 1"
-
-
-def test_a_withdrawn_consent_takes_its_fields_back(story: Ruled) -> None:
-    yes = {"said": "granted", "said_by": "subject", "said_at": "2026-01-10 08:00:00"}
-    number = story.person("王伟", job="厨师", **yes)
-    story.run()
-    assert story.people()["王伟"]["Job"] == "厨师"
-    story.sql("UPDATE clients SET said = 'withdrawn' WHERE no = :n", n=number)
-    story.settle()
-    there = story.people()["王伟"]
-    assert (there.get("Job"), there["Opt_Out"]) == (None, True)
-    assert story.shop_row(number)["job"] == "厨师"
-    story.settle()
-    assert story.shop_row(number)["job"] == "厨师"
-
-
 def test_a_consent_given_later_sends_what_was_kept(story: Ruled) -> None:
     number = story.person("王伟", job="厨师", said="unknown")
     story.run()
@@ -374,7 +343,7 @@ def test_a_customers_change_wakes_their_linked_feedback_in_the_same_run(tmp_path
     assert story.settle().exit == 5, "no consent to the transfer any more"
     story.sql("UPDATE remarks SET body = 'two' WHERE id = :n", n=note)
     story.settle()
-    assert letters(story) == ["policy_no_consent_abroad"] * len(letters(story))
+    assert set(letters(story)) == {"policy_no_consent_abroad"}
     story.sql("UPDATE clients SET abroad = 1 WHERE no = :n", n=number)
     story.settle()
     assert [one["fields"]["Body"] for one in story.vendor.dump(F)] == ["two"]

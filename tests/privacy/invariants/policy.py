@@ -315,10 +315,12 @@ def test_17_withdrawn_consent_and_a_tightened_policy_clear_and_leave_a_receipt(
     story = make()
     number = story.person("王伟", job="厨师", street="文三路 1", **YES)
     story.run()
-    assert story.people()["王伟"]["Job"] == "厨师"
+    there = story.people()["王伟"]
+    assert (there["Job"], there["Street"]) == ("厨师", "文三路 1")
     story.sql("UPDATE clients SET said = 'withdrawn' WHERE no = :n", n=number)
     story.settle()
-    assert story.people()["王伟"].get("Job") is None
+    there = story.people()["王伟"]
+    assert (there.get("Job"), there["Opt_Out"]) == (None, True)
     story.rule(
         POLICY + "  - {id: s, when: {field: customer.address.street}, action: drop_field,"
         " on_existing: clear}\n"
