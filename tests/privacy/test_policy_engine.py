@@ -170,7 +170,8 @@ def test_the_removal_of_a_blocked_record_still_goes_there(story: Ruled) -> None:
 
 
 def test_a_minor_needs_a_guardian(story: Ruled) -> None:
-    number = story.person("小明", born="2013-05-01", job="学生")
+    yes = {"said": "granted", "said_by": "subject", "said_at": "2026-01-10 08:00:00"}
+    number = story.person("小明", born="2013-05-01", job="学生", **yes)
     assert story.run().exit == 5
     assert letters(story) == ["policy_minor_no_guardian"]
     story.sql("UPDATE clients SET guardian = 'granted' WHERE no = :n", n=number)
