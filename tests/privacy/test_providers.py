@@ -9,7 +9,6 @@ import os
 import pickle
 import sys
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -221,9 +220,7 @@ def test_a_change_of_the_key_encrypting_key_may_be_killed(
         with closing(home.store()) as store, closing(home.vault(both)) as vault:
             Rotation(keyring, store, vault, home.clock, hook=hook).rewrap()
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
-        assert in_a_process(lambda: change(die=True)) == 9
+    assert in_a_process(lambda: change(die=True)) == 9
     with closing(home.vault(both)) as vault:
         assert worker.read_all(vault) == 5
     change(die=False)
