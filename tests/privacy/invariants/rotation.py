@@ -330,7 +330,8 @@ def test_keys_that_are_needed_for_ever_are_never_retired(purpose: Purpose, home:
 
 def test_the_digest_key_has_no_rotation_and_says_why(home: Installed) -> None:
     before = home.ring.read_bytes()
-    with home.rotation() as rotation, pytest.raises(UsageError) as caught:
+    why = "without the records themselves no digest can be made anew"
+    with home.rotation() as rotation, pytest.raises(UsageError, match=why) as caught:
         rotation.rotate(Purpose.DIGEST)
     assert caught.value.hint
     assert home.ring.read_bytes() == before
