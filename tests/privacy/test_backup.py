@@ -58,7 +58,6 @@ def test_a_backup_is_of_one_moment_while_others_write(filled: Worker) -> None:
 
     # a row large enough that the reading is told in parts
     with filled.store.write(None, "x") as tx:
-        tx.execute(sa.update(t.claim).values(contested=0))
         tx.execute(sa.insert(t.meta).values(key="large", value="x" * 200_000))
     before, made = logical(filled.store), backups(filled)
     made.progress = at
