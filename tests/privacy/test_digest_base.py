@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -181,8 +182,6 @@ def test_a_mapping_change_reads_again_and_takes_nothing_for_an_edit(remarks: Mak
 
 def relensed(local: Any) -> Any:
     """The shop's mapping with another type in the line of the text."""
-    from dataclasses import replace
-
     one = local[F]
     rules = tuple(
         replace(rule, vendor_normalises=True) if rule.canonical == "text" else rule

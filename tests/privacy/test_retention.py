@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from connector.errors import PolicyFileError
 from connector.privacy.subjects import RESTRICTED
 from connector.sync import retaining
+from connector.sync.counts import Limits
 from tests.copies import World
 from tests.privacy.kept import FIELDS, RECORDS, Kept
 from tests.story import Died, F
@@ -132,10 +134,6 @@ def test_a_restricted_persons_data_stays_as_it_is(story: Kept) -> None:
 
 
 def test_a_term_cut_short_stops_at_the_limit_and_says_how_to_go_on(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from connector.sync.counts import Limits
-
     story = Kept(tmp_path, FIELDS)
     story.setup = replace(story.setup, max_change=Limits(5, 2), max_delete=Limits(5, 2))
     client = story.person("王伟")

@@ -17,7 +17,7 @@ from connector.store.database import Hook
 from connector.sync import retaining
 from connector.sync.beside import Beside
 from connector.sync.counts import Limits
-from tests.privacy.kept import Kept
+from tests.privacy.kept import LAST, Kept
 from tests.story import C, Died
 
 PEOPLE = """
@@ -36,8 +36,6 @@ class Shop(Kept):
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    from tests.privacy.kept import LAST
-
     key = next(k for k in LAST if "consent.marketing.email" in k)
     seen = "  last_contact_at: {column: last_seen, lens: datetime}\n"
     made = Shop(tmp_path, PEOPLE, local={**LAST, key: LAST[key] + seen})
