@@ -96,7 +96,7 @@ def own(name: str) -> Server:
     return own_postgres() if name == "postgresql" else own_mariadb()
 
 
-def wait_for(true: Callable[[], bool]) -> None:
+def wait_for(true: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
