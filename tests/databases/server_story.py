@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.drivers import LOCK_S
 from connector.local.opening import open_local
 from connector.store.database import open_engine
 from tests.scenery import SHOP
@@ -22,7 +23,7 @@ _IN_WORDS = {
 class ServerStory(Story):
     """`where`: the URL of an empty database for the shop, `state_at`: one for the state."""
 
-    lock_s = 30
+    lock_s = LOCK_S
 
     def __init__(self, *, where: str, state_at: str | None = None, **how: Any) -> None:
         self._where, self._state_at = where, state_at
