@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from connector.drivers import LOCK_S
 from connector.local.opening import open_local
 from connector.store.database import open_engine
-from tests.scenery import SHOP
 from tests.story import Story
 
 _KEY = "INTEGER PRIMARY KEY AUTOINCREMENT"
@@ -31,13 +30,10 @@ class ServerStory(Story):
 
     def open_shop(self) -> sa.Engine:
         engine = open_local(self._where, "Asia/Shanghai", self.lock_s)
-        tables = SHOP
         self._postgres = engine.dialect.name == "postgresql"
         for ours, theirs in _IN_WORDS["postgresql" if self._postgres else "mysql"].items():
-            tables = tables.replace(ours, theirs)
-        with engine.begin() as tx:
-            for statement in filter(str.strip, tables.split(";")):
-                tx.exec_driver_sql(statement)
+            self.shop = self.shop.replace(ours, theirs)
+        self.make_tables(engine)
         return engine
 
     def open_state(self) -> sa.Engine:
