@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.errors import SealError
 from connector.local.contract import Row
 from connector.mapping.translate import Pair
 from connector.plugin import Ref, Seen
@@ -71,10 +69,7 @@ class Remarks(Kept):
                     where = ("base", link.kind, link.subject, link.id)
                     found.append(self.vault.open(*where, link.base))
             for link_id, kind, name, sealed in sealed_documents(tx, list(rows)):
-                with suppress(SealError):
-                    found.append(
-                        self.vault.open(name, kind, rows[link_id].subject, link_id, sealed)
-                    )
+                found.append(self.vault.open(name, kind, rows[link_id].subject, link_id, sealed))
             for row in tx.execute(sa.select(t.staged).where(t.staged.c.payload.is_not(None))):
                 where = (row.connection, row.kind, row.side, row.record)
                 found.append(self.vault.open_staged(*where, row.payload))
