@@ -80,11 +80,14 @@ class Watched(MemoryRemote):
         return super().find(kind, field, values)
 
     def write(self, kind: Kind, writes: Any) -> Any:
+        self.note(kind, writes)
+        return super().write(kind, writes)
+
+    def note(self, kind: Kind, writes: Any) -> None:
         self.sent += [
             repr(("write", kind, one.op, one.ref, dict(one.fields), one.external_key))
             for one in writes
         ]
-        return super().write(kind, writes)
 
 
 class Ruled(Story):
