@@ -85,8 +85,10 @@ def test_old_text_is_matched_letter_by_letter(local: SqlLocal) -> None:
 def test_a_key_of_64_bits_is_found_again(local: SqlLocal, engine: sa.Engine) -> None:
     big = 2**63 - 1 if engine.dialect.name == "postgresql" else 2**64 - 1
     run(engine, f"INSERT INTO people (id, name) VALUES ({big}, 'Ada')")
-    assert list(local.read(C, [str(big), str(2**65), "x"])) == [str(big)]
+    assert list(local.read(C, [str(big), str(2**64), "x"])) == [str(big)]
     assert local.journal(C, 0, 10).keys == [str(big)]
+    [told] = local.write(C, [update("u", str(big), {"name": "Ada"}, name="Bo")])
+    assert told.outcome is Outcome.APPLIED
 
 
 # --- refusals -------------------------------------------------------------------------------------
@@ -178,29 +180,6 @@ def test_no_statement_names_an_unmapped_column_or_all_of_them(engine: sa.Engine)
     about = [s for s in about if not s.startswith(("SHOW", "SELECT pg_catalog", "DESCRIBE"))]
     assert len(about) > 6
     assert not [s for s in about if "password" in s or "*" in s]
-
-
-@pytest.mark.parametrize("server_name", ["mariadb"], indirect=True)
-def test_the_servers_own_log_shows_no_unmapped_column(engine: sa.Engine) -> None:
-    """What SQLAlchemy and the driver add by themselves is in it too. (PostgreSQL's own log is not
-    within a test's reach; the statements above are.)"""
-    admin = sa.create_engine(engine.url, isolation_level="AUTOCOMMIT")
-    local = local_of(engine)
-    with admin.connect() as tx:
-        tx.exec_driver_sql("SET GLOBAL log_output = 'TABLE'")
-        tx.exec_driver_sql("SET GLOBAL general_log = 1")
-        key = made(local, name="Ada")
-        local.write(C, [update("i2", key, {"name": "Ada"}, name="Bo")])
-        local.scan(C, None, 10)
-        local_of(engine).read(C, [key])
-        tx.exec_driver_sql("SET GLOBAL general_log = 0")
-        rows = tx.exec_driver_sql("SELECT argument FROM mysql.general_log").all()
-        tx.exec_driver_sql("TRUNCATE TABLE mysql.general_log")
-    admin.dispose()
-    said = [str(row[0].decode() if isinstance(row[0], bytes) else row[0]) for row in rows]
-    about = [one for one in said if "people" in one]
-    assert len(about) > 4
-    assert not [one for one in about if "password" in one or "*" in one]
 
 
 def test_init_looks_into_a_server_and_at_no_secret_column(engine: sa.Engine, url: str) -> None:
