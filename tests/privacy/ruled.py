@@ -10,6 +10,8 @@ from typing import Any
 
 from connector.plugin import FieldInfo, Kind
 from connector.policy.load import load
+from connector.privacy.subjects import RESTRICTED
+from connector.store import tables as t
 from connector.testing.memory import MemoryRemote
 from connector.testing.weather import Phase, Trouble
 from tests.policies import head
@@ -133,6 +135,12 @@ class Ruled(Story):
         """A customer in China who agreed to the transfer, unless `columns` say otherwise."""
         told = {"country": "中国", "born": "1990-07-30", "abroad": 1, **columns}
         return self.client(name, **told)
+
+    def restrict(self, number: int | None = None, state: str = RESTRICTED) -> None:
+        """Give everybody another state, or whoever has the shop's row with this number."""
+        links = [r for r in self.rows(t.link) if number is None or r["local_id"] == str(number)]
+        self.vault.subjects.set_state(sorted({r["subject"] for r in links if r["subject"]}), state)
+        self.vault.refresh()
 
     def shop_row(self, number: int) -> dict[str, Any]:
         found: dict[str, Any] = self.sql("SELECT * FROM clients WHERE no = :n", n=number)[0]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connector.privacy.keys_database import SUBJECT
-from connector.privacy.subjects import LIVE, RESTRICTED
+from connector.privacy.subjects import LIVE
 from connector.store import tables as t
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
@@ -40,12 +40,6 @@ def ruled(tmp_path: Path) -> Iterator[Ruled]:
     story.close()
 
 
-def restrict(story: Ruled, state: str = RESTRICTED) -> None:
-    subjects = [row.subject for row in links_of(story) if row.subject]
-    story.vault.subjects.set_state(subjects, state)
-    story.vault.refresh()
-
-
 def said(story: Ruled) -> list[str]:
     """What was sent to the vendor since."""
     return story.sent["crm"]
@@ -60,14 +54,14 @@ def test_a_create_of_somebody_restricted_since_is_looked_for_and_not_sent_again(
 ) -> None:
     free.person("王伟", mail=MAIL, mobile=MOBILE)
     lose(free, "create")
-    restrict(free)
+    free.restrict()
     free.later(seconds=300)
     free.run()
     assert free.vendor.dump(C) == []
     assert any(one.startswith("('find'") for one in said(free))
     assert not any(one.startswith("('write'") for one in said(free))
     assert no_value_in(said(free))
-    restrict(free, LIVE)
+    free.restrict(state=LIVE)
     free.settle()
     assert [d["fields"]["Mail"] for d in free.vendor.dump(C)] == [MAIL]
 
@@ -76,7 +70,7 @@ def test_a_create_that_landed_is_known_though_its_person_is_restricted_since(fre
     free.person("王伟", mail=MAIL)
     die_at(free, "after call: write")
     free.sent["crm"].clear()
-    restrict(free)
+    free.restrict()
     free.later(seconds=300)
     free.run()
     [record] = free.vendor.dump(C)
@@ -115,12 +109,12 @@ def test_a_removal_of_somebody_restricted_since_is_not_sent_again(free: Ruled) -
     free.settle()
     free.sql("UPDATE clients SET is_deleted = 1 WHERE no = :n", n=number)
     lose(free, "remove")
-    restrict(free)
+    free.restrict()
     free.later(seconds=300)
     free.run()
     assert len(free.vendor.dump(C)) == 1
     assert not any(one.startswith("('write'") for one in said(free))
-    restrict(free, LIVE)
+    free.restrict(state=LIVE)
     free.settle()
     free.settle()
     assert free.vendor.dump(C) == []

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connector.errors import PolicyFileError
-from connector.privacy.subjects import RESTRICTED
+from connector.privacy.subjects import LIVE
 from connector.store import tally
 from connector.testing.world import PERFECT
 from tests.privacy.ruled import POLICY, Ruled
@@ -191,18 +191,10 @@ def test_an_unknown_country_stays_and_a_known_one_nearby_goes(story: Ruled) -> N
 # --- restricted -----------------------------------------------------------------------------------
 
 
-def restrict(story: Ruled, number: int, state: str = RESTRICTED) -> None:
-    with story.store().read() as tx:
-        rows = tx.exec_driver_sql(
-            "SELECT subject FROM link WHERE local_id = ? AND subject IS NOT NULL", (str(number),)
-        ).all()
-    story.vault.subjects.set_state([row.subject for row in rows], state)
-
-
 def test_nothing_is_written_for_a_restricted_person_but_their_no(story: Ruled) -> None:
     number = story.person("王伟", city="杭州", said="unknown")
     story.run()
-    restrict(story, number)
+    story.restrict(number)
     story.sql("UPDATE clients SET city = '广州' WHERE no = :n", n=number)
     story.vendor.edit(C, story.ref("王伟"), {"Mail": "w@example.test"})
     report = story.settle()
@@ -213,7 +205,7 @@ def test_nothing_is_written_for_a_restricted_person_but_their_no(story: Ruled) -
     story.settle()
     there = story.people()["王伟"]
     assert (there["Opt_Out"], there["City"]) == (True, "杭州")
-    restrict(story, number, "live")
+    story.restrict(number, LIVE)
     story.settle()
     assert story.people()["王伟"]["City"] == "广州"
     assert story.shop_row(number)["mail"] == "w@example.test"
@@ -225,7 +217,7 @@ def test_a_restricted_persons_yes_waits(story: Ruled) -> None:
         "王伟", said="withdrawn", said_by="subject", said_at="2026-01-10 08:00:00"
     )
     story.run()
-    restrict(story, number)
+    story.restrict(number)
     story.sql(
         "UPDATE clients SET said = 'granted', said_at = '2026-01-31 08:00:00' WHERE no = :n",
         n=number,
@@ -233,7 +225,7 @@ def test_a_restricted_persons_yes_waits(story: Ruled) -> None:
     story.rule(OPEN)
     story.settle()
     assert story.people()["王伟"]["Opt_Out"] is True
-    restrict(story, number, "live")
+    story.restrict(number, LIVE)
     story.settle()
     assert story.people()["王伟"]["Opt_Out"] is False
 
@@ -243,14 +235,14 @@ def test_a_restricted_person_gets_no_new_record_anywhere(tmp_path: Path) -> None
     story.only = ("crm",)
     number = story.person("王伟")
     story.run()
-    restrict(story, number)
+    story.restrict(number)
     story.only = None
     story.sql("INSERT INTO cards (client, card, kind) VALUES (:c, 'K1', '月卡')", c=number)
     report = story.settle()
     assert story.vendors["two"].dump(C) == []
     assert story.vendor.dump(M) == [] == story.vendors["two"].dump(M)
     assert sum(one.counts.restricted for one in report.passes) > 0
-    restrict(story, number, "live")
+    story.restrict(number, LIVE)
     story.settle()
     assert len(story.vendors["two"].dump(C)) == len(story.vendor.dump(M)) == 1
 
@@ -259,7 +251,7 @@ def test_without_a_policy_a_restricted_person_waits_as_well(tmp_path: Path) -> N
     story = Ruled(tmp_path, None)
     number = story.person("王伟", city="杭州")
     story.run()
-    restrict(story, number)
+    story.restrict(number)
     story.sql("UPDATE clients SET city = '广州' WHERE no = :n", n=number)
     story.settle()
     assert story.people()["王伟"]["City"] == "杭州"

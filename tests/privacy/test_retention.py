@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from connector.errors import PolicyFileError
-from connector.privacy.subjects import RESTRICTED
 from connector.sync import retaining
 from connector.sync.counts import Limits
 from tests.copies import World
@@ -123,9 +122,7 @@ def test_what_is_over_its_term_already_is_told_to_nobody(story: Kept) -> None:
 
 def test_a_restricted_persons_data_stays_as_it_is(story: Kept) -> None:
     old, _ = in_step(story)
-    with story.store().read() as tx:
-        subjects = {row[0] for row in tx.exec_driver_sql("SELECT subject FROM link").all()}
-    story.vault.subjects.set_state(sorted(subjects), RESTRICTED)
+    story.restrict()
     story.days(12)
     assert story.row(old)["body"] == "old words" and "old words" in story.bodies()
     with story.store().read() as tx:

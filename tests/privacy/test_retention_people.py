@@ -10,7 +10,6 @@ import pytest
 
 from connector.errors import SafetyStopError
 from connector.plugin import Kind
-from connector.privacy.subjects import RESTRICTED
 from connector.rights.facade import Rights
 from connector.settings import PrivacySettings
 from connector.store.database import Hook
@@ -82,9 +81,7 @@ def test_more_people_than_the_limit_are_a_stop_before_the_first(shop: Shop) -> N
 
 def test_a_restricted_person_stays_and_is_counted(shop: Shop) -> None:
     shop.days(11)
-    with shop.store().read() as tx:
-        found = tx.exec_driver_sql("SELECT subject FROM link WHERE local_id = '1'").all()
-    shop.vault.subjects.set_state(sorted({row[0] for row in found}), RESTRICTED)
+    shop.restrict(1)
     assert shop.rights().expire() == [] and len(shop.people()) == 3
     with shop.store().read() as tx:
         [look] = [one for one in retaining.last_looks(tx) if one.kind == "people"]

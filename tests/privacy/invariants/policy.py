@@ -214,9 +214,7 @@ def test_15_the_no_reaches_the_other_vendor_before_any_other_write(
     story.sql("INSERT INTO cards (client, card, kind) VALUES (:c, 'K1', '月卡')", c=number)
     story.run()
     if state == "restricted":
-        with story.store().read() as tx:
-            found = tx.exec_driver_sql("SELECT DISTINCT subject FROM link").all()
-        story.vault.subjects.set_state([row.subject for row in found], "restricted")
+        story.restrict()
     if state == "blocked":
         story.sql("UPDATE clients SET born = '2015-01-01' WHERE no = :n", n=number)
     story.sql("UPDATE clients SET city = '广州' WHERE no = :n", n=number)
