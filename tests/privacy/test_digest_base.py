@@ -24,7 +24,7 @@ from connector.sync.documents import Base
 from connector.sync.plan import decide
 from tests.privacy.kept import TITLED, Kept
 from tests.scenery import SCHEMAS, load_mappings
-from tests.story import F
+from tests.story import F, telling
 
 VALUES = TITLED
 DIGEST = TITLED.replace(
@@ -84,17 +84,7 @@ class Remarks(Kept):
 
 @pytest.fixture
 def remarks(tmp_path: Path) -> Iterator[Callable[..., Remarks]]:
-    made: list[Remarks] = []
-
-    def make(policy: str = DIGEST, **how: Any) -> Remarks:
-        folder = tmp_path / str(len(made))
-        folder.mkdir()
-        made.append(Remarks(folder, policy, **how))
-        return made[-1]
-
-    yield make
-    for story in made:
-        story.close()
+    yield from telling(tmp_path, lambda policy=DIGEST, **how: Remarks(policy=policy, **how))
 
 
 Make = Callable[..., Remarks]

@@ -21,7 +21,7 @@ from connector.policy.facts import facts_of
 from connector.sync.gate import compiled_for
 from connector.testing.world import PERFECT
 from tests.privacy.ruled import POLICY, Ruled, lose
-from tests.story import C, F, M
+from tests.story import C, F, M, telling
 from tests.unit.test_policy_decision import document, outcome, reference
 
 YES = {"said": "granted", "said_by": "subject", "said_at": "2026-01-10 08:00:00"}
@@ -30,17 +30,7 @@ MASK = "138****0007"
 
 @pytest.fixture
 def make(tmp_path: Path) -> Iterator[Callable[..., Ruled]]:
-    made: list[Ruled] = []
-
-    def story(*args: Any, **how: Any) -> Ruled:
-        folder = tmp_path / str(len(made))
-        folder.mkdir()
-        made.append(Ruled(folder, *args, **how))
-        return made[-1]
-
-    yield story
-    for one in made:
-        one.close()
+    yield from telling(tmp_path, lambda policy=POLICY, **how: Ruled(policy=policy, **how))
 
 
 # --- 12: who is blocked is not told of ------------------------------------------------------------
