@@ -119,7 +119,7 @@ def test_a_killed_sync_ends_complete_and_without_twins(
     process = inst.start("sync")
     wait_for(lambda: MOMENTS[moment](inst) or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
     inst.until_complete()
     assert inst.complete()
 
