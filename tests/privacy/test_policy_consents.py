@@ -1,4 +1,4 @@
-"""Consents under a policy: the stricter stands, and a no reaches everyone before anything else."""
+"""Consents under a policy: the stricter stands, everywhere."""
 
 from __future__ import annotations
 
