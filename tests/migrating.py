@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from connector.plugin import Capabilities, Kind, Op
+from connector.plugin import Capabilities, Op
 from connector.sync.counts import PlannedWrite
 from connector.sync.decision import Side
 from connector.sync.ports import Ports
@@ -48,9 +48,9 @@ class Moving(Story):
         for n in range(number):
             self.client(f"王{n}", mail=f"p{n}@example.test")
 
-    def at_vendor(self, name: str = "crm", kind: Kind = C) -> Counter[str]:
+    def at_vendor(self, name: str = "crm") -> Counter[str]:
         """The vendor's customers by their address."""
-        return Counter(d["fields"].get("Mail", "") for d in self.vendors[name].dump(kind))
+        return Counter(d["fields"].get("Mail", "") for d in self.vendors[name].dump(C))
 
     def until_quiet(self) -> None:
         """Run, and again after each death, until a run writes nothing."""

@@ -31,7 +31,10 @@ PEOPLE = {
         met TIMESTAMP NULL, balance DECIMAL(12, 2), active BIT(1), score FLOAT, mark UUID,
         notes JSON, opens TIME, `order` VARCHAR(20) CHARACTER SET utf8mb3)""",
 }
-COLUMNS = ["name", "mail", "balance", "active", "score", "mark", "notes", "opens", "order"]
+COLUMNS = [
+    *("name", "mail", "born", "seen", "met", "balance", "active", "score", "mark", "notes"),
+    *("opens", "order"),
+]
 
 
 def local_of(engine: sa.Engine, table: KindTable = TABLE) -> SqlLocal:

@@ -13,15 +13,11 @@ from typing import Any
 import pytest
 import yaml
 
-from connector import registry
 from connector.commands import run
-from connector.demo.scene import QUICK, references, toml_table
 from connector.mapping.load import load_local
-from connector.plugin import Sandboxed
 from connector.settings import load
+from tests.databases.vendors import VENDORS, connected
 from tests.system.rig import Ran
-
-VENDORS = ("fxiaoke", "zoho")
 
 
 @dataclass
@@ -88,20 +84,6 @@ class Proposed:
         parts = [toml.read_text(encoding="utf-8").split("# DECIDE: your account with")[0]]
         with ExitStack() as stack:
             for name in VENDORS:
-                plugin = registry.load(name)
-                assert isinstance(plugin, Sandboxed)
-                box = plugin.start_sandbox(rate="2000/20s")
-                stack.callback(box.close)
-
-                def keep(key: str, value: str, name: str = name) -> str:
-                    file = self.folder / f"{name}.{key}"
-                    file.write_text(value, encoding="utf-8")
-                    file.chmod(0o600)
-                    return f"file:{file.name}"
-
-                known = plugin.settings.model_fields
-                quick = {k: v for k, v in {**QUICK, "rate": "2000/20s"}.items() if k in known}
-                table = {**references(plugin.settings, box.settings, keep), **quick}
-                parts.append(toml_table(f"connections.{name}", {**table, "kinds": list(kinds)}))
+                parts.append(connected(stack, name, self.folder, kinds=list(kinds))[1])
             toml.write_text("\n".join(parts), encoding="utf-8")
             yield

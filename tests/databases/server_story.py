@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from connector.drivers import LOCK_S
 from connector.local.opening import open_local
 from connector.store.database import open_engine
-from tests.scenery import SHOP
 from tests.story import Story
 
 _KEY = "INTEGER PRIMARY KEY AUTOINCREMENT"
@@ -22,7 +22,7 @@ _IN_WORDS = {
 class ServerStory(Story):
     """`where`: the URL of an empty database for the shop, `state_at`: one for the state."""
 
-    lock_s = 30
+    lock_s = LOCK_S
 
     def __init__(self, *, where: str, state_at: str | None = None, **how: Any) -> None:
         self._where, self._state_at = where, state_at
@@ -30,13 +30,10 @@ class ServerStory(Story):
 
     def open_shop(self) -> sa.Engine:
         engine = open_local(self._where, "Asia/Shanghai", self.lock_s)
-        tables = SHOP
         self._postgres = engine.dialect.name == "postgresql"
         for ours, theirs in _IN_WORDS["postgresql" if self._postgres else "mysql"].items():
-            tables = tables.replace(ours, theirs)
-        with engine.begin() as tx:
-            for statement in filter(str.strip, tables.split(";")):
-                tx.exec_driver_sql(statement)
+            self.shop = self.shop.replace(ours, theirs)
+        self.make_tables(engine)
         return engine
 
     def open_state(self) -> sa.Engine:

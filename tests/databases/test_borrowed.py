@@ -18,6 +18,7 @@ from connector.local.sql import SqlLocal
 from connector.plugin import Kind, Op, Outcome
 from connector.testing.local_contract import Open
 from tests.contract.test_local_sql import TABLE, OnTables
+from tests.servers import database
 
 SESSION = {
     "postgresql": "SELECT current_setting('TimeZone'), current_setting('transaction_isolation')",
@@ -64,8 +65,6 @@ class OnServers(OnTables):
 
     @pytest.fixture
     def url(self, server_name: str) -> Iterator[str]:
-        from tests.servers import database
-
         with database(server_name) as url:
             yield url
 

@@ -96,7 +96,7 @@ def own(name: str) -> Server:
     return own_postgres() if name == "postgresql" else own_mariadb()
 
 
-def wait_for(true: Callable[[], bool]) -> None:
+def wait_for(true: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
@@ -119,7 +119,7 @@ def test_a_killed_sync_ends_complete_and_without_twins(
     process = inst.start("sync")
     wait_for(lambda: MOMENTS[moment](inst) or process.poll() is not None)
     process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
     inst.until_complete()
     assert inst.complete()
 

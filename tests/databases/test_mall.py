@@ -12,16 +12,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from connector import registry
 from connector.app import Connector, open_connector
-from connector.demo.scene import QUICK, references, toml_table
 from connector.drivers import server_url
-from connector.plugin import Sandboxed, SandboxHandle
+from connector.plugin import SandboxHandle
 from connector.sync.report import RunReport
+from tests.databases.vendors import VENDORS, connected
 from tests.servers import database
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-VENDORS = ("zoho", "fxiaoke")
 KINDS = ["customer", "membership", "feedback"]
 
 
@@ -68,24 +66,9 @@ def opened(example: str, server: str, folder: Path) -> Iterator[Place]:
         text = (folder / "connector.toml").read_text(encoding="utf-8")
         parts = [re.sub(r'(?m)^url = "(mariadb|postgresql):.*"$', f'url = "{url}"', text)]
         for name in VENDORS:
-            plugin = registry.load(name)
-            assert isinstance(plugin, Sandboxed)
-            boxes[name] = plugin.start_sandbox(rate="2000/20s")
-            stack.callback(boxes[name].close)
-
-            def keep(key: str, value: str, name: str = name) -> str:
-                file = folder / f"{name}.{key}"
-                file.write_text(value, encoding="utf-8")
-                file.chmod(0o600)
-                return f"file:{file.name}"
-
-            known = plugin.settings.model_fields
-            quick = {k: v for k, v in {**QUICK, "rate": "2000/20s"}.items() if k in known}
-            table = {**references(plugin.settings, boxes[name].settings, keep), **quick}
-            table |= {"kinds": KINDS}
-            if (folder / name).is_dir():
-                table["mappings"] = name
-            parts.append(toml_table(f"connections.{name}", table))
+            own = {"mappings": name} if (folder / name).is_dir() else {}
+            boxes[name], table = connected(stack, name, folder, kinds=KINDS, **own)
+            parts.append(table)
         (folder / "connector.toml").write_text("\n".join(parts), encoding="utf-8")
         connector = stack.enter_context(open_connector(folder / "connector.toml"))
         connector.make_keys()

@@ -16,7 +16,6 @@ from connector.local.sql import SqlLocal
 from connector.plugin import Op, Outcome
 from connector.proposing.facts import Database
 from tests.databases.people import (
-    COLUMNS,
     STORE,
     TABLE,
     C,
@@ -26,9 +25,6 @@ from tests.databases.people import (
     run,
     update,
 )
-
-COLUMNS += ["born", "seen", "met"]
-
 
 # --- values ---------------------------------------------------------------------------------------
 
@@ -89,16 +85,16 @@ def test_old_text_is_matched_letter_by_letter(local: SqlLocal) -> None:
 def test_a_key_of_64_bits_is_found_again(local: SqlLocal, engine: sa.Engine) -> None:
     big = 2**63 - 1 if engine.dialect.name == "postgresql" else 2**64 - 1
     run(engine, f"INSERT INTO people (id, name) VALUES ({big}, 'Ada')")
-    assert list(local.read(C, [str(big), str(2**65), "x"])) == [str(big)]
+    assert list(local.read(C, [str(big), str(2**64), "x"])) == [str(big)]
     assert local.journal(C, 0, 10).keys == [str(big)]
+    [told] = local.write(C, [update("u", str(big), {"name": "Ada"}, name="Bo")])
+    assert told.outcome is Outcome.APPLIED
 
 
 # --- refusals -------------------------------------------------------------------------------------
 
 
-def test_a_row_that_the_table_refuses_is_a_refusal_without_values(
-    local: SqlLocal, engine: sa.Engine
-) -> None:
+def test_a_row_that_the_table_refuses_is_a_refusal_without_values(local: SqlLocal) -> None:
     made(local, name="Ada", mail="ada@example.test")
     told = local.write(
         C,
@@ -118,7 +114,7 @@ def test_a_row_that_the_table_refuses_is_a_refusal_without_values(
 
 
 def test_an_emoji_that_a_column_cannot_hold_is_refused_and_never_cut(
-    local: SqlLocal, engine: sa.Engine, server_name: str
+    local: SqlLocal, server_name: str
 ) -> None:
     [told] = local.write(C, [create("i", name="Ada", order="so 😀")])
     if server_name == "postgresql":
@@ -146,6 +142,7 @@ def test_a_trigger_of_the_shops_may_say_no(
             " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'never Ada'",
         )
     [told] = local.write(C, [create("i", name="Ada")])
+    assert told.outcome is Outcome.REFUSED
     assert told.reason is not None
     assert "Ada" not in told.reason.text
 
@@ -183,29 +180,6 @@ def test_no_statement_names_an_unmapped_column_or_all_of_them(engine: sa.Engine)
     about = [s for s in about if not s.startswith(("SHOW", "SELECT pg_catalog", "DESCRIBE"))]
     assert len(about) > 6
     assert not [s for s in about if "password" in s or "*" in s]
-
-
-@pytest.mark.parametrize("server_name", ["mariadb"], indirect=True)
-def test_the_servers_own_log_shows_no_unmapped_column(engine: sa.Engine) -> None:
-    """What SQLAlchemy and the driver add by themselves is in it too. (PostgreSQL's own log is not
-    within a test's reach; the statements above are.)"""
-    admin = sa.create_engine(engine.url, isolation_level="AUTOCOMMIT")
-    local = local_of(engine)
-    with admin.connect() as tx:
-        tx.exec_driver_sql("SET GLOBAL log_output = 'TABLE'")
-        tx.exec_driver_sql("SET GLOBAL general_log = 1")
-        key = made(local, name="Ada")
-        local.write(C, [update("i2", key, {"name": "Ada"}, name="Bo")])
-        local.scan(C, None, 10)
-        local_of(engine).read(C, [key])
-        tx.exec_driver_sql("SET GLOBAL general_log = 0")
-        rows = tx.exec_driver_sql("SELECT argument FROM mysql.general_log").all()
-        tx.exec_driver_sql("TRUNCATE TABLE mysql.general_log")
-    admin.dispose()
-    said = [str(row[0].decode() if isinstance(row[0], bytes) else row[0]) for row in rows]
-    about = [one for one in said if "people" in one]
-    assert len(about) > 4
-    assert not [one for one in about if "password" in one or "*" in one]
 
 
 def test_init_looks_into_a_server_and_at_no_secret_column(engine: sa.Engine, url: str) -> None:

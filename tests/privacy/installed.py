@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -170,9 +171,11 @@ class Worker:
         return opened
 
 
-def in_a_process(work: Callable[[], None]) -> int:
+def in_a_process(work: Callable[[], object]) -> int:
     """Run it in a child that shares nothing opened with us; returns its exit code."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
+        child = os.fork()
     if child == 0:
         code = 1
         try:

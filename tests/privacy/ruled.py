@@ -10,7 +10,10 @@ from typing import Any
 
 from connector.plugin import FieldInfo, Kind
 from connector.policy.load import load
+from connector.privacy.subjects import RESTRICTED
+from connector.store import tables as t
 from connector.testing.memory import MemoryRemote
+from connector.testing.weather import Phase, Trouble
 from tests.policies import head
 from tests.scenery import SCHEMAS, SHOP
 from tests.story import C, Story
@@ -79,11 +82,14 @@ class Watched(MemoryRemote):
         return super().find(kind, field, values)
 
     def write(self, kind: Kind, writes: Any) -> Any:
+        self.note(kind, writes)
+        return super().write(kind, writes)
+
+    def note(self, kind: Kind, writes: Any) -> None:
         self.sent += [
             repr(("write", kind, one.op, one.ref, dict(one.fields), one.external_key))
             for one in writes
         ]
-        return super().write(kind, writes)
 
 
 class Ruled(Story):
@@ -130,6 +136,26 @@ class Ruled(Story):
         told = {"country": "中国", "born": "1990-07-30", "abroad": 1, **columns}
         return self.client(name, **told)
 
+    def restrict(self, number: int | None = None, state: str = RESTRICTED) -> None:
+        """Give everybody another state, or whoever has the shop's row with this number."""
+        links = [r for r in self.rows(t.link) if number is None or r["local_id"] == str(number)]
+        self.vault.subjects.set_state(sorted({r["subject"] for r in links if r["subject"]}), state)
+        self.vault.refresh()
+
     def shop_row(self, number: int) -> dict[str, Any]:
         found: dict[str, Any] = self.sql("SELECT * FROM clients WHERE no = :n", n=number)[0]
         return found
+
+
+def lose(story: Ruled, operation: str) -> None:
+    """One run whose calls of an operation are lost on their way; `sent` begins anew after it."""
+
+    def weather(op: str, phase: Phase) -> Trouble | None:
+        return Trouble.LOST_BEFORE if (op, phase) == (operation, "before") else None
+
+    story.vendor.weather = weather
+    story.later(seconds=300)
+    assert story.run().exit == 6
+    story.vendor.weather = lambda op, phase: None
+    for sent in story.sent.values():
+        sent.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.errors import SealError
 from connector.local.contract import Row
 from connector.mapping.translate import Pair
 from connector.plugin import Ref, Seen
@@ -25,7 +24,7 @@ from connector.sync.documents import Base
 from connector.sync.plan import decide
 from tests.privacy.kept import TITLED, Kept
 from tests.scenery import SCHEMAS, load_mappings
-from tests.story import F
+from tests.story import F, telling
 
 VALUES = TITLED
 DIGEST = TITLED.replace(
@@ -70,10 +69,7 @@ class Remarks(Kept):
                     where = ("base", link.kind, link.subject, link.id)
                     found.append(self.vault.open(*where, link.base))
             for link_id, kind, name, sealed in sealed_documents(tx, list(rows)):
-                with suppress(SealError):
-                    found.append(
-                        self.vault.open(name, kind, rows[link_id].subject, link_id, sealed)
-                    )
+                found.append(self.vault.open(name, kind, rows[link_id].subject, link_id, sealed))
             for row in tx.execute(sa.select(t.staged).where(t.staged.c.payload.is_not(None))):
                 where = (row.connection, row.kind, row.side, row.record)
                 found.append(self.vault.open_staged(*where, row.payload))
@@ -88,17 +84,7 @@ class Remarks(Kept):
 
 @pytest.fixture
 def remarks(tmp_path: Path) -> Iterator[Callable[..., Remarks]]:
-    made: list[Remarks] = []
-
-    def make(policy: str = DIGEST, **how: Any) -> Remarks:
-        folder = tmp_path / str(len(made))
-        folder.mkdir()
-        made.append(Remarks(folder, policy, **how))
-        return made[-1]
-
-    yield make
-    for story in made:
-        story.close()
+    yield from telling(tmp_path, lambda policy=DIGEST, **how: Remarks(policy=policy, **how))
 
 
 Make = Callable[..., Remarks]
@@ -181,8 +167,6 @@ def test_a_mapping_change_reads_again_and_takes_nothing_for_an_edit(remarks: Mak
 
 def relensed(local: Any) -> Any:
     """The shop's mapping with another type in the line of the text."""
-    from dataclasses import replace
-
     one = local[F]
     rules = tuple(
         replace(rule, vendor_normalises=True) if rule.canonical == "text" else rule

@@ -44,9 +44,14 @@ def test_no_id_map_is_taken_by_a_clock_that_went_back(story: Ruled) -> None:
         story.runner().adopt(id_map)
 
 
-def test_a_clock_that_is_set_right_by_a_minute_stops_nothing(story: Ruled) -> None:
-    story.later(minutes=-4)
+def test_a_clock_that_is_set_right_by_five_minutes_stops_nothing_and_by_more_a_run(
+    story: Ruled,
+) -> None:
+    story.later(minutes=-5)
     assert story.run().errors == []
+    story.later(seconds=-1)
+    with pytest.raises(PolicyError):
+        story.run()
 
 
 def test_without_a_policy_no_clock_is_asked(story: Ruled) -> None:

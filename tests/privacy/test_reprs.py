@@ -72,7 +72,7 @@ def test_every_dataclass_that_holds_values_is_discreet_about_them() -> None:
     ],
 )
 def test_no_value_is_in_what_a_debugger_shows(held: Any) -> None:
-    shown = f"{held!r} {held} {[held]} {{0: held}}"
+    shown = f"{held!r} {held} {[held]} { {0: held} }"
     assert CANARY not in shown
     assert "mail" in shown.lower()
 

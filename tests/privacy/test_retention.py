@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.errors import PolicyFileError
-from connector.privacy.subjects import RESTRICTED
 from connector.sync import retaining
+from connector.sync.counts import Limits
 from tests.copies import World
 from tests.privacy.kept import FIELDS, RECORDS, Kept
 from tests.story import Died, F
@@ -121,9 +122,7 @@ def test_what_is_over_its_term_already_is_told_to_nobody(story: Kept) -> None:
 
 def test_a_restricted_persons_data_stays_as_it_is(story: Kept) -> None:
     old, _ = in_step(story)
-    with story.store().read() as tx:
-        subjects = {row[0] for row in tx.exec_driver_sql("SELECT subject FROM link").all()}
-    story.vault.subjects.set_state(sorted(subjects), RESTRICTED)
+    story.restrict()
     story.days(12)
     assert story.row(old)["body"] == "old words" and "old words" in story.bodies()
     with story.store().read() as tx:
@@ -132,10 +131,6 @@ def test_a_restricted_persons_data_stays_as_it_is(story: Kept) -> None:
 
 
 def test_a_term_cut_short_stops_at_the_limit_and_says_how_to_go_on(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from connector.sync.counts import Limits
-
     story = Kept(tmp_path, FIELDS)
     story.setup = replace(story.setup, max_change=Limits(5, 2), max_delete=Limits(5, 2))
     client = story.person("王伟")

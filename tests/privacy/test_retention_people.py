@@ -10,14 +10,13 @@ import pytest
 
 from connector.errors import SafetyStopError
 from connector.plugin import Kind
-from connector.privacy.subjects import RESTRICTED
 from connector.rights.facade import Rights
 from connector.settings import PrivacySettings
 from connector.store.database import Hook
 from connector.sync import retaining
 from connector.sync.beside import Beside
 from connector.sync.counts import Limits
-from tests.privacy.kept import Kept
+from tests.privacy.kept import LAST, Kept
 from tests.story import C, Died
 
 PEOPLE = """
@@ -36,8 +35,6 @@ class Shop(Kept):
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    from tests.privacy.kept import LAST
-
     key = next(k for k in LAST if "consent.marketing.email" in k)
     seen = "  last_contact_at: {column: last_seen, lens: datetime}\n"
     made = Shop(tmp_path, PEOPLE, local={**LAST, key: LAST[key] + seen})
@@ -84,9 +81,7 @@ def test_more_people_than_the_limit_are_a_stop_before_the_first(shop: Shop) -> N
 
 def test_a_restricted_person_stays_and_is_counted(shop: Shop) -> None:
     shop.days(11)
-    with shop.store().read() as tx:
-        found = tx.exec_driver_sql("SELECT subject FROM link WHERE local_id = '1'").all()
-    shop.vault.subjects.set_state(sorted({row[0] for row in found}), RESTRICTED)
+    shop.restrict(1)
     assert shop.rights().expire() == [] and len(shop.people()) == 3
     with shop.store().read() as tx:
         [look] = [one for one in retaining.last_looks(tx) if one.kind == "people"]

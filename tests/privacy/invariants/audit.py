@@ -86,10 +86,7 @@ def seen(story: Persons) -> int | str | None:
 @pytest.mark.parametrize("column", CHANGED)
 def test_18_a_changed_column_is_detected(logged: Persons, column: str) -> None:
     for row in logged.rows(t.event):
-        with logged.state_engine.connect() as tx:  # put back afterwards
-            before = dict(
-                tx.execute(sa.select(t.event).where(c.seq == row["seq"])).mappings().one()
-            )
+        before = dict(row)  # put back afterwards
         for value in (CHANGED[column], None):
             if before[column] == value or (value is None and not t.event.c[column].nullable):
                 continue
@@ -99,7 +96,8 @@ def test_18_a_changed_column_is_detected(logged: Persons, column: str) -> None:
             change(logged, one.values({column: value}))
             # Without its hash the first entry looks like one of an older release: the next tells.
             told = row["seq"] + (column == "mac" and value is None and row["seq"] == 1)
-            assert seen(logged) in (told, "no key"), (row["seq"], column, value)
+            unknown = column == "kid" and value is not None
+            assert seen(logged) == ("no key" if unknown else told), (row["seq"], column, value)
             change(logged, one.values(before))
     assert seen(logged) is None
 
@@ -378,4 +376,4 @@ def append(story: Persons, count: int) -> None:
 
 
 def an_event() -> Event:
-    return Event(int(timedelta(days=1).total_seconds()), uuid4().hex, "crm", "customer", "bound")
+    return Event(1, uuid4().hex, "crm", "customer", "bound")

@@ -134,7 +134,7 @@ def test_20_the_chunks_of_another_backup_are_refused(filled: Worker, tmp_path: P
     assert logical(filled.store) == before
 
 
-def test_20_another_tenants_backup_is_refused(filled: Worker, tmp_path: Path) -> None:
+def test_20_another_tenants_backup_is_refused(filled: Worker) -> None:
     path, before = backups(filled).create(), logical(filled.store)
     other = backups(filled)
     other.keyring = Keyring(filled.home.ring, KEK, "shop-b")

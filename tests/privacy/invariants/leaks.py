@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import requests
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 from connector_zoho.sandbox.handle import ZohoSandbox
 
@@ -30,6 +32,8 @@ ANN, BEN = Canary(11), Canary(12)
 UNMAPPED = "CNRY-password-hash-9137"
 UNCLASSIFIED = "CNRY-shoe-size-4600"
 SECRETS = ("client_id", "client_secret", "refresh_token", "app_secret", "permanent_code")
+ISSUED = re.compile(r"1000\.[0-9a-f]{32}\.[0-9a-f]{32}")
+"""A token as Zoho's sandbox makes it."""
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +49,9 @@ def fxbox() -> Iterator[FxiaokeSandbox]:
 
 
 def secrets(box: SandboxProcess) -> list[str]:
-    return [str(box.settings[name]) for name in SECRETS if name in box.settings]
+    found = [str(box.settings[name]) for name in SECRETS if name in box.settings]
+    assert len(found) >= 2, "a vendor's settings have at least an app's secret and a user's"
+    return found
 
 
 # --- 1 and 2: a whole installation, by the command ---
@@ -167,6 +173,11 @@ def test_02_nothing_that_we_say_holds_a_value_or_a_secret(
     assert Scanner(BEN.values()).text("said", "\n".join(said)) == []
     assert search.logs(caplog.records) == []
     assert len(said) > 20
+    told = [*said, *(repr(vars(record)) for record in caplog.records)]
+    form = {"grant_type": "refresh_token", **rig.sandbox.settings}
+    issued = requests.post(f"{rig.sandbox.url}/oauth/v2/token", form, timeout=5).json()
+    assert ISSUED.fullmatch(issued["access_token"]), "a token of the sandbox's looks like this"
+    assert [one for one in told if ISSUED.search(one)] == [], "nor a token of this hour"
 
 
 # --- 3: whatever a vendor answers, no exception carries it ---

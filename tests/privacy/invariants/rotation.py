@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -84,9 +83,7 @@ def test_11_a_rotation_killed_at_any_point_goes_on_and_nothing_is_lost(
             with home.rotation(die) as rotation:
                 rotation.rotate(purpose)
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads
-            assert in_a_process(rotate) == 9, point
+        assert in_a_process(rotate) == 9, point
         stays = worker.vault  # opened before all this
         assert worker.read_all(stays) == worker.read_all(home.vault()) == 5, point
         assert worker.try_a_batch(), point
@@ -310,9 +307,7 @@ def test_retire_and_destroy_may_be_killed_too(
             else:
                 rotation.destroy(old, after=after if step == "dated" else None)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        assert in_a_process(partial(act, True)) == 9
+    assert in_a_process(partial(act, True)) == 9
     act(die=False)
     wanted = {"revived": "draining", "dated": "retired"}.get(step, step)
     assert states(home, Purpose.WRAP)[0] == wanted
@@ -335,7 +330,8 @@ def test_keys_that_are_needed_for_ever_are_never_retired(purpose: Purpose, home:
 
 def test_the_digest_key_has_no_rotation_and_says_why(home: Installed) -> None:
     before = home.ring.read_bytes()
-    with home.rotation() as rotation, pytest.raises(UsageError) as caught:
+    why = "without the records themselves no digest can be made anew"
+    with home.rotation() as rotation, pytest.raises(UsageError, match=why) as caught:
         rotation.rotate(Purpose.DIGEST)
     assert caught.value.hint
     assert home.ring.read_bytes() == before
