@@ -16,8 +16,7 @@ from connector.store import tables as t
 from connector.testing.weather import Phase, Trouble
 from connector.testing.world import PERFECT
 from tests.privacy.ruled import Ruled, lose
-from tests.story import C, Slow
-from tests.sync.test_late_answers import die_at
+from tests.story import C, Slow, die_at
 
 PLAIN = replace(PERFECT, external_key="plain", find_lag=timedelta(seconds=60))
 """Two records may carry one key, and a create that was lost is not to be found at once."""
