@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sqlite3
-import subprocess
-import time
-from collections.abc import Callable
 from contextlib import closing
 from random import Random
 from typing import Any
@@ -16,6 +12,7 @@ import pytest
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 
 from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS, person
+from tests.killing import kill_when
 from tests.system.rig import CARDS, PEOPLE, REMARKS, Ran, Rig
 
 WAY = ("--from", "local", "--to", "zoho")
@@ -83,23 +80,13 @@ def test_a_run_wants_a_plan_that_still_fits(ready: Rig) -> None:
     assert ready.sandbox.records("Contacts") == []
 
 
-def _until(done: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not done():
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.mark.slow
 def test_a_migration_killed_while_its_job_is_under_way_goes_on_with_that_job(ready: Rig) -> None:
     ready.write(bulk_above=3)
     assert ready.run("migrate", "plan", *WAY, "--kinds", "customer").code == 0
     ready.sandbox.limits(bulk_job_s=1.5)
     process = ready.start("migrate", "run", *WAY)
-    _until(lambda: ready.sandbox.calls().get("bulk_write_state", 0) >= 1, process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill_when(lambda: ready.sandbox.calls().get("bulk_write_state", 0) >= 1, process)
     assert ready.sandbox.records("Contacts") == []
     ran = ready.run("migrate", "run", *WAY, "--json")
     assert ran.code == 0, ran.all
@@ -154,9 +141,7 @@ def test_very_many_records_are_read_by_a_job_and_a_killed_run_goes_on_with_it(re
     assert _by_kind(planned)["customer"]["create"] == 100, planned.all
     ready.sandbox.limits(bulk_job_s=1.5)
     process = ready.start("migrate", "run", *way)
-    _until(lambda: _knows_its_job(ready), process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill_when(lambda: _knows_its_job(ready), process)
     assert ready.shop.rows("SELECT * FROM clients") == []
     queries = ready.sandbox.calls()["coql"]
     ran = ready.run("migrate", "run", *way, "--json")
