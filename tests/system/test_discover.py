@@ -61,8 +61,7 @@ def test_a_mapped_object_that_is_not_there_is_told(ready: Rig) -> None:
 
 
 def test_one_account_that_does_not_answer_does_not_hide_the_others(ready: Rig) -> None:
-    with ready.config.open("a", encoding="utf-8") as file:
-        file.write(ready.connection(refresh_token="file:nothing").replace(".zoho]", ".other]"))
+    ready.append(ready.connection(refresh_token="file:nothing").replace(".zoho]", ".other]"))
     (ready.folder / "nothing").write_text("1000.unknown", encoding="utf-8")
     ran = ready.run("discover", "--json")
     assert ran.code == ran.json["exit"] == 4

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from connector_fxiaoke import plugin
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 
-from connector.demo.scene import references, toml_table
 from connector.demo.shop import MAPPINGS
 from tests.system.rig import Rig
-
-
-@pytest.fixture(scope="module")
-def tenant() -> Iterator[FxiaokeSandbox]:
-    with FxiaokeSandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
 def both(rig: Rig, tenant: FxiaokeSandbox) -> Rig:
     """The rig with a second connection, all ready."""
-    tenant.admin("reset")
-
-    def keep(key: str, value: str) -> str:
-        (rig.folder / key).write_text(value, encoding="utf-8")
-        return f"file:{key}"
-
-    table = references(plugin.settings, tenant.settings, keep)
-    with rig.config.open("a", encoding="utf-8") as file:
-        file.write(toml_table("connections.fxiaoke", {**table, "kinds": [*MAPPINGS]}))
+    rig.append(rig.other(tenant))
     rig.ready()
     return rig
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -35,12 +33,6 @@ def synced(rig: Rig) -> Rig:
     rig.ready()
     assert rig.run("sync").code == 0
     return rig
-
-
-def state(rig: Rig, statement: str) -> None:
-    """Make the state look as it would later."""
-    with closing(sqlite3.connect(rig.folder / "state.db")) as tx, tx:
-        tx.execute(statement)
 
 
 def told(rig: Rig, name: str, code: int = 0) -> tuple[str, str]:
@@ -78,15 +70,15 @@ def test_after_a_sync_all_of_it_is_well(synced: Rig) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free", "state_", "code"),
+    ("free", "state", "code"),
     [(10**12, "ok", 0), (LITTLE_ROOM - 1, "warn", 0), (NO_ROOM - 1, "fail", 6)],
 )
 def test_a_full_disk_is_told_before_it_is_met(
-    synced: Rig, free: int, state_: str, code: int
+    synced: Rig, free: int, state: str, code: int
 ) -> None:
     check = looked(synced, "disk", free=free)
-    assert (check.state, check.exit_code) == (state_, code)
-    assert state_ == "ok" or "Make room" in check.fix
+    assert (check.state, check.exit_code) == (state, code)
+    assert state == "ok" or "Make room" in check.fix
 
 
 def test_the_disk_is_told_even_when_the_state_does_not_open(synced: Rig) -> None:
@@ -107,9 +99,9 @@ def test_a_key_that_is_due_is_told(synced: Rig) -> None:
 
 
 def test_no_success_for_too_long_is_a_warning_with_the_way_out(synced: Rig) -> None:
-    state(synced, f"UPDATE scope SET success_us = success_us - 2 * {DAY_US}")
-    state_, words = told(synced, "zoho customer runs")
-    assert state_ == "warn"
+    synced.in_state(f"UPDATE scope SET success_us = success_us - 2 * {DAY_US}")
+    state, words = told(synced, "zoho customer runs")
+    assert state == "warn"
     assert "2 d ago; [status] allows 24h" in words
     assert "crm-connector sync" in words
     synced.write(LOCAL_SETTINGS, head='[status]\nstale_after = "3d"\n')
@@ -117,7 +109,7 @@ def test_no_success_for_too_long_is_a_warning_with_the_way_out(synced: Rig) -> N
 
 
 def test_a_success_of_the_future_is_no_success(synced: Rig) -> None:
-    state(synced, f"UPDATE scope SET success_us = success_us + 2 * {DAY_US}")
+    synced.in_state(f"UPDATE scope SET success_us = success_us + 2 * {DAY_US}")
     assert "a clock was set back" in told(synced, "zoho customer runs")[1]
 
 
@@ -135,12 +127,11 @@ def scopes(rig: Rig) -> list[dict[str, str]]:
 
 def test_a_pause_is_a_warning_with_its_age(synced: Rig) -> None:
     assert synced.run("pause", "zoho", "customer").code == 0
-    state(
-        synced, f"UPDATE scope SET since_us = since_us - 3 * {DAY_US} WHERE kind LIKE '*/paused/%'"
-    )
-    state(synced, f"UPDATE scope SET success_us = success_us - 9 * {DAY_US}")
-    state_, words = told(synced, "zoho customer pause")
-    assert (state_, "for 3 d" in words, "resume zoho customer" in words) == ("warn", True, True)
+    paused = "WHERE kind LIKE '*/paused/%'"
+    synced.in_state(f"UPDATE scope SET since_us = since_us - 3 * {DAY_US} {paused}")
+    synced.in_state(f"UPDATE scope SET success_us = success_us - 9 * {DAY_US}")
+    state, words = told(synced, "zoho customer pause")
+    assert (state, "for 3 d" in words, "resume zoho customer" in words) == ("warn", True, True)
     assert told(synced, "zoho customer runs")[0] == "ok"  # it is meant not to run
 
 
@@ -166,10 +157,10 @@ def test_letters_and_conflicts_that_wait_for_long_are_told(synced: Rig) -> None:
     synced.shop.insert("clients", person(Random(7), 1))  # a twin of the first
     assert synced.run("sync").code == 5
     assert told(synced, "letters")[0] == "ok"
-    state(synced, f"UPDATE event SET at_us = at_us - 8 * {DAY_US}")
-    state(synced, f"UPDATE staged SET observed_us = observed_us - 8 * {DAY_US}")
-    state_, words = told(synced, "letters")
-    assert state_ == "warn"
+    synced.in_state(f"UPDATE event SET at_us = at_us - 8 * {DAY_US}")
+    synced.in_state(f"UPDATE staged SET observed_us = observed_us - 8 * {DAY_US}")
+    state, words = told(synced, "letters")
+    assert state == "warn"
     assert "longer than 7d" in words
     assert "crm-connector letters list" in words
 
@@ -180,9 +171,9 @@ def test_old_conflicts_are_told(synced: Rig) -> None:
         " SELECT 'c1', connection, kind, id, 'names.family', 1, 'manual', 'open', 1"
         " FROM link LIMIT 1"
     )
-    state(synced, statement)
-    state_, words = told(synced, "conflicts")
-    assert (state_, "1 of 1 wait" in words) == ("warn", True)
+    synced.in_state(statement)
+    state, words = told(synced, "conflicts")
+    assert (state, "1 of 1 wait" in words) == ("warn", True)
 
 
 def test_a_mapped_field_that_changed_since_a_sync_is_told_and_others_are_not(synced: Rig) -> None:
@@ -190,8 +181,8 @@ def test_a_mapped_field_that_changed_since_a_sync_is_told_and_others_are_not(syn
     assert told(synced, "zoho customer drift")[0] == "ok"
     field = {"api_name": "Last_Name", "data_type": "text", "length": 20, "system_mandatory": True}
     synced.sandbox.admin("define", modules=[{"api_name": "Contacts", "fields": [field]}])
-    state_, words = told(synced, "zoho customer drift")
-    assert state_ == "warn"
+    state, words = told(synced, "zoho customer drift")
+    assert state == "warn"
     assert "Last_Name: its room was 80 and is 20" in words
     assert "describe zoho customer" in words
 
@@ -204,15 +195,17 @@ def test_a_right_that_was_taken_away_is_told_twice(synced: Rig) -> None:
 
 def test_a_field_that_a_sync_switched_off_is_told(synced: Rig) -> None:
     synced.sandbox.admin("drop_field", module="Contacts", field="Customer_Stage")
-    state(synced, "UPDATE scope SET schema_us = 1 WHERE kind = 'customer'")
+    synced.in_state("UPDATE scope SET schema_us = 1 WHERE kind = 'customer'")
     synced.run("sync")
     assert "switched off" in told(synced, "zoho customer switched off")[1]
 
 
 def test_a_state_in_doubt_is_a_failure(synced: Rig) -> None:
-    state(synced, "UPDATE scope SET doubt = 'shop' WHERE kind = 'customer' AND connection = 'zoho'")
-    state_, words = told(synced, "zoho customer runs", 8)
-    assert (state_, "reconcile" in words) == ("fail", True)
+    synced.in_state(
+        "UPDATE scope SET doubt = 'shop' WHERE kind = 'customer' AND connection = 'zoho'"
+    )
+    state, words = told(synced, "zoho customer runs", 8)
+    assert (state, "reconcile" in words) == ("fail", True)
 
 
 def test_a_write_without_an_answer_is_told(synced: Rig) -> None:
@@ -221,7 +214,7 @@ def test_a_write_without_an_answer_is_told(synced: Rig) -> None:
         " SELECT 'i1', connection, kind, id, 'remote', 1, 'update', 'unknown', 1, 1 FROM link"
         " WHERE kind = 'customer' LIMIT 1"
     )
-    state(synced, statement)
+    synced.in_state(statement)
     assert "1 writes have no answer" in told(synced, "zoho customer runs")[1]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,6 @@ from tests.system.from_file import FromFile, person
 
 OBJECTS = {"zoho": "Contacts", "fxiaoke": "AccountObj"}
 NAMES = {"zoho": "Last_Name", "fxiaoke": "name"}
-
-
-@pytest.fixture
-def tenant() -> Iterator[FxiaokeSandbox]:
-    with FxiaokeSandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.mark.parametrize("vendor", OBJECTS)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import signal
-import time
 from collections import Counter
 from pathlib import Path
 
 import pytest
 from connector_zoho.sandbox.handle import ZohoSandbox
 
+from tests.killing import kill_when
 from tests.system.from_file import FromFile, bad_lines, person
 
 
@@ -191,13 +190,7 @@ def test_a_killed_migration_ends_with_each_customer_once(
     inst.people([person(n) for n in range(rows)])
     sandbox.fault("slow", operation="insert", seconds=0.05, count=1000)
     process = inst.start("sync")
-    deadline = time.monotonic() + 60
-    while sandbox.calls().get("insert", 0) < 4 and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    assert process.poll() is None, "it ended before it could be killed"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when(lambda: sandbox.calls().get("insert", 0) >= 4, process)
     inst.command("sync")
     assert inst.at_vendor() == Counter({f"p{n}@example.test": 1 for n in range(rows)})
     before = inst.writes()

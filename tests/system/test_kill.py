@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from connector_zoho.sandbox.handle import ZohoSandbox
 
+from tests.killing import kill_when
 from tests.system.installation import Installation
 
 ROWS = 1000
@@ -35,12 +34,6 @@ def test_a_killed_sync_of_2000_records_ends_complete_and_without_twins(
     inst = Installation(tmp_path, sandbox, ROWS)
     sandbox.fault("slow", operation="insert", seconds=0.05, count=1000)
     process = inst.start("sync")
-    deadline = time.monotonic() + 60
-    while not MOMENTS[moment](inst) and process.poll() is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    assert process.poll() is None, "it ended before it could be killed"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill_when(lambda: MOMENTS[moment](inst), process)
     inst.command("sync")
     assert inst.complete()

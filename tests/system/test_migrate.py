@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sqlite3
-import subprocess
-import time
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from connector_fxiaoke import plugin as fxiaoke
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 
-from connector.demo.scene import references, toml_table
 from connector.demo.shop import LOCAL_SETTINGS, MAPPINGS, person
+from tests.killing import kill_when
 from tests.system.rig import CARDS, PEOPLE, REMARKS, Ran, Rig
 
 WAY = ("--from", "local", "--to", "zoho")
@@ -26,12 +21,6 @@ WAY = ("--from", "local", "--to", "zoho")
 def _by_kind(ran: Ran, key: str = "scopes") -> dict[str, Any]:
     told = ran.json
     return {one["kind"]: one for one in told[key]}
-
-
-@pytest.fixture
-def tenant() -> Iterator[FxiaokeSandbox]:
-    with FxiaokeSandbox() as sandbox:
-        yield sandbox
 
 
 @pytest.fixture
@@ -91,23 +80,13 @@ def test_a_run_wants_a_plan_that_still_fits(ready: Rig) -> None:
     assert ready.sandbox.records("Contacts") == []
 
 
-def _until(done: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 60
-    while not done():
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.mark.slow
 def test_a_migration_killed_while_its_job_is_under_way_goes_on_with_that_job(ready: Rig) -> None:
     ready.write(bulk_above=3)
     assert ready.run("migrate", "plan", *WAY, "--kinds", "customer").code == 0
     ready.sandbox.limits(bulk_job_s=1.5)
     process = ready.start("migrate", "run", *WAY)
-    _until(lambda: ready.sandbox.calls().get("bulk_write_state", 0) >= 1, process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill_when(lambda: ready.sandbox.calls().get("bulk_write_state", 0) >= 1, process)
     assert ready.sandbox.records("Contacts") == []
     ran = ready.run("migrate", "run", *WAY, "--json")
     assert ran.code == 0, ran.all
@@ -142,7 +121,6 @@ def test_what_a_person_changes_after_a_migration_is_named_by_the_proof_without_v
     assert "Canary" not in proof.all
 
 
-@pytest.mark.slow
 def _knows_its_job(rig: Rig) -> bool:
     """Whether the state holds where the reading has come to; before, a kill begins it anew."""
     with closing(sqlite3.connect(rig.folder / "state.db")) as state:
@@ -163,9 +141,7 @@ def test_very_many_records_are_read_by_a_job_and_a_killed_run_goes_on_with_it(re
     assert _by_kind(planned)["customer"]["create"] == 100, planned.all
     ready.sandbox.limits(bulk_job_s=1.5)
     process = ready.start("migrate", "run", *way)
-    _until(lambda: _knows_its_job(ready), process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    kill_when(lambda: _knows_its_job(ready), process)
     assert ready.shop.rows("SELECT * FROM clients") == []
     queries = ready.sandbox.calls()["coql"]
     ran = ready.run("migrate", "run", *way, "--json")
@@ -178,14 +154,8 @@ def test_very_many_records_are_read_by_a_job_and_a_killed_run_goes_on_with_it(re
 
 
 def test_from_zoho_to_fxiaoke_through_the_shop(rig: Rig, tenant: FxiaokeSandbox) -> None:
-    def keep(key: str, value: str) -> str:
-        (rig.folder / key).write_text(value, encoding="utf-8")
-        return f"file:{key}"
-
-    table = references(fxiaoke.settings, tenant.settings, keep)
     more = {"feed_lag_s": 0.0, "find_lag_s": 0.0, "timeout_s": 2.0, "call_life_s": 3.0}
-    with rig.config.open("a", encoding="utf-8") as file:
-        file.write(toml_table("connections.fxiaoke", {**table, **more, "kinds": [*MAPPINGS]}))
+    rig.append(rig.other(tenant, **more))
     rig.ready()
     _sql(rig, "DELETE FROM clients; DELETE FROM cards; DELETE FROM remarks;")
     names = [f"Novak{n}" for n in range(4)]
@@ -213,13 +183,7 @@ def test_from_zoho_to_fxiaoke_through_the_shop(rig: Rig, tenant: FxiaokeSandbox)
 def test_who_has_no_shop_migrates_through_a_hub_that_the_command_makes(
     rig: Rig, tenant: FxiaokeSandbox
 ) -> None:
-    def keep(key: str, value: str) -> str:
-        (rig.folder / key).write_text(value, encoding="utf-8")
-        return f"file:{key}"
-
-    table = references(fxiaoke.settings, tenant.settings, keep)
-    other = toml_table("connections.fxiaoke", {**table, "kinds": ["customer"]})
-    own = rig.connection().replace(str([*MAPPINGS]).replace("'", '"'), '["customer"]')
+    own, other = rig.connection(kinds=["customer"]), rig.other(tenant, kinds=["customer"])
     head = 'tenant = "test"\n'
     rig.config.write_text(head + LOCAL_SETTINGS + own + other, encoding="utf-8")
     made = rig.run("migrate", "hub", str(rig.folder / "hub"))

@@ -73,10 +73,5 @@ def test_importing_an_error_or_a_record_imports_nothing_heavy() -> None:
     assert loaded_after("from connector import Kind, ConnectorError").isdisjoint(HEAVY)
 
 
-def test_the_command_names_its_version_without_click() -> None:
-    statement = "from connector.commands import run; run(['--version'])"
-    assert loaded_after(statement).isdisjoint(HEAVY)
-
-
 def test_the_probe_for_heavy_imports_sees_them() -> None:
     assert {"pydantic", "sqlalchemy"} <= loaded_after("from connector import open_connector")

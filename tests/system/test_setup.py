@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from connector_fxiaoke import plugin as fxiaoke
 from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 
-from connector.demo.scene import references, toml_table
 from tests.system.rig import Rig
 
 GONE = ("Connector_Key", "Mobile", "Customer_Stage")
@@ -116,24 +113,11 @@ def test_fields_of_an_object_that_is_not_there_are_for_a_person(bare: Rig) -> No
     assert told["notes"] == ["Make the object Persons, or let this login see it."]
 
 
-@pytest.fixture(scope="module")
-def tenant() -> Iterator[FxiaokeSandbox]:
-    with FxiaokeSandbox() as sandbox:
-        yield sandbox
-
-
 def test_at_a_vendor_without_such_an_api_the_list_is_for_the_administrator(
     rig: Rig, tenant: FxiaokeSandbox
 ) -> None:
     tenant.admin("drop_field", object="AccountObj", field="stage__c")
-
-    def keep(key: str, value: str) -> str:
-        (rig.folder / key).write_text(value, encoding="utf-8")
-        return f"file:{key}"
-
-    table = references(fxiaoke.settings, tenant.settings, keep)
-    with rig.config.open("a", encoding="utf-8") as file:
-        file.write(toml_table("connections.fxiaoke", {**table, "kinds": ["customer"]}))
+    rig.append(rig.other(tenant, kinds=["customer"]))
     rig.ready()
     ran = rig.run("setup", "fxiaoke", "--dry-run")
     assert ran.code == 0

@@ -9,7 +9,7 @@ import pytest
 
 from connector.demo.shop import person
 from tests.system.rig import Rig
-from tests.system.test_doctor_standing import DAY_US, state
+from tests.system.test_doctor_standing import DAY_US
 from tests.unit.test_metrics import parsed
 
 
@@ -33,7 +33,7 @@ def test_a_success_grows_stale_with_its_age(synced: Rig) -> None:
     assert told.code == told.json["exit"] == 0
     assert [one["stale"] for one in told.json["standing"]] == [False] * 3
     assert all(0 <= one["took_s"] < 60 for one in told.json["scopes"])
-    state(synced, f"UPDATE scope SET success_us = success_us - {DAY_US} / 2")
+    synced.in_state(f"UPDATE scope SET success_us = success_us - {DAY_US} / 2")
     assert synced.run("status", "--fail-if-stale").code == 0
     ran = synced.run("status", "--stale-after", "6h")
     assert ran.code == 6
@@ -43,7 +43,7 @@ def test_a_success_grows_stale_with_its_age(synced: Rig) -> None:
 
 
 def test_a_pause_is_not_stale_and_a_sync_ends_staleness(synced: Rig) -> None:
-    state(synced, f"UPDATE scope SET success_us = success_us - 2 * {DAY_US}")
+    synced.in_state(f"UPDATE scope SET success_us = success_us - 2 * {DAY_US}")
     assert "stale, no success for 2 d" in synced.run("status").out
     assert synced.run("pause", "zoho", "customer").code == 0
     assert "zoho/customer: stale" not in synced.run("status").out
@@ -63,8 +63,7 @@ def test_a_run_whose_writes_fail_is_no_success(synced: Rig) -> None:
 
 
 def test_how_long_the_oldest_record_waits_is_told(synced: Rig) -> None:
-    state(
-        synced,
+    synced.in_state(
         "INSERT INTO staged (connection, kind, side, record, version, counter, attempts, starts,"
         " observed_us) SELECT 'zoho', 'customer', 'remote', '9', '1', 1, 0, 0, success_us - 7200e6"
         " FROM scope WHERE connection = 'zoho' AND kind = 'customer'",
