@@ -114,7 +114,7 @@ class VendorErasure:
         until = self._now() + 3 * self._life() if left else 0
         while left:
             seen = {str(one.ref): one for one in self._read(left)}
-            puts_away, for_good = [], []
+            puts_away, for_good, merged = [], [], set[Ref]()
             now = self._now()
             if now > until:
                 raise RetryableError(
@@ -124,6 +124,8 @@ class VendorErasure:
                 shown = seen.get(one.id)
                 if shown is None:
                     continue  # not answered for: asked again
+                if shown.merged_into is not None:
+                    merged.add(shown.merged_into)
                 if shown.gone is Gone.HIDDEN:
                     one.cannot("hidden")
                 elif shown.gone is None:
@@ -137,9 +139,31 @@ class VendorErasure:
             self._note()
             self._send(Op.REMOVE, puts_away)
             self._send(Op.PURGE, for_good)
-            left = [one for one in left if not one.ended]
-            if left and not puts_away and not for_good:
+            heirs = self._heirs(merged)
+            left = [one for one in left if not one.ended] + heirs
+            if left and not puts_away and not for_good and not heirs:
                 self._wait_until(now + 1_000_000)
+
+    def _heirs(self, refs: set[Ref]) -> list[Target]:
+        """Aim at what their records were merged into meanwhile: it holds what these held. Not at
+        what is a living person's, or shares a value and differs in another."""
+        scope, kind = self._scope, self._scope.kind
+        known = {one.id for one in self._work.at(scope.connection) if one.kind == kind}
+        new = sorted(refs - known)
+        if not new or kind is not Kind.CUSTOMER:
+            return []
+        theirs = []
+        for one in scope.remote.fetch(kind, new):
+            if one.gone is not None:
+                continue
+            same = is_same(self._work.identifiers, of_seen(scope.pair, one))
+            if same and not self._is_others(one, set(self._work.links)):
+                theirs.append(one.ref)
+            else:
+                self._work.doubtful += 1
+        self._work.add(scope.connection, kind, theirs)
+        aimed = self._work.at(scope.connection)
+        return [one for one in aimed if one.kind == kind and one.id in theirs]
 
     def _now(self) -> int:
         with self._scope.store.read() as tx:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,7 @@ from connector_zoho.sandbox.handle import ZohoSandbox
 
 from connector.drivers import server_url
 from tests.databases.wire import Wire
+from tests.killing import kill_when
 from tests.servers import Server, database, own_mariadb, own_postgres
 from tests.system.disks import fill, small_disk
 from tests.system.installation import Installation
@@ -117,9 +117,7 @@ def test_a_killed_sync_ends_complete_and_without_twins(
 ) -> None:
     inst = OnServers(tmp_path, sandbox, server_name, places)
     process = inst.start("sync")
-    wait_for(lambda: MOMENTS[moment](inst) or process.poll() is not None)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    kill_when(lambda: MOMENTS[moment](inst), process)
     inst.until_complete()
     assert inst.complete()
 

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from connector.errors import RetryableError, SealError
+from connector.errors import RetryableError, SealError, VendorError
 from connector.local.contract import Capture
 from connector.privacy.ledger import Entry
 from connector.rights import erasing
 from connector.rights.erasing import STEPS
 from connector.store import tables as t
 from connector.sync.documents import unpack
+from connector.testing.weather import Trouble
 from connector.testing.world import PERFECT
 from tests.copies import World
 from tests.privacy.canary import Scanner
@@ -100,6 +101,28 @@ def test_08_a_record_that_was_merged_into_hers_goes_too(tell: Tell, key_lost: bo
     assert {lives[ref].now.state for ref in (loser, winner)} == {"purged"}
     ids = {r["remote_id"] for r in story.rows(t.link) if r["connection"] == "crm"}
     assert not {loser, winner} & ids
+
+
+def test_08_a_record_that_hers_is_merged_into_meanwhile_goes_too(tell: Tell) -> None:
+    """The vendor found her and deleted nobody; before it does, somebody merges her record."""
+    story = tell(kinds=(C,))
+    ann = story.client("Ann", mail="ann@example.test")
+    bob = story.client("Bob", mail="bob@example.test")
+    story.settle()
+    mine = [ref_of(story, "crm", f"{name}@example.test") for name in ("ann", "bob")]
+    story.vendor.weather = lambda name, phase: Trouble.THROTTLED if name == "remove" else None
+    for key in (ann, bob):
+        with pytest.raises(VendorError):
+            story.erase(key)
+    story.vendor.weather = lambda name, phase: None
+    heir = story.vendor.create(C, {"Last": "Ann", "Mail": "ann@example.test"})
+    other = story.vendor.create(C, {"Last": "Cy", "Mail": "cy@example.test"})
+    story.vendor.merge(C, mine[0], heir)
+    story.vendor.merge(C, mine[1], other)
+    assert [entry.state for entry in story.go_on()] == ["done", "done"]
+    states = {ref: record.now.state for ref, record in story.vendor.records[C].items()}
+    assert [states[ref] for ref in (*mine, heir)] == ["purged"] * 3
+    assert states[other] == "live", "what a living person's record took in is left to a person"
 
 
 def test_08_a_restored_state_is_told_of_the_erasure_before_it_reads_anything(tell: Tell) -> None:
