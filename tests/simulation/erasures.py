@@ -56,6 +56,12 @@ class Erasures(Copies):
         """What lay in a bin before we ever saw it, nobody can find there to delete it for good."""
         return (name, ref) not in self.erased_refs
 
+    def turns_away(self, name: str, ref: Ref) -> bool:
+        """Whether a record is of somebody who was erased, be it typed in or merged since."""
+        fields = self.houses[name].records[ref].now.fields
+        known = (name, ref) in self.erased_refs
+        return known or any(self._is_of(name, fields, person) for person in self.erased)
+
     def _is_of(self, name: str, fields: Any, person: str) -> bool:
         return str(fields.get(self.houses[name].mail, "")).partition("@")[0] == person
 

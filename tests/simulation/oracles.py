@@ -95,7 +95,7 @@ def _cursor_truth(stage: Stage, name: str) -> Iterator[str]:
         by_id = record.seen("read", now)
         if by_id is None or by_id.state != "live":
             continue  # the feed still shows it, a read by id says that it is gone
-        if ref in staged or (name, ref) in stage.ever_hidden | stage.erased_refs:
+        if ref in staged or (name, ref) in stage.ever_hidden or stage.turns_away(name, ref):
             continue
         if record.now.stamp >= until:
             continue  # saved since, as a restored one is: the next window reads it whole
