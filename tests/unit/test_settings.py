@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connector_fxiaoke.settings import FxiaokeSettings
 
 from connector import settings, shop
 from connector.errors import MappingError, SettingsError
@@ -124,6 +125,28 @@ def test_a_fault_is_named_by_its_key_and_never_by_its_value(
     told = faults(changed(path, value))
     assert sentence in told
     assert SECRET not in told
+
+
+def faults_of_a_connection(monkeypatch: pytest.MonkeyPatch, **own: Any) -> tuple[str, ...]:
+    monkeypatch.setenv("HAVE_IT", SECRET)
+    secrets = dict.fromkeys(("app_id", "app_secret", "permanent_code"), "env:HAVE_IT")
+    table = changed("connections.crm", {"plugin": "x", "kinds": ["customer"], **secrets, **own})
+    with pytest.raises(SettingsError) as told:
+        settings.plugin_settings(parse(table, Path("/shop")), "crm", FxiaokeSettings)
+    assert SECRET not in str(told.value)
+    return tuple(told.value.faults)
+
+
+def test_a_plugins_own_sentence_is_told_by_its_key_and_as_it_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert faults_of_a_connection(monkeypatch, zone="Shanghai", timeout_s=0) == (
+        "connections.crm.timeout_s input should be greater than 0",
+        "connections.crm.zone must be a name such as Asia/Shanghai",
+    )
+    assert faults_of_a_connection(monkeypatch, timeout_s=9, call_life_s=9) == (
+        "connections.crm.call_life_s must be at least 1.5 times timeout_s",
+    )
 
 
 def test_all_faults_are_told_at_once() -> None:
