@@ -149,6 +149,16 @@ def test_a_plugins_own_sentence_is_told_by_its_key_and_as_it_is_written(
     )
 
 
+def test_a_rate_of_another_form_is_told_by_its_key_and_beside_the_other_faults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = faults_of_a_connection(monkeypatch, rate=SECRET, page_size=0)
+    assert [one.split()[0] for one in told] == [
+        "connections.crm.rate",
+        "connections.crm.page_size",
+    ]
+
+
 def test_all_faults_are_told_at_once() -> None:
     table = changed("colour", 1)
     table["state"] = {"url": 7}
