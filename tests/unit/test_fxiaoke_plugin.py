@@ -178,7 +178,7 @@ def test_the_schema_says_types_lengths_options_and_targets(fx: Rig, param: str) 
     assert fx.calls() == {"describe": 2}
 
 
-def test_an_object_the_tenant_lacks_shows_no_fields(fx: Rig) -> None:
+def test_an_object_the_tenant_lacks_is_drift(fx: Rig) -> None:
     fx.sandbox.fault("error", operation="describe", code=10006)
     with pytest.raises(SchemaDriftError):
         fx.open().describe(C)
