@@ -54,6 +54,15 @@ def test_an_error_comes_out_after_what_had_begun_and_nothing_more_begins() -> No
 
 
 def test_nothing_begins_before_it_is_asked_for() -> None:
+    begun: list[int] = []
+    worked = in_threads(begun.append, iter(range(9)), 2)
+    assert begun == []
+    next(worked)
+    worked.close()  # type: ignore[attr-defined]  # it is a generator
+    assert sorted(begun) in ([0], [0, 1])
+
+
+def test_no_items_are_no_work() -> None:
     assert list(in_threads(lambda item: item, [], 4)) == []
 
 
