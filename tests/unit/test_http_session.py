@@ -42,13 +42,6 @@ from tests.unit.misbehaving import (
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def clock() -> StillClock:
     return StillClock()
 
