@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from connector.http.session import HttpSession
+from connector.http.session import IDLE_S, HttpSession
 from connector.plugin import AllowList
 
 Behaviour = Callable[[socket.socket, bytes], None]
@@ -124,9 +124,11 @@ def drip(head: bytes, forever: bytes) -> Behaviour:
 hang_up = answer_and_close(b"")
 
 
-def new_session(clock: StillClock, *origins: str, timeout_s: float = 5) -> HttpSession:
+def new_session(
+    clock: StillClock, *origins: str, timeout_s: float = 5, idle_s: float = IDLE_S
+) -> HttpSession:
     hosts = AllowList(origins, allow_loopback=True)
-    return HttpSession(hosts, clock=clock, rng=random.Random(1), timeout_s=timeout_s)
+    return HttpSession(hosts, clock=clock, rng=random.Random(1), timeout_s=timeout_s, idle_s=idle_s)
 
 
 def free_port() -> int:

@@ -6,7 +6,6 @@ import gzip
 import json
 import logging
 import pickle
-import random
 import socket
 import threading
 import time
@@ -26,7 +25,6 @@ from connector.errors import (
     VendorError,
 )
 from connector.http.session import HttpSession
-from connector.plugin import AllowList
 from tests.unit.misbehaving import (
     OK,
     Behaviour,
@@ -202,26 +200,23 @@ def test_a_write_on_a_kept_connection_that_the_server_drops_is_unknown(
 def test_a_kept_connection_that_was_closed_meanwhile_is_replaced(
     server: Server, session: HttpSession
 ) -> None:
-    server.behaviours = [answer_and_close(OK), answer(OK)]
+    closed = threading.Event()
+
+    def answer_once(connection: socket.socket, request: bytes) -> None:
+        answer_and_close(OK)(connection, request)
+        closed.set()
+
+    server.behaviours = [answer_once, answer(OK)]
     session.request("POST", server.url, json={"n": 1})
-    time.sleep(0.05)
+    assert closed.wait(5)
     assert session.request("POST", server.url, json={"n": 2}).status == 200
     assert (len(server.requests), server.connections) == (2, 2)
 
 
 def test_a_connection_that_idled_long_is_not_used_again(server: Server, clock: StillClock) -> None:
-    session = HttpSession(
-        AllowList((server.url,), allow_loopback=True),
-        clock=clock,
-        rng=random.Random(1),
-        timeout_s=5,
-        idle_s=0.05,
-    )
+    session = new_session(clock, server.url, idle_s=0)
     session.request("POST", server.url, json={"n": 1})
     session.request("POST", server.url, json={"n": 2})
-    assert server.connections == 1
-    time.sleep(0.1)
-    session.request("POST", server.url, json={"n": 3})
     assert server.connections == 2
     session.close()
 
