@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from connector.errors import (
     VendorError,
 )
 from connector.http.session import HttpSession
+from tests.racing import race
 from tests.unit.misbehaving import (
     OK,
     Behaviour,
@@ -398,10 +400,6 @@ def test_threads_share_a_session_without_mixing_answers(
             if got.body != str(number).encode():
                 wrong.append(number)
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    race([partial(work, n) for n in range(8)])
     assert wrong == [] and len(server.requests) == 160
     assert server.connections <= 4
