@@ -321,9 +321,6 @@ def test_a_spent_quota_leaves_the_rest_unsent_and_says_so(fx: Rig) -> None:
 
 
 def test_an_unreachable_vendor_leaves_all_to_be_sent_later(fx: Rig) -> None:
-    remote = fx.open()
-    remote.describe(C)
-    fx.sandbox.limits(tokens_per_window=100)
     gone = fx.open(api_url="http://127.0.0.1:1")
     with pytest.raises(UnreachableError):
         list(gone.write(C, [create("1")]))

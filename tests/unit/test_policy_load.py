@@ -226,8 +226,7 @@ def test_what_the_validator_rejects(tmp_path: Path, case: str) -> None:
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     text, _ = spoilt("env:DPO_CONTACT", "somebody")
-    text = text.replace("    ref: SCC-1\n", "    ref: SCC-1\n").replace("to: EU", "to: US")
-    found = faults(tmp_path, text)
+    found = faults(tmp_path, text.replace("to: EU", "to: US"))
     assert len(found) == 2
     assert [int(f.split(":")[0]) for f in found] == sorted(int(f.split(":")[0]) for f in found)
 

@@ -228,10 +228,7 @@ def test_the_keys_database_is_private_and_deletes_for_good_on_every_connection(
             assert found == [1, "wal", 2, 15000]
 
 
-def test_more_subjects_than_the_cache_holds_still_open(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vault = shop.vault()
+def test_more_subjects_than_the_cache_holds_still_open(vault: Vault) -> None:
     made = vault.new_subjects(subjects_module.CACHED_SUBJECTS + 50)
     assert len(vault.subjects._cache) == subjects_module.CACHED_SUBJECTS
     sealed = vault.seal("base", "customer", made[0], "link-1", b"invented")

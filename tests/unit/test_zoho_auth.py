@@ -28,7 +28,6 @@ from tests.unit.zoho_rig import TARGETS, C, Rig, create
 
 def test_one_token_serves_all_calls_threads_and_processes(rig: Rig) -> None:
     slots: dict[str, Slot] = {}
-    rig.host.slots = slots
     remotes = [rig.open(host=MemoryHost(slots)) for _ in range(3)]
     race([partial(one.describe, C) for one in remotes * 3])
     assert rig.calls("token", "modules") == {"token": 1, "modules": 9}
