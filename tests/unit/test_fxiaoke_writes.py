@@ -96,7 +96,8 @@ def test_a_custom_object_is_written_at_its_own_paths(fx: Rig) -> None:
         assert [one.outcome for one in remote.write(M, [write])] == [Outcome.APPLIED]
     paths = {call["path"] for name in ("insert", "update", "delete", "restore")
              for call in fx.sandbox.requests(name)}  # fmt: skip
-    assert all(path.startswith(facts.CUSTOM + "/") for path in paths)
+    actions = ("create", "update", "invalid", "recover")
+    assert paths == {f"{facts.CUSTOM}/{action}" for action in actions}
 
 
 @pytest.mark.parametrize("form", ["top", "data"])
