@@ -109,7 +109,7 @@ WRONG = {
         "never decides",
         0,
     ),
-    "two changes of one rank": (
+    "a mask of another type": (
         "exceptions: []",
         "  - {id: again, when: {field: customer.phones.mobile}, action: mask, with: email_domain}",
         "is not for customer.phones.mobile",
@@ -175,7 +175,7 @@ WRONG = {
         0,
     ),
     "an unknown mask": ("with: phone_keep3_4", "with: phone_keep", "a mask is one of", 0),
-    "a secret in the file": ("env:DPO_CONTACT", "dpo@example.test", "must be a reference", 0),
+    "a secret in the file": ("env:DPO_CONTACT", "CNRY-3@example.test", "must be a reference", 0),
     "retention without a start": (
         "exceptions: []",
         "retention:\n  - {kind: feedback, after: P24M, action: erase_record}",
