@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,11 @@ import sqlalchemy as sa
 from connector.errors import LocalError, SettingsError
 from connector.local import capture, notes, triggers
 from connector.local.contract import LocalWrite, RowState
+from connector.local.opening import open_local
 from connector.local.shapes import Condition, KindTable
 from connector.local.sql import SqlLocal
 from connector.plugin import Op, Outcome
 from connector.records import Kind
-from connector.store.database import open_engine
 
 C = Kind.CUSTOMER
 TABLE = KindTable(
@@ -30,17 +31,24 @@ STORE = "1a2b"
 
 
 @pytest.fixture
-def engine() -> Iterator[sa.Engine]:
-    engine = open_engine("sqlite://")
-    with engine.begin() as tx:
+def place(tmp_path: Path) -> Iterator[sa.Engine]:
+    """A shop's database without a table, opened as the connector opens it."""
+    (tmp_path / "shop.db").touch()
+    engine = open_local(f"sqlite:///{tmp_path}/shop.db")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(place: sa.Engine) -> sa.Engine:
+    with place.begin() as tx:
         tx.exec_driver_sql(
             "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL, mail TEXT UNIQUE,"
             " password TEXT DEFAULT 'hash', status INTEGER, dead INTEGER NOT NULL DEFAULT 0,"
             " source INTEGER)"
         )
         capture.install(tx, STORE, [triggers.Captured("people", "id")], "here")
-    yield engine
-    engine.dispose()
+    return place
 
 
 @pytest.fixture
@@ -329,16 +337,14 @@ def test_installing_twice_changes_nothing_and_removing_leaves_nothing(engine: sa
     assert [name for name in left if "9f9f" in name]
 
 
-def test_a_table_with_an_odd_name_is_watched_too() -> None:
-    engine = open_engine("sqlite://")
-    with engine.begin() as tx:
+def test_a_table_with_an_odd_name_is_watched_too(place: sa.Engine) -> None:
+    with place.begin() as tx:
         tx.exec_driver_sql('CREATE TABLE "the people\'s" ("key no" INTEGER PRIMARY KEY, n TEXT)')
         watched = [triggers.Captured("the people's", "key no")]
         capture.install(tx, STORE, watched, "here")
         tx.exec_driver_sql("INSERT INTO \"the people's\" (n) VALUES ('x')")
         found = tx.exec_driver_sql(f"SELECT tbl, key, op FROM crm_connector_journal_{STORE}").all()
     assert [tuple(r) for r in found] == [("the people's", "1", "I")]
-    engine.dispose()
 
 
 # --- emptying -------------------------------------------------------------------------------------
