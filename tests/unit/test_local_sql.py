@@ -213,9 +213,7 @@ def test_a_row_that_no_longer_holds_the_old_value_is_left_alone(
     assert local.landed(C, ["i2"]) == {}
 
 
-def test_an_empty_old_value_is_matched_by_an_empty_column(
-    engine: sa.Engine, local: SqlLocal
-) -> None:
+def test_an_empty_old_value_is_matched_by_an_empty_column(local: SqlLocal) -> None:
     local.write(C, [create("i1", "Ada")])
     [told] = local.write(C, [update("i2", "1", {"mail": None}, mail="ada@example.test")])
     assert told.outcome is Outcome.APPLIED

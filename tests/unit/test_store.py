@@ -327,7 +327,7 @@ def test_a_second_record_of_the_same_side_contests_a_value(store: Store) -> None
         assert staked(tx, "K", "local").contested == 1
 
 
-def test_two_workers_cannot_both_claim_a_value(engine: sa.Engine, store: Store) -> None:
+def test_two_workers_cannot_both_claim_a_value(store: Store) -> None:
     with store.write(None, "claims") as tx:
         staked(tx, "L", "local")
         row = {"connection": "crm", "kind": C, "digest": PHONE[0], "link": "K", "contested": 0}
