@@ -9,12 +9,13 @@ import pytest
 
 from connector.errors import UnreachableError, VendorError
 from connector.http.session import HttpSession
-from tests.unit.misbehaving import Server, StillClock, answer, answer_and_close, new_session
+from connector.testing.host import HeldClock
+from tests.unit.misbehaving import Server, answer, answer_and_close, new_session
 
 
 @pytest.fixture
 def session(server: Server) -> Iterator[HttpSession]:
-    session = new_session(StillClock(), server.url)
+    session = new_session(HeldClock(), server.url)
     yield session
     session.close()
 

@@ -26,28 +26,28 @@ from connector.errors import (
     VendorError,
 )
 from connector.http.session import HttpSession
+from connector.testing.host import HeldClock
 from tests.racing import race
+from tests.servers import free_port
 from tests.unit.misbehaving import (
     OK,
     Behaviour,
     Server,
-    StillClock,
     answer,
     answer_and_close,
     drip,
-    free_port,
     hang_up,
     new_session,
 )
 
 
 @pytest.fixture
-def clock() -> StillClock:
-    return StillClock()
+def clock() -> HeldClock:
+    return HeldClock()
 
 
 @pytest.fixture
-def session(server: Server, clock: StillClock) -> Iterator[HttpSession]:
+def session(server: Server, clock: HeldClock) -> Iterator[HttpSession]:
     session = new_session(clock, server.url)
     yield session
     session.close()
@@ -116,23 +116,23 @@ def test_no_cookie_and_no_login_from_the_environment_is_sent(
 
 @pytest.mark.parametrize("repeatable", [True, False])
 def test_a_refused_connection_is_unreachable_for_reads_and_writes(
-    clock: StillClock, repeatable: bool
+    clock: HeldClock, repeatable: bool
 ) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     session = new_session(clock, url)
     with pytest.raises(UnreachableError, match="No connection was made"):
         session.request("POST", url, json={}, repeatable=repeatable)
-    assert len(clock.waits) == 2
-    assert 0.3 <= clock.waits[0] <= 0.6 <= clock.waits[1] <= 1.2
+    assert len(clock.slept) == 2
+    assert 0.3 <= clock.slept[0] <= 0.6 <= clock.slept[1] <= 1.2
 
 
-def test_an_unknown_host_is_unreachable(clock: StillClock) -> None:
+def test_an_unknown_host_is_unreachable(clock: HeldClock) -> None:
     session = new_session(clock, "https://no-such-host.invalid")
     with pytest.raises(UnreachableError, match="No connection was made"):
         session.request("POST", "https://no-such-host.invalid/", json={})
 
 
-def test_a_failed_tls_handshake_is_unreachable(server: Server, clock: StillClock) -> None:
+def test_a_failed_tls_handshake_is_unreachable(server: Server, clock: HeldClock) -> None:
     url = server.url.replace("http:", "https:")
     session = new_session(clock, url, timeout_s=0.5)
     server.behaviours = [hang_up]
@@ -181,12 +181,12 @@ def test_a_read_whose_answer_is_lost_is_sent_again(
 
 
 def test_a_read_that_fails_three_times_is_unreachable(
-    server: Server, session: HttpSession, clock: StillClock
+    server: Server, session: HttpSession, clock: HeldClock
 ) -> None:
     server.behaviours = [hang_up]
     with pytest.raises(UnreachableError, match="answer was lost"):
         session.request("GET", server.url, repeatable=True)
-    assert (len(server.requests), len(clock.waits)) == (3, 2)
+    assert (len(server.requests), len(clock.slept)) == (3, 2)
 
 
 def test_a_write_on_a_kept_connection_that_the_server_drops_is_unknown(
@@ -215,7 +215,7 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_replaced(
     assert (len(server.requests), server.connections) == (2, 2)
 
 
-def test_a_connection_that_idled_long_is_not_used_again(server: Server, clock: StillClock) -> None:
+def test_a_connection_that_idled_long_is_not_used_again(server: Server, clock: HeldClock) -> None:
     session = new_session(clock, server.url, idle_s=0)
     session.request("POST", server.url, json={"n": 1})
     session.request("POST", server.url, json={"n": 2})
@@ -237,7 +237,7 @@ def test_a_connection_that_idled_long_is_not_used_again(server: Server, clock: S
     ids=["silence", "dripping head", "dripping body", "dripping chunks"],
 )
 def test_an_exchange_ends_in_time_however_steadily_it_drips(
-    server: Server, clock: StillClock, behaviour: Behaviour
+    server: Server, clock: HeldClock, behaviour: Behaviour
 ) -> None:
     server.behaviours = [behaviour]
     session = new_session(clock, server.url, timeout_s=0.4)
@@ -249,7 +249,7 @@ def test_an_exchange_ends_in_time_however_steadily_it_drips(
 
 
 def test_a_call_with_its_repeats_begins_nothing_after_its_life(
-    server: Server, clock: StillClock
+    server: Server, clock: HeldClock
 ) -> None:
     server.behaviours = [drip(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b"x")]
     session = new_session(clock, server.url, timeout_s=0.3)
@@ -373,7 +373,7 @@ def test_each_exchange_is_one_debug_line_with_status_time_and_size(
     ],
 )
 def test_an_exception_without_proof_that_nothing_left_is_an_unknown_outcome(
-    clock: StillClock, fault: Exception, ours: type[VendorError]
+    clock: HeldClock, fault: Exception, ours: type[VendorError]
 ) -> None:
     session = new_session(clock, "https://api.test")
     with responses.RequestsMock() as mock:
