@@ -18,6 +18,7 @@ from connector.local.shapes import Condition, KindTable
 from connector.local.sql import SqlLocal
 from connector.plugin import Op, Outcome
 from connector.records import Kind
+from tests.databases.people import run, update
 
 C = Kind.CUSTOMER
 TABLE = KindTable(
@@ -75,18 +76,8 @@ def rows(engine: sa.Engine, what: str = "name, mail, password, source, dead") ->
         return [tuple(r) for r in tx.exec_driver_sql(f"SELECT {what} FROM people ORDER BY id")]
 
 
-def run(engine: sa.Engine, *statements: str) -> None:
-    with engine.begin() as tx:
-        for statement in statements:
-            tx.exec_driver_sql(statement)
-
-
 def create(id_: str, name: str | None, mail: str | None = None) -> LocalWrite:
     return LocalWrite(id=id_, op=Op.CREATE, key=None, values={"name": name, "mail": mail}, old={})
-
-
-def update(id_: str, key: str, old: dict[str, Any], **values: Any) -> LocalWrite:
-    return LocalWrite(id=id_, op=Op.UPDATE, key=key, values=values, old=old)
 
 
 # --- reading --------------------------------------------------------------------------------------
