@@ -269,7 +269,7 @@ def test_an_answer_over_its_cap_is_refused_while_it_comes(
     assert len(server.requests) == 2
 
 
-def test_the_cap_counts_what_was_packed(server: Server, session: HttpSession) -> None:
+def test_the_cap_counts_what_is_unpacked(server: Server, session: HttpSession) -> None:
     packed = gzip.compress(bytes(500_000))
     server.behaviours = [
         answer(

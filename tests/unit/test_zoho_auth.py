@@ -198,7 +198,7 @@ def test_the_body_decides_what_an_answer_without_a_token_means(
     assert "CNRY" not in str(caught.value)
 
 
-def test_a_lost_token_answer_is_unreachable_for_writes_too(rig: Rig) -> None:
+def test_a_lost_token_answer_puts_writes_off(rig: Rig) -> None:
     rig.sandbox.fault("lost_after", operation="token")
     results = by_id(rig.open().write(C, [create("1")]))
     assert results["1"].outcome is Outcome.RETRY
