@@ -188,6 +188,39 @@ WRONG = {
         "must be a date or time",
         1,
     ),
+    "retention for no time": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P0D, from: resolved_at, action: erase_record}",
+        "a term of nothing",
+        1,
+    ),
+    "retention of the field it begins with": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P1D, from: resolved_at,"
+        " action: erase_fields, classes: [system.*]}",
+        "the field that the term begins with",
+        1,
+    ),
+    "retention that ends keys": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P1D, from: resolved_at,"
+        " action: erase_fields, classes: [system.id]}",
+        "`system.id` is not erased",
+        1,
+    ),
+    "retention of fields without classes": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P1D, from: resolved_at, action: erase_fields}",
+        "`erase_fields` needs `classes`",
+        1,
+    ),
+    "retention of a record with classes": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P1D, from: resolved_at,"
+        " action: erase_record, classes: [text.body]}",
+        "`erase_record` takes no `classes`",
+        1,
+    ),
     "a key twice": ("tenant: shop-a", "tenant: shop-a\ntenant: shop-b", "stands twice", 1),
     "an anchor": ("tenant: shop-a", "tenant: &a shop-a", "anchors and aliases", 0),
     "a tag": ("tenant: shop-a", "tenant: !!str shop-a", "tags", 0),
