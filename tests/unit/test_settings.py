@@ -94,6 +94,22 @@ def test_a_good_file_is_taken() -> None:
             },
             "keys.vault.key",
         ),
+        (
+            "keys",
+            {
+                "provider": "vault",
+                "kek": "file:kek.bin",
+                "vault": {"address": "https://v", "key": "k", "token": "env:T"},
+            },
+            'keys.kek stands with provider = "file" or "env" only',
+        ),
+        ("status.stale_after", SECRET, "status.stale_after must be a span such as"),
+        ("local.customer", {"table": "customers"}, "local.customer.mapping is missing"),
+        (
+            "local",
+            {"membership": {"part_of": "customer", "exists": {"column": "s", "equals": 1}}},
+            "local.membership.part_of is customer, but there is no [local.customer]",
+        ),
         ("local.customer.capture", "column", "local.customer.modified belongs to"),
         ("local.customer.modified", "changed", "local.customer.modified belongs to"),
         ("state.url", "mysql://user:do-not-tell@host/db", "state.url: mysql is known but not"),
@@ -187,6 +203,8 @@ def test_paths_and_urls_count_from_the_files_folder(
 def test_a_file_that_is_not_there_or_not_toml_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no settings file"):
         load(tmp_path / "none.toml")
+    with pytest.raises(SettingsError, match=r"cannot be read \(IsADirectoryError\)"):
+        load(tmp_path)
     bad = tmp_path / "bad.toml"
     bad.write_text(f'tenant = "{SECRET}\n', encoding="utf-8")
     with pytest.raises(SettingsError, match="line 1") as told:
