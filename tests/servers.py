@@ -72,7 +72,7 @@ class Server:
         self.process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
         return port
@@ -102,7 +102,7 @@ def own_postgres(where: Path | None = None) -> Server:
         check=True,
         capture_output=True,
     )
-    port = _free_port()
+    port = free_port()
     options = (*("-p", str(port)), *("-h", "127.0.0.1"), *("-k", str(folder)))
     command = [str(binaries / "postgres"), "-D", str(folder), *options]
     server = Server(command, f"postgresql://postgres@127.0.0.1:{port}/postgres", user)
@@ -129,7 +129,7 @@ def own_mariadb(where: Path | None = None) -> Server:
         check=True,
         capture_output=True,
     )
-    port = _free_port()
+    port = free_port()
     command = [
         *(daemon, "--no-defaults", f"--datadir={folder}", f"--socket={folder}/socket", *user),
         *(f"--port={port}", "--bind-address=127.0.0.1", "--innodb-buffer-pool-size=32M"),

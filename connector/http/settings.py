@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from connector.errors import SettingsError
 from connector.http.limits import parse_rate
 
 EXCHANGE: Final = 1.5
@@ -60,7 +61,11 @@ class HttpSettings(BaseModel):
     @field_validator("rate")
     @classmethod
     def _is_rate(cls, value: str) -> str:
-        parse_rate(value)
+        try:
+            parse_rate(value)
+        except SettingsError:
+            # a fault of this key, so that it is told with its name and beside the others
+            raise ValueError('rate is written like "80/20s": 80 units in 20 seconds') from None
         return value
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
 """Propose settings and local mappings from a look at a database.
 
-`facts.py` looks (`rights.py` and `structure.py` read what is declared) and gives `found.py`'s
-values; `propose.py` decides with `columns.py`, `people.py`, `elsewhere.py` and `rows.py`, by the
-words of `words.py` and `hints.py`; `write.py` writes a `proposal.py` down.
+`facts` looks (`rights` and `structure` read what is declared, `looks` describes the values) and
+gives the values of `found`; `propose` decides with `columns`, `people`, `elsewhere` and `rows`, by
+the words of `words` and `hints`; `write` writes a `proposal` down.
 """

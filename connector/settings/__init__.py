@@ -181,6 +181,9 @@ _SENTENCES = {
 
 def _sentence(fault: Any) -> str:
     where = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "value_error":  # a validator's own sentence; most name their key first
+        own = str(fault["ctx"]["error"])
+        return own if own.startswith(where) else f"{where} {own}"
     allowed = (fault.get("ctx") or {}).get("expected")
     said = _SENTENCES.get(fault["type"])
     if said is None:

@@ -1,4 +1,4 @@
-"""One sandbox of each vendor for all tests here that want one, emptied for each."""
+"""One sandbox of each vendor for all tests here that want one, emptied for each; a bad server."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
 from connector_zoho.sandbox.handle import ZohoSandbox
 
 from tests.unit import fxiaoke_rig
+from tests.unit.misbehaving import Server
 from tests.unit.zoho_rig import Rig
 
 
@@ -38,3 +39,10 @@ def fx(fxiaoke_sandbox: FxiaokeSandbox) -> Iterator[fxiaoke_rig.Rig]:
     rig.reset()
     yield rig
     rig.reset()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()

@@ -8,28 +8,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
-from connector.http.session import HttpSession
+from connector.http.session import IDLE_S, HttpSession
 from connector.plugin import AllowList
+from connector.testing.host import HeldClock
 
 Behaviour = Callable[[socket.socket, bytes], None]
 """Answers one request on a connection; the connection stays open unless it closes it."""
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Name: Value\r\n\r\nok"
-
-
-class StillClock:
-    """Never waits, and remembers how long it should have."""
-
-    def __init__(self) -> None:
-        self.waits: list[float] = []
-
-    def now(self) -> datetime:
-        return datetime(2026, 3, 2, tzinfo=UTC)
-
-    def sleep(self, seconds: float) -> None:
-        self.waits.append(seconds)
 
 
 class Server:
@@ -124,13 +111,8 @@ def drip(head: bytes, forever: bytes) -> Behaviour:
 hang_up = answer_and_close(b"")
 
 
-def new_session(clock: StillClock, *origins: str, timeout_s: float = 5) -> HttpSession:
+def new_session(
+    clock: HeldClock, *origins: str, timeout_s: float = 5, idle_s: float = IDLE_S
+) -> HttpSession:
     hosts = AllowList(origins, allow_loopback=True)
-    return HttpSession(hosts, clock=clock, rng=random.Random(1), timeout_s=timeout_s)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return HttpSession(hosts, clock=clock, rng=random.Random(1), timeout_s=timeout_s, idle_s=idle_s)

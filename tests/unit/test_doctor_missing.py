@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -201,12 +200,3 @@ def test_findings_become_checks_with_the_line_to_set() -> None:
 
 def test_a_remote_that_cannot_look_is_passed_over() -> None:
     assert list(findings("crm", object())) == []
-
-
-def test_a_missing_field_can_be_printed_as_one_document() -> None:
-    (key, *_) = lacking(packaged_one("zoho", "customer"), vendor="zoho").values()
-    assert asdict(key)["type_en"] == "Single Line"
-    assert {"object", "name", "label_en", "label_zh", "type", "type_en", "type_zh"} <= set(
-        asdict(key)
-    )
-    assert {"max_length", "options", "unique", "required_by"} <= set(asdict(key))

@@ -66,12 +66,19 @@ def twice() -> bytes:
     return made.getvalue()
 
 
+def behind_a_program() -> bytes:
+    made = io.BytesIO(b"#!/bin/sh\n")
+    with zipfile.ZipFile(made, "a") as archive:
+        archive.writestr("41.csv", TABLE)
+    return made.getvalue()
+
+
 LOCAL, ENTRY, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 GOOD = packed(("41.csv", TABLE))
 STORED = packed(("41.csv", TABLE), method=zipfile.ZIP_STORED)
 HARMFUL: dict[str, Callable[[], bytes]] = {
     "a bomb by its ratio": lambda: packed(("41.csv", b"0" * 900_000)),
-    "a bomb by its size": lambda: packed(("41.csv", os.urandom(1 << 16) * 32)),
+    "a bomb by its size": lambda: packed(("41.csv", os.urandom(30_000) * 40)),
     "a size that lies": lambda: patched(packed(("41.csv", b"0" * 900_000)), ENTRY, 24, "<L", 1_000),
     "an archive in an archive": lambda: packed(("41.csv", GOOD)),
     "a name outside its folder": lambda: packed(("../41.csv", TABLE)),
@@ -97,6 +104,7 @@ HARMFUL: dict[str, Callable[[], bytes]] = {
     "nothing": lambda: b"",
     "a page in HTML": lambda: b"<html>" + b"busy" * 99,
     "something before it": lambda: b"#!/bin/sh\n" + GOOD,
+    "something before it that it knows of": behind_a_program,
     "something behind it": lambda: GOOD + b"more",
     "something before its end": lambda: GOOD.replace(END, b"more" + END),
     "millions of entries": lambda: patched(
@@ -119,6 +127,21 @@ def test_a_harmful_archive_is_refused(name: str) -> None:
     with pytest.raises(VendorError) as refused:
         opened(HARMFUL[name]())
     assert "林" not in str(refused.value) and "csv" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("a bomb by its ratio", "would grow more than 50 times"),
+        ("a bomb by its size", "would unpack to more than 1048576 bytes"),
+        ("larger than any answer", "is larger than 1048576 bytes"),
+        ("something before it that it knows of", "has something before its member"),
+        ("an overlong entry", "has an overlong entry"),
+    ],
+)
+def test_what_several_checks_might_refuse_is_refused_for_what_it_is(name: str, why: str) -> None:
+    with pytest.raises(VendorError, match=why):
+        opened(HARMFUL[name]())
 
 
 @pytest.mark.parametrize("name", [name for name in HARMFUL if "name" in name or "program" in name])

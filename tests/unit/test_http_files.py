@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import io
-import random
 from collections.abc import Iterator
 
 import pytest
 
 from connector.errors import UnreachableError, VendorError
 from connector.http.session import HttpSession
-from connector.plugin import AllowList
-from tests.unit.misbehaving import Server, StillClock, answer, answer_and_close
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
+from connector.testing.host import HeldClock
+from tests.unit.misbehaving import Server, answer, answer_and_close, new_session
 
 
 @pytest.fixture
 def session(server: Server) -> Iterator[HttpSession]:
-    session = HttpSession(
-        AllowList((server.url,), True), clock=StillClock(), rng=random.Random(1), timeout_s=2
-    )
+    session = new_session(HeldClock(), server.url)
     yield session
     session.close()
 
 
 def told(status: int, length: int, body: bytes) -> bytes:
-    return (
-        b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-        % (
-            status,
-            length,
-        )
-        + body
-    )
+    head = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
+    return head % (status, length) + body
 
 
 def test_a_broken_answer_leaves_nothing_in_the_file(server: Server, session: HttpSession) -> None:

@@ -313,6 +313,22 @@ def test_where_and_deleted_compare_text_with_numbers(shelf: Shelf) -> None:
     }
 
 
+def test_where_and_deleted_know_an_empty_cell_and_a_true(shelf: Shelf) -> None:
+    rows_ = (("1", "a@example.test", False), ("2", None, False), ("3", "c@example.test", True))
+    lines = [{"id": k, "name": "N", "email": mail, "dead": dead} for k, mail, dead in rows_]
+    local = shelf.open(
+        "\n".join(map(json.dumps, lines)),
+        "customers.jsonl",
+        where=Condition("email", "is_null", False),
+        deleted=Condition("dead", "equals", True),
+    )
+    found = [row.state for row in local.scan(C, None, 10)]
+    assert found == [RowState.LIVE, RowState.OUT, RowState.DELETED]
+    told = shelf.open(HEAD.strip() + ",dead\n1,A,,true\n2,B,,false\n",
+                      deleted=Condition("dead", "equals", True))  # fmt: skip
+    assert [row.state for row in told.scan(C, None, 10)] == [RowState.DELETED, RowState.LIVE]
+
+
 def test_a_key_of_several_columns_is_written_as_that_of_a_table(shelf: Shelf) -> None:
     local = shelf.open("shop,no,name,email\na/b,7,Ann,\n", key=("shop", "no"))
     assert set(rows(local)) == {"a%2Fb/7"}

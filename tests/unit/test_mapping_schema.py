@@ -98,6 +98,8 @@ def test_on_gone_and_reference_have_defaults(tmp_path: Path) -> None:
         ("constant.x: {field: A, lens: constant}", 5, "needs its value"),
         ("yes: {field: A, lens: text}", 5, "has no field `True`"),
         ("source: 3", 5, "must be such as"),
+        ("source: {field: A, lens: {text: 3}}", 5, "options of the lens `text` must be a table"),
+        ("source: {field: A, lens: {text: {none: null}}}", 5, "`none` needs the own value"),
     ],
 )
 def test_a_wrong_line_is_a_fault_with_its_place(
@@ -116,6 +118,7 @@ def test_a_wrong_line_is_a_fault_with_its_place(
         ("match: [emails.primary]", "match: [phones.work]", "`match` names `phones.work`"),
         ("match: [emails.primary]", "match: emails.primary", "`match` must be a list"),
         ("reference: none", "reference: maybe", "`reference` must be one of"),
+        ("on_gone: {push: propagate, pull: ignore}", "on_gone: archive", "`on_gone` must be"),
         ("pull: ignore", "pull: erase", "`pull` must be one of propagate, archive"),
         ("pull: ignore", "back: ignore", "`on_gone` has no key `back`"),
         ("field: First", "field: Last", "`Last` is written by `names.family` too (line 8)"),
@@ -157,6 +160,7 @@ def test_a_reference_needs_its_kind_and_a_known_form(tmp_path: Path, lens: str, 
         ("kind: customer\n1.5: b\n", ":2: a key must be text"),
         ("kind: customer\n---\nkind: customer\n", "second document"),
         ("- kind\n", "must be one table"),
+        ("kind: customer\nobject: P\nfields: 3\n", "must be a table of canonical fields"),
         ("kind: " + "[" * 30 + "]" * 30 + "\n", "nests deeper"),
         ("kind: customer\nobject: 'secret-value\n", "this is not YAML"),
         ("kind: customer\nobject: secret-value: x\n", ":2: this is not YAML"),
@@ -213,6 +217,14 @@ def test_two_local_fields_may_read_a_column_but_not_write_it(tmp_path: Path) -> 
     assert len(load_local(path).rules) == 2
     path.write_text(text.replace("DIRECTION", "pull"))
     with pytest.raises(MappingError, match="give one of them `direction: push`"):
+        load_local(path)
+
+
+def test_a_sum_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "membership.yaml"
+    line = "points: {sum: {table: t, column: c, key: k}, lens: integer, direction: both}"
+    path.write_text(f"kind: membership\nfields:\n  {line}\n")
+    with pytest.raises(MappingError, match="a `sum` is only read; write direction: push"):
         load_local(path)
 
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("name", ["sync", "store", "local"])
+@pytest.mark.parametrize("name", ["sync", "store", "local", "proposing"])
 def test_a_packages_map_names_each_of_its_modules(name: str) -> None:
     package = import_module(f"connector.{name}")
     named = set(re.findall(r"`(\w+)`", package.__doc__ or ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def engine(folder: Path) -> sa.Engine:
+def engine(folder: Path) -> Iterator[sa.Engine]:
     engine = sa.create_engine(f"sqlite:///{folder / 'shop.db'}")
     with engine.begin() as tx:
         tx.exec_driver_sql("CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT)")
-    return engine
+    yield engine
+    engine.dispose()
 
 
 def changed(**customer: Any) -> dict[str, Any]:
@@ -56,7 +57,6 @@ def test_a_table_of_settings_counts_its_paths_from_the_folder_it_is_given(
         assert connector.local_status().waiting == {"customer": 0}
         dropped = connector.remove_local()
     assert len(dropped) == 5
-    engine.dispose()
 
 
 def test_a_table_without_a_folder_is_refused() -> None:

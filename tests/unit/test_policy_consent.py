@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from functools import reduce
+from itertools import product
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,18 +40,32 @@ def test_15_hearing_it_twice_changes_nothing(a: Consent) -> None:
 
 
 @given(st.lists(answers, min_size=1, max_size=6))
-def test_15_no_yes_over_a_no_without_the_persons_later_yes(told: list[Consent]) -> None:
+def test_15_nothing_stands_over_a_no_but_the_persons_later_yes(told: list[Consent]) -> None:
     stands = reduce(join, told)
     nos = [one for one in told if one.state in NEGATIVE]
-    if stands.state == "granted" and nos:
-        assert stands.source == SUBJECT and stands.at is not None
+    if nos and stands.state not in NEGATIVE:
+        assert (stands.state, stands.source) == ("granted", SUBJECT)
+        assert stands.at is not None
         assert all(no.at is not None and stands.at > no.at + SKEW for no in nos)
+
+
+def test_15_every_no_beside_every_other_answer() -> None:
+    """Chance seldom meets the person's own silence after a no; here it cannot be missed."""
+    states, sources = ("denied", "granted", "unknown", None), ("subject", "staff", "vendor", None)
+    times = (None, START, START + SKEW, START + SKEW + dt.timedelta(seconds=1))
+    for state, source, at, said in product(states, sources, times, times):
+        no, other = Consent("withdrawn", said, "staff"), Consent(state, at, source)
+        if other.state in NEGATIVE:
+            assert join(no, other) in (no, other)
+            continue
+        later = said is not None and at is not None and at > said + SKEW
+        undone = state == "granted" and source == SUBJECT and later
+        assert join(no, other) == (other if undone else no)
 
 
 @given(st.lists(answers, min_size=1, max_size=6))
 def test_15_what_only_a_vendor_says_permits_nothing(told: list[Consent]) -> None:
-    if all(one.source == "vendor" for one in told):
-        assert not reduce(join, told).permits
+    assert not reduce(join, [replace(one, source="vendor") for one in told]).permits
 
 
 @given(answers)

@@ -109,7 +109,7 @@ WRONG = {
         "never decides",
         0,
     ),
-    "two changes of one rank": (
+    "a mask of another type": (
         "exceptions: []",
         "  - {id: again, when: {field: customer.phones.mobile}, action: mask, with: email_domain}",
         "is not for customer.phones.mobile",
@@ -175,7 +175,7 @@ WRONG = {
         0,
     ),
     "an unknown mask": ("with: phone_keep3_4", "with: phone_keep", "a mask is one of", 0),
-    "a secret in the file": ("env:DPO_CONTACT", "dpo@example.test", "must be a reference", 0),
+    "a secret in the file": ("env:DPO_CONTACT", "CNRY-3@example.test", "must be a reference", 0),
     "retention without a start": (
         "exceptions: []",
         "retention:\n  - {kind: feedback, after: P24M, action: erase_record}",
@@ -186,6 +186,159 @@ WRONG = {
         "exceptions: []",
         "retention:\n  - {kind: feedback, after: P24M, from: title, action: erase_record}",
         "must be a date or time",
+        1,
+    ),
+    "retention for no time": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P0D, from: resolved_at, action: erase_record}",
+        "a term of nothing",
+        1,
+    ),
+    "retention of the field it begins with": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P1D, from: resolved_at,"
+        " action: erase_fields, classes: [system.*]}",
+        "the field that the term begins with",
+        1,
+    ),
+    "retention that ends keys": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P1D, from: resolved_at,"
+        " action: erase_fields, classes: [system.id]}",
+        "`system.id` is not erased",
+        1,
+    ),
+    "retention of fields without classes": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P1D, from: resolved_at, action: erase_fields}",
+        "`erase_fields` needs `classes`",
+        1,
+    ),
+    "retention of a record with classes": (
+        "exceptions: []",
+        "retention:\n  - {kind: feedback, after: P1D, from: resolved_at,"
+        " action: erase_record, classes: [text.body]}",
+        "`erase_record` takes no `classes`",
+        1,
+    ),
+    "no destination": (
+        "destinations:\n"
+        "  eu: {plugin: memory, data_centre: eu, country: EU, role: processor}\n"
+        "  cn: {plugin: memory, country: CN, role: processor}\n",
+        "destinations: {}\n",
+        "one destination at least",
+        0,
+    ),
+    "no purpose": (
+        "purposes:\n  service: {basis: contract}\n  marketing:\n"
+        "    {basis: consent, consent: marketing, channels: [email, sms],"
+        " fields: [customer.segment]}\n",
+        "purposes: {}\n",
+        "one purpose at least",
+        0,
+    ),
+    "a class called as a pattern": (
+        "classes:\n",
+        "classes:\n  odd.*: {personal: true, store: seal}\n",
+        "cannot be called so",
+        1,
+    ),
+    "a sensitive class of nobody": (
+        "classes:\n",
+        "classes:\n  odd: {personal: false, sensitive: true, store: seal}\n",
+        "is a personal one",
+        1,
+    ),
+    "a scan for what is not known": (
+        "scan: [phone, email, cnid]",
+        "scan: [iban]",
+        "`scan` takes",
+        0,
+    ),
+    "an age from a class without a date": (
+        "classes:\n",
+        "classes:\n  odd: {personal: true, store: seal, drives_age: true}\n",
+        "is a date",
+        1,
+    ),
+    "an index on a digest": (
+        "index: cnid/1",
+        "index: cnid/1, base: digest",
+        "are needed whole",
+        0,
+    ),
+    "a digest of a day": (
+        "classes:\n",
+        "classes:\n  person.birth: {personal: true, store: seal, base: digest}\n",
+        "is for texts",
+        1,
+    ),
+    "a purpose of an unknown field": (
+        "[customer.segment]",
+        "[customer.sigment]",
+        "there is no field",
+        0,
+    ),
+    "a consent to a contract": (
+        "{basis: contract}",
+        "{basis: contract, consent: news}",
+        "stands with `basis: consent`",
+        0,
+    ),
+    "a transfer to nobody": (
+        "    recipient: eu\n",
+        "    recipient: us\n",
+        "no such destination",
+        0,
+    ),
+    "a transfer at home": (
+        "  - from: CN\n",
+        "  - from: EU\n",
+        "crosses no border",
+        0,
+    ),
+    "an id twice": (
+        "id: birth-year",
+        "id: phone-abroad",
+        "this id stands twice",
+        0,
+    ),
+    "an id of a gate": (
+        "id: birth-year",
+        "id: transfer",
+        "a built-in gate is called so",
+        0,
+    ),
+    "an id of another form": (
+        "id: birth-year",
+        "id: Birth Year",
+        "must be written with a-z",
+        0,
+    ),
+    "a coarser value of no known way": (
+        "    with: year\n",
+        "    with: century\n",
+        "is made coarser by",
+        0,
+    ),
+    "a mask on a field that is dropped": (
+        "action: drop_field}",
+        "action: drop_field, with: name_surname}",
+        "takes no `with`",
+        0,
+    ),
+    "an exception to no rule": (
+        "exceptions: []",
+        "exceptions:\n  - {rule: nobody, destination: eu, ref: R, approver: A,"
+        " valid_until: 2026-12-01}",
+        "no such rule",
+        1,
+    ),
+    "an exception for nobody": (
+        "exceptions: []",
+        "exceptions:\n  - {rule: phone-abroad, destination: us, ref: R, approver: A,"
+        " valid_until: 2026-12-01}",
+        "no such destination",
         1,
     ),
     "a key twice": ("tenant: shop-a", "tenant: shop-a\ntenant: shop-b", "stands twice", 1),
@@ -226,8 +379,7 @@ def test_what_the_validator_rejects(tmp_path: Path, case: str) -> None:
 
 def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     text, _ = spoilt("env:DPO_CONTACT", "somebody")
-    text = text.replace("    ref: SCC-1\n", "    ref: SCC-1\n").replace("to: EU", "to: US")
-    found = faults(tmp_path, text)
+    found = faults(tmp_path, text.replace("to: EU", "to: US"))
     assert len(found) == 2
     assert [int(f.split(":")[0]) for f in found] == sorted(int(f.split(":")[0]) for f in found)
 
@@ -251,4 +403,13 @@ def test_an_ended_transfer_is_told_and_does_not_stop_the_rest(tmp_path: Path) ->
     found = policy(tmp_path, text)
     assert [f.removeprefix(f"{found.path}:") for f in ended(found, TODAY)] == [
         f"{line}: this transfer has ended; renew or remove it."
+    ]
+
+
+def test_an_ended_exception_is_told_too(tmp_path: Path) -> None:
+    one = "{rule: phone-abroad, destination: eu, ref: R, approver: A, valid_until: 2026-11-22}"
+    text, line = spoilt("exceptions: []", f"exceptions:\n  - {one}")
+    found = policy(tmp_path, text)
+    assert [f.removeprefix(f"{found.path}:") for f in ended(found, TODAY)] == [
+        f"{line + 1}: this exception has ended; remove it."
     ]

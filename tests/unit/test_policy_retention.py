@@ -84,6 +84,8 @@ def test_a_record_stands_by_its_start_field_alone() -> None:
     assert at(dt.date(2026, 10, 22)) == (OVER, KEPT)
     assert at(dt.date(2024, 11, 22)) == (OVER, OVER)
     assert judge([], {}, today, SHOP).due == NOTHING_DUE
+    alone = judge([entry("P2Y", record=True)], {"resolved_at": dt.date(2024, 1, 1)}, today, SHOP)
+    assert alone.due, "a record is due though no field of its own is"
 
 
 def test_the_day_is_that_of_the_shops_calendar() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
 import stat
 from datetime import UTC, datetime, timedelta
@@ -35,9 +36,14 @@ def test_a_ring_survives_the_disk_with_one_active_key_for_each_purpose(path: Pat
     assert len({one.active(purpose).derive(b"x") for purpose in Purpose}) == len(Purpose)
 
 
-def test_ring_and_kek_are_for_their_owner_only_under_any_umask(path: Path) -> None:
-    for file in (path, path.with_name("kek.bin")):
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+def test_ring_and_kek_are_for_their_owner_only_though_the_umask_is_open(tmp_path: Path) -> None:
+    umask = os.umask(0)
+    try:
+        create_ring(tmp_path / "keyring.json", KEK, "shop-a", NOW)
+    finally:
+        os.umask(umask)
+    for name in ("keyring.json", "kek.bin"):
+        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
 def test_an_existing_ring_is_never_overwritten(path: Path) -> None:

@@ -7,9 +7,9 @@ import logging
 import re
 import sqlite3
 import stat
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from connector.privacy.heads import Head, Heads
 from connector.privacy.keys_database import open_keys_database
 from connector.privacy.ring import create_ring
 from connector.privacy.vault import Vault, open_vault
+from tests.racing import race
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -227,10 +228,7 @@ def test_the_keys_database_is_private_and_deletes_for_good_on_every_connection(
             assert found == [1, "wal", 2, 15000]
 
 
-def test_more_subjects_than_the_cache_holds_still_open(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    vault = shop.vault()
+def test_more_subjects_than_the_cache_holds_still_open(vault: Vault) -> None:
     made = vault.new_subjects(subjects_module.CACHED_SUBJECTS + 50)
     assert len(vault.subjects._cache) == subjects_module.CACHED_SUBJECTS
     sealed = vault.seal("base", "customer", made[0], "link-1", b"invented")
@@ -255,11 +253,7 @@ def test_threads_may_share_a_vault(vault: Vault) -> None:
         except Exception as error:
             wrong.append(error)
 
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    race([partial(work, n) for n in range(4)])
     assert wrong == []
 
 

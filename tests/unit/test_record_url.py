@@ -2,51 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from connector_fxiaoke.sandbox.handle import FxiaokeSandbox
-from connector_zoho.sandbox.handle import ZohoSandbox
 from connector_zoho.settings import ZohoSettings
 from pydantic import ValidationError
 
 from connector.plugin import Kind, LinksRecords, NamesEditors, Ref
-from tests.unit import fxiaoke_rig, zoho_rig
 
 FORM = "https://crm.example.test/tab/{object}/{ref}"
-RIGS: list[tuple[Any, Any, str]] = [
-    (ZohoSandbox, zoho_rig.Rig, "Contacts"),
-    (FxiaokeSandbox, fxiaoke_rig.Rig, "AccountObj"),
-]
+RIGS = pytest.mark.parametrize(
+    ("account", "object_"), [("rig", "Contacts"), ("fx", "AccountObj")], ids=["zoho", "fxiaoke"]
+)
 
 
-@pytest.mark.parametrize(("sandbox", "rig", "object_"), RIGS, ids=["zoho", "fxiaoke"])
+@RIGS
 def test_an_address_is_made_of_the_object_and_the_ref_without_a_call(
-    sandbox: Any, rig: Any, object_: str
+    request: pytest.FixtureRequest, account: str, object_: str
 ) -> None:
-    with sandbox() as running:
-        remote = rig(running).open(record_url=FORM)
-        before = running.calls()
-        assert isinstance(remote, LinksRecords)
-        url = remote.record_url(Kind.CUSTOMER, Ref("1/2 ?"))
-        assert url == f"https://crm.example.test/tab/{object_}/1%2F2%20%3F"
-        assert rig(running).open().record_url(Kind.CUSTOMER, Ref("1")) is None
-        assert running.calls() == before
+    vendor = request.getfixturevalue(account)
+    remote = vendor.open(record_url=FORM)
+    assert isinstance(remote, LinksRecords)
+    url = remote.record_url(Kind.CUSTOMER, Ref("1/2 ?"))
+    assert url == f"https://crm.example.test/tab/{object_}/1%2F2%20%3F"
+    assert vendor.open().record_url(Kind.CUSTOMER, Ref("1")) is None
+    assert vendor.sandbox.calls() == {}
 
 
-@pytest.mark.parametrize(("sandbox", "rig", "object_"), RIGS, ids=["zoho", "fxiaoke"])
+@RIGS
 def test_a_vendor_tells_by_an_id_who_saved_a_record_last(
-    sandbox: Any, rig: Any, object_: str
+    request: pytest.FixtureRequest, account: str, object_: str
 ) -> None:
-    with sandbox() as running:
-        remote = rig(running).open()
-        assert isinstance(remote, NamesEditors)
-        name = "Last_Name" if object_ == "Contacts" else "name"
-        [ref] = running.seed(object_, [{name: "Novak"}])
-        editor = remote.edited_by(Kind.CUSTOMER, ref)
-        assert editor is not None
-        assert editor.isdigit()
-        assert remote.edited_by(Kind.CUSTOMER, Ref("4150000000099999999")) is None
+    vendor = request.getfixturevalue(account)
+    remote = vendor.open()
+    assert isinstance(remote, NamesEditors)
+    name = "Last_Name" if object_ == "Contacts" else "name"
+    [ref] = vendor.sandbox.seed(object_, [{name: "Novak"}])
+    editor = remote.edited_by(Kind.CUSTOMER, ref)
+    assert editor is not None
+    assert editor.isdigit()
+    assert remote.edited_by(Kind.CUSTOMER, Ref("4150000000099999999")) is None
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connector_fxiaoke.settings import FxiaokeSettings
 
 from connector import settings, shop
 from connector.errors import MappingError, SettingsError
@@ -93,6 +94,22 @@ def test_a_good_file_is_taken() -> None:
             },
             "keys.vault.key",
         ),
+        (
+            "keys",
+            {
+                "provider": "vault",
+                "kek": "file:kek.bin",
+                "vault": {"address": "https://v", "key": "k", "token": "env:T"},
+            },
+            'keys.kek stands with provider = "file" or "env" only',
+        ),
+        ("status.stale_after", SECRET, "status.stale_after must be a span such as"),
+        ("local.customer", {"table": "customers"}, "local.customer.mapping is missing"),
+        (
+            "local",
+            {"membership": {"part_of": "customer", "exists": {"column": "s", "equals": 1}}},
+            "local.membership.part_of is customer, but there is no [local.customer]",
+        ),
         ("local.customer.capture", "column", "local.customer.modified belongs to"),
         ("local.customer.modified", "changed", "local.customer.modified belongs to"),
         ("state.url", "mysql://user:do-not-tell@host/db", "state.url: mysql is known but not"),
@@ -126,6 +143,38 @@ def test_a_fault_is_named_by_its_key_and_never_by_its_value(
     assert SECRET not in told
 
 
+def faults_of_a_connection(monkeypatch: pytest.MonkeyPatch, **own: Any) -> tuple[str, ...]:
+    monkeypatch.setenv("HAVE_IT", SECRET)
+    secrets = dict.fromkeys(("app_id", "app_secret", "permanent_code"), "env:HAVE_IT")
+    table = changed("connections.crm", {"plugin": "x", "kinds": ["customer"], **secrets, **own})
+    with pytest.raises(SettingsError) as told:
+        settings.plugin_settings(parse(table, Path("/shop")), "crm", FxiaokeSettings)
+    assert SECRET not in str(told.value)
+    return tuple(told.value.faults)
+
+
+def test_a_plugins_own_sentence_is_told_by_its_key_and_as_it_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert faults_of_a_connection(monkeypatch, zone="Shanghai", timeout_s=0) == (
+        "connections.crm.timeout_s input should be greater than 0",
+        "connections.crm.zone must be a name such as Asia/Shanghai",
+    )
+    assert faults_of_a_connection(monkeypatch, timeout_s=9, call_life_s=9) == (
+        "connections.crm.call_life_s must be at least 1.5 times timeout_s",
+    )
+
+
+def test_a_rate_of_another_form_is_told_by_its_key_and_beside_the_other_faults(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = faults_of_a_connection(monkeypatch, rate=SECRET, page_size=0)
+    assert [one.split()[0] for one in told] == [
+        "connections.crm.rate",
+        "connections.crm.page_size",
+    ]
+
+
 def test_all_faults_are_told_at_once() -> None:
     table = changed("colour", 1)
     table["state"] = {"url": 7}
@@ -154,6 +203,8 @@ def test_paths_and_urls_count_from_the_files_folder(
 def test_a_file_that_is_not_there_or_not_toml_is_said_so(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no settings file"):
         load(tmp_path / "none.toml")
+    with pytest.raises(SettingsError, match=r"cannot be read \(IsADirectoryError\)"):
+        load(tmp_path)
     bad = tmp_path / "bad.toml"
     bad.write_text(f'tenant = "{SECRET}\n', encoding="utf-8")
     with pytest.raises(SettingsError, match="line 1") as told:

@@ -327,7 +327,7 @@ def test_a_second_record_of_the_same_side_contests_a_value(store: Store) -> None
         assert staked(tx, "K", "local").contested == 1
 
 
-def test_two_workers_cannot_both_claim_a_value(engine: sa.Engine, store: Store) -> None:
+def test_two_workers_cannot_both_claim_a_value(store: Store) -> None:
     with store.write(None, "claims") as tx:
         staked(tx, "L", "local")
         row = {"connection": "crm", "kind": C, "digest": PHONE[0], "link": "K", "contested": 0}
@@ -368,10 +368,27 @@ NOT_IN_2 = (
 OLDER = {
     "1": ("ALTER TABLE link DROP COLUMN listed_us", *NOT_IN_2),
     "2": NOT_IN_2,
+    "3": (
+        *NOT_IN_4,
+        "DROP INDEX link_by_end",
+        "CREATE INDEX link_by_end ON link (keep_until_us)",
+    ),
     "4": NOT_IN_4,
     "5": NOT_IN_5,
 }
 """What each older version of the state lacked."""
+
+
+def shape(store: Store) -> dict[str, tuple[set[str], set[tuple[str, ...]]]]:
+    """The columns and the indexes of each table."""
+    look = sa.inspect(store.engine)
+    return {
+        table: (
+            {column["name"] for column in look.get_columns(table)},
+            {(str(one["name"]), *map(str, one["column_names"])) for one in look.get_indexes(table)},
+        )
+        for table in look.get_table_names()
+    }
 
 
 @pytest.mark.parametrize("version", OLDER)
@@ -380,6 +397,7 @@ def test_a_state_written_by_an_older_version_is_upgraded_and_keeps_what_it_holds
 ) -> None:
     url = f"sqlite:///{tmp_path}/state.db"
     first = Store(open_engine(url), tenant="shop")
+    new = shape(first)
     with first.engine.begin() as tx:
         for statement in OLDER[version]:
             tx.exec_driver_sql(statement)
@@ -391,6 +409,7 @@ def test_a_state_written_by_an_older_version_is_upgraded_and_keeps_what_it_holds
     first.close()
     again = Store(open_engine(url), tenant="shop")
     assert again.meta("schema") == str(tables.SCHEMA_VERSION)
+    assert shape(again) == new
     with again.read() as tx:
         assert links.by_ids(tx, ["l1"])["l1"].local_id == "7"
     again.close()

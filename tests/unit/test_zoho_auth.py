@@ -28,7 +28,6 @@ from tests.unit.zoho_rig import TARGETS, C, Rig, create
 
 def test_one_token_serves_all_calls_threads_and_processes(rig: Rig) -> None:
     slots: dict[str, Slot] = {}
-    rig.host.slots = slots
     remotes = [rig.open(host=MemoryHost(slots)) for _ in range(3)]
     race([partial(one.describe, C) for one in remotes * 3])
     assert rig.calls("token", "modules") == {"token": 1, "modules": 9}
@@ -199,7 +198,7 @@ def test_the_body_decides_what_an_answer_without_a_token_means(
     assert "CNRY" not in str(caught.value)
 
 
-def test_a_lost_token_answer_is_unreachable_for_writes_too(rig: Rig) -> None:
+def test_a_lost_token_answer_puts_writes_off(rig: Rig) -> None:
     rig.sandbox.fault("lost_after", operation="token")
     results = by_id(rig.open().write(C, [create("1")]))
     assert results["1"].outcome is Outcome.RETRY

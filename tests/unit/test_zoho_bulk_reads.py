@@ -116,7 +116,7 @@ def test_a_reading_goes_on_behind_each_page_of_each_job(rig: Rig) -> None:
     met: list[str] = []
     for page in remote.bulk_read(C, None):
         met += [one.ref for one in page.seen]
-        if page.resume is not None and len(met) < 4:
+        if page.resume is not None:
             rest = all_seen(remote.bulk_read(C, page.resume))
             assert sorted(met + [one.ref for one in rest]) == sorted(refs)
     assert sorted(met) == sorted(refs)

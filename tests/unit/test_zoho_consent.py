@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -33,8 +32,8 @@ def consents(rig: Rig) -> Rig:
 
 
 @pytest.fixture(params=[True, False], ids=["queries", "lists"])
-def remote(consents: Rig, request: pytest.FixtureRequest) -> Iterator[ZohoRemote]:
-    yield consents.open(TARGETS, coql=request.param)
+def remote(consents: Rig, request: pytest.FixtureRequest) -> ZohoRemote:
+    return consents.open(TARGETS, coql=request.param)
 
 
 def held(rig: Rig) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -34,16 +33,13 @@ CHOICE = replace(
 )
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[ZohoSandbox]:
-    with ZohoSandbox() as sandbox:
-        yield sandbox
+@pytest.fixture
+def sandbox(rig: Rig) -> ZohoSandbox:
+    return rig.sandbox
 
 
 @pytest.fixture
-def remote(sandbox: ZohoSandbox) -> ZohoRemote:
-    rig = Rig(sandbox)
-    rig.reset()
+def remote(rig: Rig) -> ZohoRemote:
     return rig.open()
 
 
