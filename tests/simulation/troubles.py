@@ -177,8 +177,10 @@ class Troubles(People):
             report = self.attempt()
         if report is None or report.errors or told.errors:
             return
-        # Nobody edits on a fine day: it was a workflow, struck by a write of this very run.
+        # Nobody edits on a fine day: it was a workflow, struck by a write of this very run. Or the
+        # vendor stored a value in its own form.
         struck = self._commits_of_others() - others
+        own = {name for name, vendor in self.vendors.items() if vendor.normalise}
         with self.state_engine.connect() as tx:
             event = tables.event.c
             rows = tx.execution_options(reading=True).execute(
@@ -203,6 +205,10 @@ class Troubles(People):
             (row["kind"], row["local_id"])
             for row in before.values()
             if (row["connection"], row["remote_id"]) in struck
+            or (
+                row["connection"] in own
+                and (row["connection"], row["kind"], "update_remote", row["local_id"]) in done
+            )
         }
         self.wrong += [
             f"O9 done and not planned: {one}"
