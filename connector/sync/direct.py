@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from connector.plugin import Seen
-from connector.store import intents
+from connector.store import intents, staged
 from connector.store.claims import Claim, Value
 from connector.store.links import Link
+from connector.store.staged import LOCAL
 from connector.sync.decision import Decision, Situation
 from connector.sync.documents import Base
 from connector.sync.plan import decide
@@ -75,10 +76,14 @@ class Direct:
 
 
 def direct_for(scope: Scope) -> Direct | None:
-    """The short way, if the scope may use it: rows are made here, and they have no parents."""
+    """The short way, if the scope may use it: rows are made here, they have no parents, and each
+    row that is noted may be found by its values."""
     may = scope.rules.create_local and not scope.parent_kinds and scope.ports.dry is None
-    may = may and scope.source != "local"
-    return Direct(scope) if may else None
+    if not may or scope.source == "local":
+        return None
+    with scope.store.read() as tx:
+        hidden = staged.unclaimed(tx, scope.connection, scope.kind, LOCAL)
+    return None if hidden else Direct(scope)
 
 
 def _alone(link: Link, values: Sequence[Value], claims: Mapping[Value, Claim]) -> bool:

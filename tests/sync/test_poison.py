@@ -15,7 +15,7 @@ from connector.plugin import Kind, Ref, Result, Seen, Write
 from connector.store.starts import SUSPECT
 from connector.testing.memory import MemoryRemote
 from connector.testing.world import Commit
-from tests.story import C, Died, Story, Tell
+from tests.story import C, Died, Story, Tell, die_at
 from tests.sync.hub import clients
 
 MOST_STARTS = 12
@@ -196,6 +196,26 @@ def test_after_deaths_a_new_row_still_meets_its_record_at_the_vendor(
     story.run()
     assert [one["fields"]["Last"] for one in story.vendor.dump(C)].count("Twin") == 1
     assert [row["full_name"] for row in clients(story)].count("Twin") == 1
+
+
+def test_after_deaths_a_vendors_record_still_meets_the_row_that_was_noted(story: Story) -> None:
+    """The short way of a first read makes a row at once, where it can see that there is none."""
+
+    def down(point: str) -> None:
+        if point == "before commit: stage page":
+            raise UnreachableError("down")
+
+    story.vendor.create(C, {"Last": "n07", "Mail": "n7@example.test"})
+    for _ in range(SUSPECT):
+        die_at(story, "before commit: stage journal")
+        story.later(seconds=300)
+    story.hook = down
+    story.run()
+    story.hook = lambda point: None
+    story.later(seconds=300)
+    story.run()
+    story.settle()
+    assert sorted(row["full_name"] for row in clients(story)) == [f"n{n:02d}" for n in range(20)]
 
 
 class Bomb:
