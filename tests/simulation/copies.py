@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from connector.privacy.subjects import MISSING
 from connector.store import tables
 from tests.simulation.fates import RECONCILING
-from tests.simulation.history import Edit
 from tests.simulation.troubles import Troubles
 from tests.story import C
 
@@ -29,9 +28,6 @@ class Copies(Troubles):
         """State and keys as they were at one moment, and what we had written by then."""
         self._told: dict[str, set[str]] = defaultdict(set)
         """What events said that a restored state has forgotten."""
-        self.forgotten: list[Edit] = []
-        """Fields that people emptied and no run carried on before what both sides had agreed on was
-        lost: nobody can tell them from fields that were always empty."""
 
     def do_back_up(self) -> None:
         """Somebody copies state and keys, whatever is under way."""
@@ -54,6 +50,7 @@ class Copies(Troubles):
         if which != "state":
             self.put_keys_back(keys)
         self._forget_clears()
+        self.restored(which)
         runs = before - self._generation()
         self.say(which, f"as {runs} runs ago" if which != "keys" else "")
         self.fired["fault restored copy"] += 1
@@ -91,6 +88,9 @@ class Copies(Troubles):
         if self._in_doubt():
             self.attempt(only_reconcile=True)
 
+    def restored(self, which: str) -> None:
+        """State, keys or both are as they were when the copy was made."""
+
     def _forget_clears(self) -> None:
         based = Counter(
             row["local_id"]
@@ -101,9 +101,7 @@ class Copies(Troubles):
         )
         rows = {str(row["no"]): person for person, row in self.shop_rows().items()}
         whole = {rows.get(key) for key, many in based.items() if many == len(self.houses)}
-        self.forgotten += [
-            edit for edit in self.history.edits if edit.value is None and edit.person not in whole
-        ]
+        self.history.forget_clears({edit.person for edit in self.history.edits} - whole)
 
     def _writes_nothing(self) -> None:
         before = {name: house.writes() for name, house in self.houses.items()}

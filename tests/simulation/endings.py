@@ -132,7 +132,7 @@ def no_lost_edit(stage: Stage) -> Iterator[str]:
         if edit.value is None:
             before = history.known_to(edit.person, edit.name, edit.over)
             lives_on = edit.over is not None and before & {plain(value) for value in shown}
-            forgotten = any(edit is one for one in stage.forgotten)
+            forgotten = any(edit is one for one in history.forgotten)
             if lives_on and not deleted and not forgotten and not _unclosable(stage, edit):
                 yield f"O1 {edit.person}: {edit.name} emptied ({edit.side}) is lost"
             continue
@@ -232,7 +232,8 @@ def erased_stay_away(stage: Stage) -> Iterator[str]:
     for name in stage.houses:
         for person in people & stage.vendor_records(name).keys():
             yield f"O10 {name} has {person}, who was erased"
-    keys = set(stage.erased.values())
+    keys = {key for person, key in stage.erased.items() if person not in stage.unknown}
+    refs = {where for where, person in stage.erased_refs.items() if person not in stage.unknown}
     claims = {bytes(row["digest"]) for row in stage.rows(t.claim)}
     for person in people:
         held = (("email/1", f"{person}@example.test"), ("phone/1", "+86" + stage.mobile_of(person)))
@@ -240,13 +241,13 @@ def erased_stay_away(stage: Stage) -> Iterator[str]:
             yield f"O10 an index of {person} is claimed"
     for row in stage.rows(t.link):
         mine = row["kind"] == C and row["local_id"] in keys
-        if mine or (row["connection"], row["remote_id"]) in stage.erased_refs:
+        if mine or (row["connection"], row["remote_id"]) in refs:
             yield f"O10 link {row['id']} knows somebody who was erased"
         if row["state"] == "erased" and (row["base"] or row["local_digest"] or row["external_key"]):
             yield f"O10 link {row['id']} keeps something of somebody who was erased"
     for row in stage.rows(t.staged):
         mine = row["kind"] == C and row["side"] == "local" and row["record"] in keys
-        if mine or (row["connection"], row["record"]) in stage.erased_refs:
+        if mine or (row["connection"], row["record"]) in refs:
             yield f"O10 {row['record']} is staged, whose person was erased"
 
 

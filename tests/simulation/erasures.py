@@ -33,7 +33,19 @@ class Erasures(Copies):
         super().__init__(*args)
         self.erased: dict[str, str] = {}
         """Person to their row's key."""
-        self.erased_refs: set[tuple[str, Ref]] = set()
+        self.erased_refs: dict[tuple[str, Ref], str] = {}
+        """Their records to the person."""
+        self.unknown: set[str] = set()
+        """Who was erased after a copy of state and keys that was put back: nothing knows of it."""
+        self._erased_by_then: set[str] = set()
+
+    def do_back_up(self) -> None:
+        super().do_back_up()
+        self._erased_by_then = set(self.erased)
+
+    def restored(self, which: str) -> None:
+        if which == "both":
+            self.unknown |= self.erased.keys() - self._erased_by_then
 
     def do_erase(self) -> None:
         rows = self.shop_rows()
@@ -47,7 +59,7 @@ class Erasures(Copies):
         for name in self.houses:
             for ref, record in self.houses[name].records.items():
                 if self._is_of(name, record.now.fields, person):
-                    self.erased_refs.add((name, ref))
+                    self.erased_refs[name, ref] = person
         self.say("shop", person)
         self.fired["fault erased"] += 1
         self._erase(key)

@@ -5,6 +5,7 @@ An edit is *later* than another if its author saw the other's value (or one that
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 
@@ -37,6 +38,17 @@ class History:
     over: dict[tuple[str, str], dict[str, str | None]] = field(default_factory=dict)
     cleared: dict[tuple[str, str], list[str | None]] = field(default_factory=dict)
     """What those saw who emptied a field."""
+    forgotten: list[Edit] = field(default_factory=list)
+    """Fields that people emptied, and no run carried on before what both sides had agreed on was
+    lost: nobody can tell them from fields that were always empty."""
+
+    def forget_clears(self, people: Collection[str], side: str | None = None) -> None:
+        """What was agreed on with these people is lost by now, at one side or at all."""
+        self.forgotten += [
+            edit
+            for edit in self.edits
+            if edit.value is None and edit.person in people and side in (None, edit.side)
+        ]
 
     def edit(self, person: str, name: str, side: str, value: str | None, over: str | None) -> None:
         value, over = plain(value), plain(over)

@@ -251,6 +251,8 @@ class People(Ground):
             person = self.dice.choice(sorted(records))
             if self.houses[name].merge(records[person]["ref"]):
                 self.fired["fault merge"] += 1
+                # What the other record lacks may be what somebody emptied or what it never had.
+                self.history.forget_clears({person}, name)
                 self.say(name, person)
 
     def may_come_back(self, name: str, ref: Ref) -> bool:
