@@ -126,7 +126,9 @@ class MemoryVendor:
         self.records: dict[Kind, dict[Ref, Record]] = {kind: {} for kind in self.schemas}
         self.cursors = 0
         """Goes up when old cursors die; see `expire_cursors`."""
-        self._last_id = 440_000_000_000_000_000
+        # As long as real ones, and like no end of an id of the state's: these are padded with
+        # zeros, and whoever looks for a record's id in a file would find it there by chance.
+        self._last_id = 440_731_526_917_000_000
         self._late: list[tuple[datetime, Callable[[], object]]] = []
         self._landing: datetime | None = None
 
