@@ -277,14 +277,24 @@ def _state(spec: KindFile, values: Mapping[str, Any]) -> RowState:
 
 
 def _holds(test: Condition, values: Mapping[str, Any]) -> bool:
-    """A test on a column of a file, where all may be text: 1 and "1" are the same."""
+    """A test on a column of a file, where all may be text: 1 and "1" are the same, and whatever
+    programs write for true and false is that."""
     value = values[test.column]
     if test.test == "is_null":
         return (value is None) is bool(test.value)
     if test.test == "equals":
-        return _text(value) == _text(test.value)
-    among = _text(value) in {_text(one) for one in test.value}
+        return _is(value, test.value)
+    among = any(_is(value, one) for one in test.value)
     return among if test.test == "in" else not among
+
+
+def _is(value: Any, wanted: Any) -> bool:
+    if isinstance(wanted, bool):
+        return _FLAGS.get((_text(value) or "").strip().casefold()) is wanted
+    return _text(value) == _text(wanted)
+
+
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
 def _text(value: Any) -> str | None:

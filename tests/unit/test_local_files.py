@@ -324,9 +324,17 @@ def test_where_and_deleted_know_an_empty_cell_and_a_true(shelf: Shelf) -> None:
     )
     found = [row.state for row in local.scan(C, None, 10)]
     assert found == [RowState.LIVE, RowState.OUT, RowState.DELETED]
-    told = shelf.open(HEAD.strip() + ",dead\n1,A,,true\n2,B,,false\n",
-                      deleted=Condition("dead", "equals", True))  # fmt: skip
-    assert [row.state for row in told.scan(C, None, 10)] == [RowState.DELETED, RowState.LIVE]
+
+
+@pytest.mark.parametrize(("yes", "no"), [("true", "false"), ("TRUE", "FALSE"), ("1", "0")])
+def test_a_true_is_known_in_each_spelling_that_programs_export(
+    shelf: Shelf, yes: str, no: str
+) -> None:
+    text = f"{HEAD.strip()},dead\n1,A,,{yes}\n2,B,,{no}\n3,C,,\n"
+    found = shelf.open(text, deleted=Condition("dead", "equals", True)).scan(C, None, 10)
+    assert [row.state for row in found] == [RowState.DELETED, RowState.LIVE, RowState.LIVE]
+    inside = shelf.open(text, where=Condition("dead", "in", [False])).scan(C, None, 10)
+    assert [row.state for row in inside] == [RowState.OUT, RowState.LIVE, RowState.OUT]
 
 
 def test_a_key_of_several_columns_is_written_as_that_of_a_table(shelf: Shelf) -> None:
