@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -250,24 +251,40 @@ def _printed(argv: Sequence[str], time_s: float) -> bytes:
 
 
 def _bounded(process: subprocess.Popen[bytes], time_s: float) -> bytes:
-    """Read at most a little more than is allowed, for at most `time_s`; then make an end of it."""
+    """Read at most a little more than is allowed, for at most `time_s`; then make an end of it, and
+    of what it started, which may hold its output open for ever."""
     assert process.stdout is not None
-    said, end = bytearray(), time.monotonic() + time_s
+    said, end, open_ = bytearray(), time.monotonic() + time_s, True
     try:
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             while len(said) <= COMMAND_BYTES:
-                if not selector.select(max(0.0, end - time.monotonic())):
+                left = end - time.monotonic()
+                if left <= 0:
                     raise subprocess.TimeoutExpired(process.args, time_s)
-                some = os.read(process.stdout.fileno(), COMMAND_BYTES)
-                if not some:
-                    process.wait(max(0.0, end - time.monotonic()))
+                if open_ and selector.select(min(left, _LOOK_S)):
+                    some = os.read(process.stdout.fileno(), COMMAND_BYTES)
+                    said += some
+                    open_ = bool(some)
+                elif _has_ended(process):
                     break
-                said += some
+                elif not open_:
+                    time.sleep(min(left, _LOOK_S))
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)  # and what it started: its session is its own
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its session is its own
+        process.wait()
     return bytes(said)
+
+
+_LOOK_S = 0.01
+"""How often a program that says nothing is looked after."""
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Not `poll`, which lets its number go to somebody else before its group is ended."""
+    look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, process.pid, look) is not None
 
 
 def _decoded(text: str, what: str) -> bytes:

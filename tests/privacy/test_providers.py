@@ -277,20 +277,35 @@ def test_a_command_that_fails_is_told_of_without_its_words(
     assert "do-not-tell" not in str(caught.value) + "".join(capfd.readouterr())
 
 
-def test_a_command_that_leaves_a_child_behind_is_ended_with_it(tmp_path: Path) -> None:
-    program = "import subprocess, sys, time\n" + (
+def is_ended(pid: Path) -> bool:
+    """Whether the process of this number ends soon."""
+    stat = Path("/proc") / pid.read_text() / "stat"
+    for _ in range(100):
+        if not stat.exists() or stat.read_text().split()[2] == "Z":
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def with_a_child(pid: Path, then: str) -> str:
+    """A program that leaves its number behind, and a child that holds its output."""
+    return "import subprocess, sys, time\n" + (
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
-        "print('A' * 5000, flush=True)\ntime.sleep(60)\n"
+        f"open({str(pid)!r}, 'w').write(str(child.pid))\n{then}\n"
     )
+
+
+def test_a_command_that_leaves_a_child_behind_is_ended_with_it(tmp_path: Path) -> None:
+    program = with_a_child(tmp_path / "pid", "print('A' * 5000, flush=True)\ntime.sleep(60)")
     with pytest.raises(SealError, match="more than 4096 bytes"):
         command_provider(printing(tmp_path, program)).wrap(bytes(32), b"")
-    child = Path("/proc") / (tmp_path / "pid").read_text() / "stat"
-    for _ in range(100):
-        if not child.exists() or child.read_text().split()[2] == "Z":
-            return
-        time.sleep(0.02)
-    raise AssertionError("the child still runs")
+    assert is_ended(tmp_path / "pid")
+
+
+def test_a_key_is_taken_from_a_command_that_ended_and_its_child_is_ended(tmp_path: Path) -> None:
+    program = with_a_child(tmp_path / "pid", f"print({KEY!r}, flush=True)")
+    assert len(command_provider(printing(tmp_path, program)).wrap(bytes(32), b"")) == 60
+    assert is_ended(tmp_path / "pid")
 
 
 def test_a_command_gets_no_shell_and_no_environment_of_ours(
