@@ -153,10 +153,7 @@ def parse(table: Mapping[str, Any], folder: Path) -> Settings:
     try:
         settings = Settings.model_validate({**table, "folder": folder})
     except ValidationError as error:
-        faults = [
-            _sentence(fault) for fault in error.errors(include_input=False, include_url=False)
-        ]
-        raise SettingsError("The settings are wrong:", faults=faults) from None
+        raise SettingsError("The settings are wrong:", faults=_sentences(error)) from None
     faults = [*_not_built(settings), *_wrong(settings)]
     if faults:
         raise SettingsError("The settings cannot be used:", faults=faults)
@@ -179,16 +176,28 @@ _SENTENCES = {
 }
 
 
-def _sentence(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"])
+_FORM = re.compile(r"float|int|str|bool|literal\[.*\]")
+"""How pydantic names one of the forms that a setting may have; it is no part of the key."""
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    """Each wrong setting with what it must be; where it may have several forms, with all."""
+    found: dict[str, list[str]] = {}
+    for fault in error.errors(include_input=False, include_url=False):
+        parts = [str(part) for part in fault["loc"]]
+        where = ".".join(part for part in parts if not _FORM.fullmatch(part))
+        found.setdefault(where, []).append(_said(fault, where))
+    return [f"{where} {', or '.join(said)}".lstrip() for where, said in found.items()]
+
+
+def _said(fault: Any, where: str) -> str:
     if fault["type"] == "value_error":  # a validator's own sentence; most name their key first
-        own = str(fault["ctx"]["error"])
-        return own if own.startswith(where) else f"{where} {own}"
+        return str(fault["ctx"]["error"]).removeprefix(where).lstrip()
     allowed = (fault.get("ctx") or {}).get("expected")
     said = _SENTENCES.get(fault["type"])
     if said is None:
         said = f"must be one of {allowed}" if allowed else fault["msg"].lower()
-    return f"{where} {said}"
+    return said
 
 
 def _not_built(settings: Settings) -> Iterator[str]:
@@ -281,8 +290,5 @@ def plugin_settings(settings: Settings, name: str, model: type[BaseModel]) -> Ba
         try:
             return model.model_validate(own)
         except ValidationError as error:
-            faults = [
-                f"connections.{name}.{_sentence(fault)}"
-                for fault in error.errors(include_input=False, include_url=False)
-            ]
+            faults = [f"connections.{name}.{sentence}" for sentence in _sentences(error)]
     raise SettingsError("The settings are wrong:", faults=faults)

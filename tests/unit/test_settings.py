@@ -165,6 +165,14 @@ def test_a_plugins_own_sentence_is_told_by_its_key_and_as_it_is_written(
     )
 
 
+def test_a_setting_of_several_forms_is_told_once_with_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert faults_of_a_connection(monkeypatch, find_lag_s=SECRET) == (
+        "connections.crm.find_lag_s must be a number, or must be one of 'unknown'",
+    )
+
+
 def test_a_rate_of_another_form_is_told_by_its_key_and_beside_the_other_faults(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
