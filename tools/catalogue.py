@@ -397,6 +397,14 @@ BUGS: dict[str, Bug] = {
         seeds=0,
         stories=(_STORIES + "test_poison.py",),
     ),
+    "the-claims-of-the-dead-are-nobodys": Bug(
+        "connector/store/links.py",
+        "        _let_claim_anew(tx, connection, kind)\n",
+        "        pass\n",
+        "who was deleted on both sides and typed in anew on both is there twice",
+        seeds=0,
+        stories=(_STORIES + "test_meeting.py",),
+    ),
     # --- keys ---
     "an-unreadable-base-is-none": Bug(
         _SYNC + "situation.py",

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from connector.store.database import Store
 from connector.store.rows import many, parameters
-from connector.store.tables import claim, link
+from connector.store.tables import claim, link, staged
 
 PENDING, ACTIVE, OUT, GONE, MERGED, ERASED = (
     "pending",
@@ -348,7 +348,27 @@ def hand_over_claims(tx: sa.Connection, loser: str, winner: str) -> None:
 
 
 def release_claims(tx: sa.Connection, ids: Sequence[str]) -> None:
-    """A link died: its claims die with it."""
-    if ids:
-        tx.execute(sa.delete(claim).where(claim.c.link.in_(ids)))
-        tx.execute(sa.update(claim).where(claim.c.rival.in_(ids)).values(rival=None))
+    """A link died: its claims die with it. Whoever contended for one comes first now: a rival that
+    is known holds it; of several nobody knows who, so all halves with news are claimed anew."""
+    if not ids:
+        return
+    c = claim.c
+    tx.execute(sa.update(claim).where(c.rival.in_(ids)).values(rival=None))
+    free = sa.and_(c.link.in_(ids), c.contested == 0, c.rival.is_not(None))
+    tx.execute(sa.update(claim).where(free).values(link=c.rival, rival=None))
+    contested = sa.select(c.connection, c.kind).where(c.link.in_(ids), c.contested == 1)
+    for connection, kind in tx.execute(contested.distinct()).all():
+        _let_claim_anew(tx, connection, kind)
+    tx.execute(sa.delete(claim).where(c.link.in_(ids)))
+
+
+def _let_claim_anew(tx: sa.Connection, connection: str, kind: str) -> None:
+    c, s = link.c, staged.c
+    mine = (s.connection == connection, s.kind == kind)
+    for side, own, other in (
+        ("local", c.local_id, c.remote_id),
+        ("remote", c.remote_id, c.local_id),
+    ):
+        news = sa.select(s.record).where(*mine, s.side == side)
+        half = (c.connection == connection, c.kind == kind, c.live == 1, other.is_(None))
+        tx.execute(sa.update(link).where(*half, own.in_(news)).values(evidence=UNCLAIMED))

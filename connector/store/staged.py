@@ -129,6 +129,9 @@ _UNCLAIMED = {
         staged.c.connection == sa.bindparam("connection"),
         staged.c.kind == sa.bindparam("kind"),
         staged.c.side == side,
+        staged.c.gone.is_(None),
+        staged.c.reason.is_(None),
+        staged.c.waits_for.is_(None),
         link.c.evidence == UNCLAIMED,
     )
     for side in (LOCAL, REMOTE)

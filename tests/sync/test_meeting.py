@@ -47,6 +47,26 @@ def test_exactly_one_hit_is_the_same_person(story: Story, value: str) -> None:
     assert story.people()["Ada"]["Job"] == "smith"
 
 
+@pytest.mark.parametrize("known", [1, 2])
+def test_who_goes_on_both_sides_and_is_typed_in_on_both_anew_is_one_person(
+    story: Story, known: int
+) -> None:
+    """What the dead held nobody holds first: both newcomers contended for it, unseen by each
+    other."""
+    for _ in range(known):
+        story.client("Ada", mail="ada@example.test")
+        story.settle()
+        story.sql("UPDATE clients SET is_deleted = 1")
+        story.vendor.remove(C, story.ref("Ada"))
+        story.client("Ada", mail="ada@example.test")
+        story.vendor.create(C, {"Last": "Ada", "Mail": "ada@example.test"})
+        story.settle()
+        story.settle()
+        assert (shop(story), names(story), codes(story)) == (["Ada"], ["Ada"], [])
+        story.sql("UPDATE clients SET is_deleted = 1")
+        story.settle()
+
+
 def test_two_candidates_never_lead_to_a_write(story: Story) -> None:
     for last in ("Bo", "Cy"):
         story.vendor.create(C, {"Last": last, "Mobile": "+8613900000001"})
