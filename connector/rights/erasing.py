@@ -269,8 +269,12 @@ class Erasure:
             mine, others = self._standing(tx)
         left += mine
         engines = (self._ports.store.engine, self._ports.vault.subjects.engine)
+        needles = self.work.needles(self._ports.vault.blind, others)
+        for engine in engines:
+            if not left and medium.found_in(medium.files_of(engine), needles):
+                medium.rewrite(engine)
         files = [file for engine in engines for file in medium.files_of(engine)]
-        held = medium.found_in(files, self.work.needles(self._ports.vault.blind, others))
+        held = medium.found_in(files, needles)
         if left or held:
             raise StoreError(
                 f"Something of the person is still there: {left} links, in files:"

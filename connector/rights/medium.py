@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -22,26 +23,47 @@ def overwrite(engine: sa.Engine, tables: Sequence[str]) -> None:
     rows until a vacuum.
     """
     if engine.dialect.name == "sqlite":
-        if isinstance(engine.pool, sa.StaticPool):
-            return  # in memory: there is no file
-        raw = engine.raw_connection()
-        try:
-            cursor = raw.cursor()
-            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            row: Any = cursor.fetchone()
-            busy = row is not None and row[0]
-            cursor.close()
-        finally:
-            raw.close()
-        if busy:
-            raise StoreError(
-                "Somebody reads the database, so its log cannot be emptied now.",
-                hint="Run `crm-connector privacy erase --resume` when they are done.",
-            )
+        if not isinstance(engine.pool, sa.StaticPool):  # in memory there is no file
+            _run(engine, "PRAGMA wal_checkpoint(TRUNCATE)")
     elif engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as database:
             for table in tables:
                 database.exec_driver_sql(f"VACUUM {table}")
+
+
+def rewrite(engine: sa.Engine) -> None:
+    """Have an SQLite database write all that it holds anew. Raises: StoreError while others are at
+    it, or where its disk has no room for a copy.
+
+    A page that was taken apart may keep, between its cells, what `secure_delete` did not see go.
+    """
+    if files_of(engine):
+        _run(engine, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _run(engine: sa.Engine, *statements: str) -> None:
+    """Outside of any transaction. The last one says first whether somebody was in the way."""
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        row: Any = cursor.fetchone()
+        busy = row is not None and row[0]
+        cursor.close()
+    except sqlite3.OperationalError as error:
+        raise StoreError(
+            f"A database cannot be rid of what it held ({type(error).__name__}).",
+            hint="Run `crm-connector privacy erase --resume` when nobody works with it, and its"
+            " disk has room for a copy of it.",
+        ) from None
+    finally:
+        raw.close()
+    if busy:
+        raise StoreError(
+            "Somebody reads the database, so its log cannot be emptied now.",
+            hint="Run `crm-connector privacy erase --resume` when they are done.",
+        )
 
 
 def files_of(engine: sa.Engine) -> list[Path]:

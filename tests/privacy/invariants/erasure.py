@@ -7,6 +7,7 @@ import datetime as dt
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -123,6 +124,35 @@ def test_08_a_record_that_hers_is_merged_into_meanwhile_goes_too(tell: Tell) -> 
     states = {ref: record.now.state for ref, record in story.vendor.records[C].items()}
     assert [states[ref] for ref in (*mine, heir)] == ["purged"] * 3
     assert states[other] == "live", "what a living person's record took in is left to a person"
+
+
+def spoil_a_gap(file: Path, text: bytes) -> None:
+    """Write into the room between the cells of a table's page, where no row of it is."""
+    held = bytearray(file.read_bytes())
+    size = int.from_bytes(held[16:18])
+    for page in range(size, len(held), size):
+        first = page + 8 + 2 * int.from_bytes(held[page + 3 : page + 5])
+        room = page + int.from_bytes(held[page + 5 : page + 7]) - first
+        if held[page] == 13 and room > len(text):  # a leaf of a table
+            held[first : first + len(text)] = text
+            file.write_bytes(held)
+            return
+    raise AssertionError("no page has any room")
+
+
+def test_08_what_a_database_kept_between_its_rows_goes_too(tell: Tell) -> None:
+    """A page that was taken apart may keep bytes that nothing deletes any more."""
+    story = tell(on_disk=True, kinds=(C,))
+    known = ann_everywhere(story)
+
+    def hook(point: str) -> None:
+        if point == "before step: verify":
+            story.state_engine.dispose()
+            spoil_a_gap(story.folder / "state.db", known.ann.email.encode())
+
+    story.hook = hook
+    assert story.erase(known.key).state == "done"
+    assert known.ann.email.encode() not in (story.folder / "state.db").read_bytes()
 
 
 def test_08_a_restored_state_is_told_of_the_erasure_before_it_reads_anything(tell: Tell) -> None:
