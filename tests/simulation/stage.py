@@ -116,10 +116,10 @@ class Stage(Erasures):
 
     def drain(self) -> None:
         """Fine days until all has arrived."""
-        for turn in range(7):
+        for turn in range(8):
             # Where no feed tells of removals, the next day's listing does. The first whole read
             # counts as one and looks for nobody: where it came late, it is the day after.
-            self.later(seconds=100_000 if turn in (1, 3) else 700)
+            self.later(seconds=100_000 if turn in (1, 2) else 700)
             self.end_doubt()
             if self.erased:
                 self.end_erasures()
