@@ -62,6 +62,8 @@ class Erasures(Copies):
                     self.erased_refs[name, ref] = person
         self.say("shop", person)
         self.fired["fault erased"] += 1
+        # What somebody typed in a moment ago is shown late here, also to the look for them.
+        self.later(seconds=120)
         self._erase(key)
 
     def may_come_back(self, name: str, ref: Ref) -> bool:
