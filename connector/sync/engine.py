@@ -79,6 +79,7 @@ def send_all_refusals(scopes_in_order: Sequence[Scope]) -> bool:
         return False
     for scope in scopes_in_order:
         take_marks(scope)
+        _claim(scope)
     return any([send_refusals(scope) for scope in scopes_in_order])
 
 

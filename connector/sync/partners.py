@@ -20,14 +20,18 @@ from connector.sync.scope import Scope
 
 
 def add_partners(scope: Scope, cases: Sequence[Situation]) -> None:
-    """Find the one record on the other side that each half link belongs to."""
-    halves = [
-        c
-        for c in cases
-        if c.link.live is not None and (c.link.local_id is None or c.link.remote_id is None)
-    ]
-    if not halves:
+    """Find the one record on the other side that each half link belongs to.
+
+    Halves claim their values by that, and so does a link that was joined before anybody looked at
+    them.
+    """
+    live = [c for c in cases if c.link.live is not None]
+    halves = [c for c in live if _side(c.link) != BOTH]
+    unclaimed = [c.link for c in live if c.link.evidence == UNCLAIMED]
+    if not halves and not unclaimed:
         return
+    joined = [c for c in live if _side(c.link) == BOTH and c.link.evidence == UNCLAIMED]
+    claiming = [*joined, *halves]  # the first comer holds a value
     with scope.store.write(scope.lease, "claim") as tx:
         keyed = links.by_keys(
             tx,
@@ -35,16 +39,15 @@ def add_partners(scope: Scope, cases: Sequence[Situation]) -> None:
             scope.kind,
             {c.seen.external_key for c in halves if c.seen and c.seen.external_key},
         )
-        wanted = {c.link.id: _identities(scope, c) for c in halves}
-        sides = {c.link.id: LOCAL if c.link.local_id is not None else REMOTE for c in halves}
+        wanted = {c.link.id: _identities(scope, c) for c in claiming}
+        sides = {c.link.id: _side(c.link) for c in claiming}
         held = claims.stake(tx, scope.connection, scope.kind, wanted, sides)
-        first = [c.link for c in halves if c.link.evidence == UNCLAIMED]
-        for link in first:
+        for link in unclaimed:
             link.evidence = None
-        links.save(tx, first)
+        links.save(tx, unclaimed)
         others = {h.link for h in held.values()} | {h.rival for h in held.values() if h.rival}
         known = links.by_ids(tx, others - wanted.keys())
-    known |= {c.link.id: c.link for c in halves}
+    known |= {c.link.id: c.link for c in claiming}
     rivals = _rivals(scope, keyed)
     for case in halves:
         reborn = case.link.epoch > 1
@@ -54,6 +57,15 @@ def add_partners(scope: Scope, cases: Sequence[Situation]) -> None:
             case.partner = _by_match(
                 case.link, [held[d] for d in wanted[case.link.id] if d in held], known
             )
+
+
+BOTH = "both"
+
+
+def _side(link: Link) -> str:
+    if link.local_id is not None and link.remote_id is not None:
+        return BOTH
+    return LOCAL if link.local_id is not None else REMOTE
 
 
 def _identities(scope: Scope, case: Situation) -> list[Value]:
