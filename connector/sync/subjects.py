@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from connector.privacy.subjects import MISSING
 from connector.store import links
 from connector.store.staged import LOCAL
 from connector.sync.decision import Decision, Situation
@@ -42,16 +43,23 @@ def _parents(scope: Scope, case: Situation) -> str | None:
 
 
 def ensure_subjects(scope: Scope, decided: Sequence[tuple[Situation, Decision]]) -> None:
-    """Give every link that is about to hold sealed documents a person's key, committed first."""
+    """Give every link that is about to hold sealed documents a person's key, committed first.
+
+    One that is lost is nobody's: a connection that was not reconciled yet still names it.
+    """
+    vault = scope.ports.vault
     new = [(case, decision) for case, decision in decided if case.link.subject is None]
     whose = subjects_of(scope, [case for case, _ in new])
+    vault.preload(set(whose.values()))
     lacking = []
     for case, decision in new:
         parents = next((d.subject for d in decision.drafts if d.subject), None)
-        case.link.subject = parents or whose.get(case.link.id)
+        known = [one for one in (parents, whose.get(case.link.id)) if one is not None]
+        there = (one for one in known if vault.subject_state(one) != MISSING)
+        case.link.subject = next(there, None)
         if case.link.subject is None:
             lacking.append(case.link)
     if lacking:
-        subjects = scope.ports.vault.new_subjects(len(lacking))
+        subjects = vault.new_subjects(len(lacking))
         for link, subject in zip(lacking, subjects, strict=True):
             link.subject = subject

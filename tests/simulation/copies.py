@@ -26,6 +26,8 @@ class Copies(Troubles):
         super().__init__(*args)
         self._copy: tuple[sqlite3.Connection, Path, Counter[str]] | None = None
         """State and keys as they were at one moment, and what we had written by then."""
+        self._then = 0
+        """Which run was the last then."""
         self._told: dict[str, set[str]] = defaultdict(set)
         """What events said that a restored state has forgotten."""
 
@@ -36,6 +38,7 @@ class Copies(Troubles):
         copy = sqlite3.connect(":memory:", check_same_thread=False)
         self._with_state(lambda raw: raw.backup(copy))
         self._copy = copy, self.back_up_keys(), self.our_writes()
+        self._then = self._generation()
 
     def do_put_back(self) -> None:
         """State, keys or both are put back: the next sync must write nothing, and say why."""
@@ -43,8 +46,10 @@ class Copies(Troubles):
             return
         state, keys, written = self._copy
         which = self.dice.choice(["state", "state", "keys", "both"])
-        self._told = self.lost_by_rule()
         before = self._generation()
+        if which == "keys" and before - self._then == 1:
+            return  # one run since, which died: nothing tells such a copy from a stop
+        self._told = self.lost_by_rule()
         if which != "keys":
             self._with_state(state.backup)
         if which != "state":

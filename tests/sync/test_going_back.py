@@ -6,6 +6,8 @@ import sqlite3
 
 import pytest
 
+from connector.testing.weather import Trouble
+from connector.testing.world import PERFECT
 from tests.copies import Copies
 from tests.story import C, Story, Tell
 from tests.sync.going_back import ABLE, copied_in_a_run, held_back, three_people
@@ -77,3 +79,31 @@ def test_a_state_that_never_heard_of_generations_goes_on(story: Story) -> None:
         keys.execute("DELETE FROM mirror")
     keys.close()
     story.settle()
+
+
+def test_a_key_that_a_connection_lost_is_not_taken_by_another_one(tell: Tell) -> None:
+    """It was not reconciled yet, and its link still names the key."""
+    story = tell(others={"far": PERFECT}, kinds=(C,))
+    crm, far = story.vendors["crm"], story.vendors["far"]
+    keys = story.back_up_keys()
+
+    def go_on(*, only_reconcile: bool = False) -> None:
+        story.later(seconds=300)
+        story.runner().run(only_reconcile=only_reconcile)
+
+    crm.weather = lambda name, phase: Trouble.THROTTLED
+    story.client("Ada", mail="ada@example.test")
+    go_on()
+    go_on()
+    assert [len(one.dump(C)) for one in (crm, far)] == [0, 1]
+    story.put_keys_back(keys)
+    crm.weather, far.weather = (lambda name, phase: None), (lambda name, phase: Trouble.THROTTLED)
+    go_on()
+    assert crm.dump(C) == [], "nothing is written by keys that are an older copy"
+    go_on(only_reconcile=True)
+    go_on()
+    assert [one["fields"]["Last"] for one in crm.dump(C)] == ["Ada"]
+    far.weather = lambda name, phase: None
+    go_on(only_reconcile=True)
+    story.settle()
+    assert [len(one.dump(C)) for one in (crm, far)] == [1, 1]
