@@ -391,8 +391,8 @@ BUGS: dict[str, Bug] = {
     ),
     "what-is-noted-after-deaths-is-nobodys-partner": Bug(
         _SYNC + "engine.py",
-        "        _claim(scope)\n",
-        "        pass\n",
+        "        wanted = {side: staged.unclaimed(tx, *where, side) for side in (LOCAL, REMOTE)}\n",
+        "        wanted = dict[str, set[str]]()\n",
         "after three deaths a new row is made at a vendor whose record of it waits to be read",
         seeds=0,
         stories=(_STORIES + "test_poison.py",),
