@@ -328,6 +328,8 @@ _STEPS: Final[Mapping[str, Callable[[Erasure, Leases], None]]] = {
     "receipt": Erasure._receipt,
 }
 STEPS: Final = tuple(_STEPS)
+_GATHER: Final = STEPS.index("gather")
+_ROWS: Final = STEPS.index("rows")
 
 
 # --- beginning and going on -----------------------------------------------------------------------
@@ -366,8 +368,16 @@ def begin(beside: Beside, person: Person, how: How, *, basis: str = "") -> Erasu
 
 def go_on(beside: Beside, entry: Entry, how: How) -> Erasure:
     """An erasure that was broken off. Raises: SealError if what it still has to do cannot be
-    opened."""
-    return Erasure(beside, entry, Work.of(beside.ports.vault, entry), how)
+    opened.
+
+    While the state still knows them, it is gathered and looked for anew: a run since then may have
+    learned of a row, a record or a link of theirs that nobody could know of.
+    """
+    work = Work.of(beside.ports.vault, entry)
+    if _GATHER < entry.step <= _ROWS:
+        work.searched = []
+        entry = replace(entry, step=_GATHER)
+    return Erasure(beside, entry, work, how)
 
 
 def lift(beside: Beside, entry: Entry) -> Entry:

@@ -33,7 +33,7 @@ from tests.privacy.persons import (
     ref_of,
 )
 from tests.scenery import TABLES
-from tests.story import C, Died, F
+from tests.story import C, Died, F, die_at
 
 Tell = Callable[..., Any]
 
@@ -476,6 +476,29 @@ def test_10_an_erasure_broken_off_anywhere_ends_the_same(tell: Tell) -> None:
         again = deletions(story)["crm"] - before["crm"]
         assert needed <= again <= needed + lost, where
     story.hook = lambda point: None
+
+
+def test_10_what_a_run_learns_while_it_is_broken_off_is_erased_too(tell: Tell) -> None:
+    """Her row was made by a process that died: only a later run notes that it is the row of her
+    record at the vendor."""
+    story = tell(kinds=(C,), others={})
+    ref = story.vendor.create(C, {"Last": "Ann", "Mail": "ann@example.test"})
+    story.later(seconds=400)
+    die_at(story, "after call: local write")
+    [row] = story.sql("SELECT no FROM clients")
+    story.later(seconds=200)
+    story.vendor.weather = lambda name, phase: Trouble.THROTTLED if name == "find" else None
+    with pytest.raises(VendorError):
+        story.erase(row["no"])
+    assert [link["local_id"] for link in story.rows(t.link)] == [None]
+    story.vendor.weather = lambda name, phase: None
+    story.settle()
+    assert [link["local_id"] for link in story.rows(t.link)] == [str(row["no"])]
+    assert [entry.state for entry in story.go_on()] == ["done"]
+    assert story.vendor.records[C][ref].now.state == "purged"
+    assert list(story.sql("SELECT no FROM clients")) == []
+    [link] = story.rows(t.link)
+    assert (link["state"], link["base"]) == ("erased", None)
 
 
 def test_10_a_receipt_comes_only_after_the_vendors_were_read_back(tell: Tell) -> None:
