@@ -34,6 +34,7 @@ from connector.rights.work import Late, Work
 from connector.store import erasing, events, intents, links, scopes, staged
 from connector.store.events import Event
 from connector.store.intents import SENDING, UNKNOWN
+from connector.store.links import Link
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.beside import Beside, Leases
 from connector.sync.documents import unpack
@@ -218,17 +219,17 @@ class Erasure:
 
     def _state(self, leases: Leases) -> None:
         store, work = self._ports.store, self.work
+        with store.read() as tx:
+            known = self._known(tx)
+            alone = self._alone(tx, known)
+        self._learn(known, alone)
         with store.write(None, "erase: state") as tx:
-            ids = set(work.links)
             for name in self._beside.connections:
                 for one in work.targets:
-                    side = LOCAL if one.place == LOCAL else REMOTE
                     if one.place in (LOCAL, name):
-                        found = erasing.links_of_records(tx, name, one.kind, side, [one.id])
-                        ids |= {link.id for link in found}
+                        side = LOCAL if one.place == LOCAL else REMOTE
                         erasing.drop_rows(tx, name, one.kind, side, [one.id])
             self._forget_places(tx)
-            known = links.by_ids(tx, ids)
             erasing.erase(tx, list(known))
             now = store.now_us(tx)
             run = self._ports.run
@@ -236,7 +237,31 @@ class Erasure:
                 tx,
                 [Event(now, run, k.connection, k.kind, "erased", k.id) for k in known.values()],
             )
-        work.links = sorted(ids)
+
+    def _known(self, tx: sa.Connection) -> dict[str, Link]:
+        """The links that were gathered, and those of records that only the vendors led to."""
+        found = links.by_ids(tx, self.work.links)
+        for name in self._beside.connections:
+            for one in self.work.targets:
+                if one.place in (LOCAL, name):
+                    side = LOCAL if one.place == LOCAL else REMOTE
+                    of_one = erasing.links_of_records(tx, name, one.kind, side, [one.id])
+                    found |= {link.id: link for link in of_one}
+        return found
+
+    def _alone(self, tx: sa.Connection, known: Mapping[str, Link]) -> set[str]:
+        """The subjects of these links that no other link has."""
+        subjects = {link.subject for link in known.values() if link.subject is not None}
+        having = erasing.links_of_subjects(tx, subjects)
+        return subjects - {link.subject for link in having if link.id not in known}
+
+    def _learn(self, known: Mapping[str, Link], subjects: set[str]) -> None:
+        """Note what is to be destroyed and must not be found any more, before it is forgotten."""
+        having = Person(links=dict(known))
+        self.work.aim_at(having, self._finder.traces(having))
+        own = tuple(sorted({*self.entry.subjects, *subjects}))
+        self.entry = replace(self.entry, subjects=own, work=self._sealed())
+        self._ports.vault.ledger.save(self.entry)
 
     def _forget_places(self, tx: sa.Connection) -> None:
         """A look at all rows keeps keys at which its pages end: one of theirs is no place any

@@ -501,6 +501,20 @@ def test_10_what_a_run_learns_while_it_is_broken_off_is_erased_too(tell: Tell) -
     assert (link["state"], link["base"]) == ("erased", None)
 
 
+def test_10_the_key_of_a_link_that_only_the_vendor_leads_to_is_destroyed(tell: Tell) -> None:
+    story = tell(kinds=(C,), others={})
+    story.vendor.create(C, {"Last": "Ann", "Mail": "ann@example.test"})
+    story.later(seconds=400)
+    die_at(story, "after call: local write")
+    [row] = story.sql("SELECT no FROM clients")
+    [link] = story.rows(t.link)
+    assert link["local_id"] is None and link["subject"]
+    assert story.vault.subjects.state(link["subject"]) == "live"
+    story.later(seconds=200)
+    assert story.erase(row["no"]).state == "done"
+    assert story.vault.subjects.state(link["subject"]) == "shredded"
+
+
 def test_10_a_receipt_comes_only_after_the_vendors_were_read_back(tell: Tell) -> None:
     """A vendor that says yes and deletes nothing is asked again, and the erasure stays open."""
     story = tell(others={})
