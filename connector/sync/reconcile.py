@@ -20,7 +20,7 @@ from connector.local.contract import Row, RowState
 from connector.plugin import Kind
 from connector.privacy.subjects import MISSING
 from connector.store import conflicts, events, intents, links, scopes, staged
-from connector.store.links import Link
+from connector.store.links import UNCLAIMED, Link
 from connector.store.staged import LOCAL, REMOTE
 from connector.sync.marks import reread
 from connector.sync.news import note_rows
@@ -255,6 +255,9 @@ def _join(
         if link is None or link.live is None:
             link = Link(scope.store.new_id(), scope.connection, scope.kind, local_id=key)
             links.insert(tx, [link])
+            half.evidence = UNCLAIMED  # nobody has looked at the row's values either
+        if half.evidence == UNCLAIMED:
+            link.evidence = UNCLAIMED
         links.forget(tx, half.id)
         link.remote_id, link.epoch = half.remote_id, max(epoch, half.epoch)
         scope.give_key(link)

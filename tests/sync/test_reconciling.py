@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.errors import SafetyStopError
+from connector.store import tables as t
 from connector.sync.report import RunReport
 from tests.copies import Copies
 from tests.stopping import unlike
@@ -154,6 +155,30 @@ def test_a_record_that_was_brought_back_since_is_neither_removed_nor_doubled(sto
     story.settle()
     assert both_sides(story) == before
     at_rest(story)
+
+
+def test_a_first_life_that_is_restored_since_is_not_taken_for_somebody_new(story: Story) -> None:
+    """Bo's record was deleted over an edit of his row, and made anew; then the first came back."""
+    first, copies = story.ref("Bo"), Copies(story)
+    story.vendor.remove(C, first)
+    story.sql("UPDATE clients SET job = 'smith' WHERE full_name = 'Bo'")
+    story.settle()
+    story.later(hours=25)
+    story.settle()
+    assert len(story.vendor.dump(C)) == 3
+    story.vendor.restore(C, first)
+    story.vendor.edit(C, first, {"Job": "nurse"})
+    before = both_sides(story)
+    copies.put_back("state")
+    story.later(seconds=300)
+    held_back(story.run())
+    story.runner().run(only_reconcile=True)
+    story.settle()
+    story.settle()
+    assert both_sides(story) == before
+    assert len(before[1]) == 4
+    [letter] = [row for row in story.rows(t.staged) if row["reason"]]
+    assert letter["record"] == first
 
 
 def test_a_second_life_is_found_by_a_reconcile_that_follows_one_cut_short(story: Story) -> None:
