@@ -6,7 +6,8 @@ import re
 
 from tests.privacy.invariants.audit import *  # noqa: F403 - 18
 from tests.privacy.invariants.backup import *  # noqa: F403 - 20, and backups in 8 and 11
-from tests.privacy.invariants.erasure import *  # noqa: F403 - 8 to 10
+from tests.privacy.invariants.broken_off import *  # noqa: F403 - 10
+from tests.privacy.invariants.erasure import *  # noqa: F403 - 8 and 9
 from tests.privacy.invariants.index_rotation import *  # noqa: F403 - 11
 
 # pytest takes a test from the module that it is found in; the order is that of the numbers.

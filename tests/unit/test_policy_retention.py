@@ -74,7 +74,7 @@ def test_a_record_stands_by_its_start_field_alone() -> None:
     today = dt.date(2026, 11, 23)
 
     def at(value: object) -> tuple[str, str]:
-        found = judge(both, {"resolved_at": value}, today, SHOP)  # type: ignore[dict-item]
+        found = judge(both, {"resolved_at": value}, today, SHOP)  # type: ignore[dict-item]  # any value
         assert bool(found.due) is (OVER in found.stands.values())
         return found.stands[0], found.stands[1]
 
